@@ -1,0 +1,49 @@
+// Bundles listener.ts into dist/listener.js: one executable file without dependencies.
+//   node build.mjs           writes it
+//   node build.mjs --check   fails when the committed file is not what listener.ts makes
+
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
+
+const target = "dist/listener.js";
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+
+// The same file must start as CommonJS and, inside an application whose package.json says "type": "module", as an ES
+// module, where `require` and `module` do not exist. So the CommonJS bundle is wrapped in a function, and the last line
+// hands it a `require` of either kind.
+const header = `#!/usr/bin/env node
+// supertick ${version}: cron for supervisord, in one file. MIT License, the supertick authors.
+// Made from listener.ts, where the comments are: read and change that one.
+"use strict";
+function supertick(require, module) {`;
+const footer = `return module.exports;
+}
+typeof require === "function"
+  ? supertick(require, { exports: {} }).main()
+  : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());`;
+
+const { outputFiles } = await build({
+  entryPoints: ["listener.ts"],
+  bundle: true,
+  write: false,
+  platform: "node",
+  format: "cjs",
+  target: "node12",
+  charset: "ascii",
+  define: { SUPERTICK_VERSION: JSON.stringify(version) },
+  banner: { js: header },
+  footer: { js: footer },
+  logLevel: "warning",
+});
+const fresh = outputFiles[0].text;
+
+if (process.argv.includes("--check")) {
+  if (readFileSync(target, "utf8") !== fresh) {
+    console.error(`${target} is not what listener.ts makes: run "npm run build" and commit it`);
+    process.exit(1);
+  }
+} else {
+  mkdirSync("dist", { recursive: true });
+  writeFileSync(target, fresh);
+  chmodSync(target, 0o755);
+}

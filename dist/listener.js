@@ -1,0 +1,1892 @@
+#!/usr/bin/env node
+// supertick 0.1.0: cron for supervisord, in one file. MIT License, the supertick authors.
+// Made from listener.ts, where the comments are: read and change that one.
+"use strict";
+function supertick(require, module) {
+"use strict";
+var __create = Object.create;
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __getProtoOf = Object.getPrototypeOf;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
+  // If the importer is in node compatibility mode or this is not an ESM
+  // file that has been converted to a CommonJS file using a Babel-
+  // compatible transform (i.e. "__esModule" has not been set), then set
+  // "default" to the CommonJS "module.exports" for node compatibility.
+  isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
+  mod
+));
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+// listener.ts
+var listener_exports = {};
+__export(listener_exports, {
+  ANSWER: () => ANSWER,
+  Expectation: () => Expectation,
+  ProtocolError: () => ProtocolError,
+  READY: () => READY,
+  TICK_PERIODS: () => TICK_PERIODS,
+  UsageError: () => UsageError,
+  countAfter: () => countAfter,
+  countTick: () => countTick,
+  createEventReader: () => createEventReader,
+  createJobState: () => createJobState,
+  createLog: () => createLog,
+  describeSchedule: () => describeSchedule,
+  dueTime: () => dueTime,
+  formatCounter: () => formatCounter,
+  formatDuration: () => formatDuration,
+  formatTime: () => formatTime,
+  helpText: () => helpText,
+  main: () => main,
+  parseCommandLine: () => parseCommandLine,
+  parseCounter: () => parseCounter,
+  parseDuration: () => parseDuration,
+  parseEnvironment: () => parseEnvironment,
+  parseRemoteCommunication: () => parseRemoteCommunication,
+  parseTick: () => parseTick,
+  policyOf: () => policyOf,
+  quote: () => quote,
+  readJournal: () => readJournal,
+  resolveSettings: () => resolveSettings,
+  scheduleOf: () => scheduleOf,
+  step: () => step,
+  tickMismatch: () => tickMismatch
+});
+module.exports = __toCommonJS(listener_exports);
+var fs = __toESM(require("fs"));
+var ProtocolError = class extends Error {
+};
+var READY = "READY\n";
+var ANSWER = "RESULT 2\nOKREADY\n";
+var NEWLINE = 10;
+var MAX_HEADER_BYTES = 64 * 1024;
+var MAX_PAYLOAD_LENGTH = 2 ** 31;
+var MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
+function createEventReader() {
+  let line = Buffer.alloc(0);
+  let header;
+  let payload = createPayloadReader(0);
+  let isStrayLineAllowed = false;
+  function complete(event) {
+    header = void 0;
+    return { name: event.name, serial: event.serial, payload: payload.text() };
+  }
+  function readHeader(bytes) {
+    const newline = bytes.indexOf(NEWLINE);
+    const end = newline < 0 ? bytes.length : newline;
+    const text = line.length === 0 ? bytes.slice(0, end) : Buffer.concat([line, bytes.slice(0, end)]);
+    if (text.length > MAX_HEADER_BYTES) {
+      throw new ProtocolError(`a line of more than 64 KiB: ${quote(text.toString("utf8", 0, 400))}`);
+    }
+    if (newline < 0) {
+      line = Buffer.from(text);
+      return bytes.slice(end);
+    }
+    line = line.slice(0, 0);
+    header = parseHeader(text.toString("latin1"));
+    if (header === void 0 && !isStrayLineAllowed) {
+      throw new ProtocolError(`a line that is no event header: ${quote(text.toString("utf8", 0, 400))}`);
+    }
+    isStrayLineAllowed = false;
+    if (header !== void 0) payload = createPayloadReader(header.length);
+    return bytes.slice(newline + 1);
+  }
+  return {
+    push(bytes) {
+      let rest = bytes;
+      while (header === void 0) {
+        if (rest.length === 0) return void 0;
+        rest = readHeader(rest);
+      }
+      const dropped = payload.push(rest);
+      if (!payload.isComplete()) return void 0;
+      isStrayLineAllowed = dropped > 0;
+      return complete(header);
+    },
+    isAmbiguous: () => header !== void 0 && payload.isAmbiguous(),
+    settle() {
+      isStrayLineAllowed = true;
+      return complete(header);
+    }
+  };
+}
+function parseHeader(line) {
+  const tail = / eventname:([A-Z][A-Z0-9_]*) len:(\d+)$/.exec(line);
+  if (tail === null) return void 0;
+  const poolserialAt = line.lastIndexOf(" poolserial:", tail.index);
+  const serialAt = line.lastIndexOf(" serial:", poolserialAt);
+  if (poolserialAt < 0 || serialAt < 0) return void 0;
+  const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
+  const length = Number(tail[2]);
+  if (Number.isNaN(serial)) return void 0;
+  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quote(line)}`);
+  return { name: tail[1], serial, length };
+}
+function createPayloadReader(length) {
+  const chunks = [];
+  let byteCount = 0;
+  let codePoints = 0;
+  let owedBytes = 0;
+  return {
+    /** Returns how many bytes were dropped behind the payload. */
+    push(bytes) {
+      let end = 0;
+      for (; end < bytes.length; end++) {
+        const byte = bytes[end];
+        if (owedBytes > 0 && (byte & 192) === 128) {
+          owedBytes--;
+        } else {
+          if (codePoints === length) {
+            owedBytes = 0;
+            break;
+          }
+          codePoints++;
+          owedBytes = byte < 192 ? 0 : byte < 224 ? 1 : byte < 240 ? 2 : 3;
+        }
+      }
+      byteCount += end;
+      if (byteCount <= MAX_KEPT_PAYLOAD_BYTES) chunks.push(Buffer.from(bytes.slice(0, end)));
+      else chunks.length = 0;
+      return bytes.length - end;
+    },
+    isComplete: () => codePoints === length && owedBytes === 0,
+    isAmbiguous: () => byteCount === length && byteCount > 0,
+    text: () => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)).toString("utf8")
+  };
+}
+function parseRemoteCommunication(payload) {
+  const newline = payload.indexOf("\n");
+  const head = newline < 0 ? payload : payload.slice(0, newline);
+  return { type: head.replace(/^type:/, ""), data: newline < 0 ? "" : payload.slice(newline + 1) };
+}
+function quote(text) {
+  const cut = text.length > 80 ? `${text.slice(0, 80)}\u2026` : text;
+  return JSON.stringify(cut).replace(
+    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    escapeCodeUnit
+  );
+}
+function escapeCodeUnit(unit) {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+var TICK_PERIODS = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
+function parseTick(event) {
+  const periodSeconds = TICK_PERIODS[event.name];
+  const when = /^when:(\d{1,12})(?!\d)/.exec(event.payload);
+  if (periodSeconds === void 0 || when === null) return void 0;
+  const whenSeconds = Math.floor(Number(when[1]) / periodSeconds) * periodSeconds;
+  return { serial: event.serial, whenSeconds, periodSeconds };
+}
+function wasCounted(clock, tick) {
+  return tick.serial <= clock.serial && (!clock.isRestored || tick.whenSeconds <= clock.whenSeconds);
+}
+var FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
+function countTick(clock, tick) {
+  const when = tick.whenSeconds;
+  if (clock === void 0) {
+    const after = when - tick.periodSeconds;
+    const first = { whenSeconds: when, serial: tick.serial, decidedSeconds: when, fixedDecidedSeconds: when };
+    return {
+      clock: { ...first, isRestored: false },
+      window: { after, fixedAfter: after, upTo: when },
+      setBackSeconds: 0
+    };
+  }
+  if (wasCounted(clock, tick)) return void 0;
+  const setBackSeconds = Math.max(0, clock.whenSeconds - when);
+  const decided = setBackSeconds <= 2 * tick.periodSeconds ? clock.decidedSeconds : when;
+  const fixedDecided = setBackSeconds < FIXED_JOBS_WAIT_SECONDS ? clock.fixedDecidedSeconds : when;
+  return {
+    clock: {
+      whenSeconds: when,
+      serial: tick.serial,
+      decidedSeconds: Math.max(decided, when),
+      fixedDecidedSeconds: Math.max(fixedDecided, when),
+      isRestored: false
+    },
+    window: { after: decided, fixedAfter: fixedDecided, upTo: when },
+    setBackSeconds
+  };
+}
+function dueTime(schedule, count, window) {
+  switch (schedule.kind) {
+    case "ticks":
+      return count >= schedule.every ? window.upTo : void 0;
+    case "slices": {
+      const start = sliceStart(schedule, window.upTo);
+      return start > window.after ? start : void 0;
+    }
+  }
+}
+function countAfter(schedule, count) {
+  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+}
+function sliceStart(slices, at) {
+  return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
+}
+function describeSchedule(schedule) {
+  switch (schedule.kind) {
+    case "ticks":
+      return schedule.every === 1 ? "every tick" : `every ${schedule.every} ticks`;
+    case "slices": {
+      const offset = schedule.offsetSeconds === 0 ? "" : `, offset ${formatDuration(schedule.offsetSeconds)}`;
+      return `every ${formatDuration(schedule.everySeconds)}${offset}`;
+    }
+  }
+}
+function tickMismatch(schedule, periodSeconds) {
+  if (schedule.kind !== "slices") return void 0;
+  const isMet = schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0;
+  if (isMet) return void 0;
+  return `${describeSchedule(schedule)} does not fit a tick every ${formatDuration(periodSeconds)}; each run comes with the first tick after its due time`;
+}
+var DURATION_UNITS = [
+  ["w", 604800],
+  ["d", 86400],
+  ["h", 3600],
+  ["m", 60],
+  ["s", 1]
+];
+var DURATION = /^(?:(\d+)|(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)$/;
+var MAX_DURATION_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 1e3);
+function parseDuration(text) {
+  const match = DURATION.exec(text.trim());
+  if (match === null || match[0] === "") throw new Expectation("a duration such as 30s, 5m or 1h30m");
+  const [, bare, ...parts] = match;
+  const seconds = bare !== void 0 ? Number(bare) : sumDuration(parts);
+  if (seconds > MAX_DURATION_SECONDS) throw new Expectation(`a duration of at most ${MAX_DURATION_SECONDS}s`);
+  return seconds;
+}
+function sumDuration(parts) {
+  return parts.reduce((sum, part, i) => sum + Number(part != null ? part : 0) * DURATION_UNITS[i][1], 0);
+}
+function formatDuration(seconds) {
+  let rest = seconds;
+  let text = "";
+  for (const [unit, size] of DURATION_UNITS) {
+    if (unit === "w" && seconds % size !== 0) continue;
+    const n = Math.floor(rest / size);
+    if (n > 0) text += `${n}${unit}`;
+    rest -= n * size;
+  }
+  return text || "0s";
+}
+function formatTime(epochSeconds) {
+  return new Date(epochSeconds * 1e3).toISOString().replace(/\.\d+Z$/, "Z");
+}
+var LAST_GRACE_SECONDS = 1;
+function createJobState(lastRun) {
+  return { lastRun, runs: [], isStopping: false };
+}
+function step(policy, state, input) {
+  if (input.type === "due") return startOrSkip(state, input);
+  if (input.type === "stop") return stopAll(policy, state);
+  if (input.type === "adopted") return adopt(policy, state, input.run, input.elapsedSeconds);
+  const run = state.runs.find((r) => r.number === input.run);
+  if (run === void 0) return [state, []];
+  switch (input.type) {
+    case "started":
+      return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
+    case "startFailed":
+      return finish(state, run, { exit: null, signal: null, error: input.error });
+    case "exited":
+      return leaderExited(state, { ...run, end: input.end });
+    case "groupGone":
+      return run.end === void 0 ? [state, []] : finish(state, run, run.end);
+    case "deadline":
+      return run.phase === "running" ? terminate(policy, state, run, "timeout") : [state, []];
+    case "graceOver":
+      return graceOver(state, run);
+  }
+}
+function startOrSkip(state, { due, reason }) {
+  if (state.isStopping) return [state, []];
+  const behind = state.runs[0];
+  if (behind !== void 0) return [state, [{ type: "skip", due, reason, behind }]];
+  const run = { number: state.lastRun + 1, attempt: 1, due, reason, phase: "starting" };
+  return [{ ...state, lastRun: run.number, runs: [...state.runs, run] }, [{ type: "start", run }]];
+}
+function adopt(policy, state, run, elapsedSeconds) {
+  const orphan = { ...run, phase: "running", isOrphan: true };
+  return begin(policy, { ...state, runs: [...state.runs, orphan] }, orphan, elapsedSeconds);
+}
+function begin(policy, state, run, elapsedSeconds) {
+  const seconds = Math.max(1, policy.timeoutSeconds - elapsedSeconds);
+  return [withRun(state, run), policy.timeoutSeconds > 0 ? [{ type: "armDeadline", run, seconds }] : []];
+}
+function terminate(policy, state, run, cause) {
+  const ending = { ...run, phase: "ending", cause };
+  const grace = { type: "armGrace", run: ending, seconds: policy.killAfterSeconds };
+  return [withRun(state, ending), [{ type: "terminate", run: ending }, grace]];
+}
+function kill(state, run) {
+  const killed = { ...run, phase: "killed" };
+  const action = { type: "kill", run: killed };
+  if (killed.end === void 0) {
+    return [withRun(state, killed), [action, { type: "armGrace", run: killed, seconds: LAST_GRACE_SECONDS }]];
+  }
+  const [next, actions] = finish(state, killed, killed.end);
+  return [next, [action, ...actions]];
+}
+function leaderExited(state, run) {
+  if (run.phase === "ending") return [withRun(state, run), [{ type: "watchGroup", run }]];
+  return finish(state, run, run.end);
+}
+function graceOver(state, run) {
+  if (run.phase === "ending") return kill(state, run);
+  if (run.phase === "killed" && state.isStopping) {
+    return finish(state, run, { exit: null, signal: null, error: "it did not die of SIGKILL" });
+  }
+  return [state, []];
+}
+function stopAll(policy, state) {
+  let next = { ...state, isStopping: true };
+  const actions = [];
+  for (const run of state.runs) {
+    const [after, more] = stopOne(policy, next, run, state.isStopping);
+    next = after;
+    actions.push(...more);
+  }
+  if (state.runs.length === 0) actions.push({ type: "stopped" });
+  return [next, actions];
+}
+function stopOne(policy, state, run, isSecond) {
+  switch (run.phase) {
+    case "starting":
+      return finish(state, { ...run, cause: "stop" }, { exit: null, signal: null, error: "stopped before it started" });
+    case "running":
+      return terminate(policy, state, run, "stop");
+    case "ending":
+      return isSecond ? kill(state, run) : [state, []];
+    case "killed":
+      return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
+  }
+}
+function finish(state, run, end) {
+  const next = { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
+  const actions = [{ type: "finish", run, result: resultOf(run, end), end }];
+  if (next.isStopping && next.runs.length === 0) actions.push({ type: "stopped" });
+  return [next, actions];
+}
+function resultOf(run, end) {
+  if (run.cause === "timeout") return "timeout";
+  if (run.cause === "stop" || run.isOrphan) return "interrupted";
+  return end.exit === 0 ? "success" : "failure";
+}
+function withRun(state, run) {
+  return { ...state, runs: state.runs.map((r) => r.number === run.number ? run : r) };
+}
+var Expectation = class extends Error {
+};
+var UsageError = class extends Error {
+};
+var OPTIONS = {
+  ticks: {
+    flag: "--ticks",
+    env: "TICK_GOAL",
+    group: "schedule",
+    scope: "job",
+    metavar: "N",
+    about: "run on every Nth tick counted (1 to 2^31)",
+    parse: wholeNumber(1, 2 ** 31)
+  },
+  every: {
+    flag: "--every",
+    env: "TICK_EVERY",
+    group: "schedule",
+    scope: "job",
+    metavar: "D",
+    about: "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)",
+    parse: positiveDuration
+  },
+  offset: {
+    flag: "--offset",
+    env: "TICK_OFFSET",
+    group: "schedule",
+    scope: "job",
+    metavar: "D",
+    default: "0",
+    onlyWith: ["every"],
+    about: "with --every: move the slices by D, less than the slice",
+    parse: parseDuration
+  },
+  tick: {
+    flag: "--tick",
+    env: "TICK_EVENT",
+    group: "when",
+    scope: "listener",
+    metavar: "TYPE",
+    defaultText: "the first type seen",
+    about: "which tick counts: TICK_5, TICK_60 or TICK_3600",
+    parse: oneOf("TICK_5", "TICK_60", "TICK_3600")
+  },
+  runOnStart: {
+    flag: "--run-on-start",
+    env: "TICK_RUN_ON_START",
+    group: "when",
+    scope: "job",
+    default: "no",
+    about: "also run once when the listener starts",
+    parse: yesOrNo
+  },
+  name: {
+    flag: "--name",
+    env: "TICK_NAME",
+    group: "how",
+    scope: "job",
+    metavar: "NAME",
+    defaultText: "the process name that supervisord gives, else the command's basename",
+    about: "the job's name in log and state",
+    parse: parseName
+  },
+  overlap: {
+    flag: "--overlap",
+    env: "TICK_OVERLAP",
+    group: "how",
+    scope: "job",
+    metavar: "POLICY",
+    default: "skip",
+    about: "what a due run does while the last one is still going: skip",
+    parse: oneOf("skip")
+  },
+  timeout: {
+    flag: "--timeout",
+    env: "TICK_TIMEOUT",
+    group: "how",
+    scope: "job",
+    metavar: "D",
+    default: "0",
+    about: "end a run after D: SIGTERM to its process group, SIGKILL after --kill-after; 0: no limit",
+    parse: parseDuration
+  },
+  killAfter: {
+    flag: "--kill-after",
+    env: "TICK_KILL_AFTER",
+    group: "how",
+    scope: "job",
+    metavar: "D",
+    default: "5s",
+    about: "grace between SIGTERM and SIGKILL, also at stop; keep it below supervisord's stopwaitsecs (10 s)",
+    parse: positiveDuration
+  },
+  state: {
+    flag: "--state",
+    env: "TICK_STATE",
+    group: "telling",
+    scope: "listener",
+    metavar: "FILE",
+    defaultText: "/var/lib/supertick/NAME, else /tmp/supertick-UID/NAME",
+    about: "the counter file; the run journal is FILE.runs beside it",
+    parse: parsePath
+  },
+  verbose: {
+    flag: "--verbose",
+    env: "TICK_VERBOSE",
+    group: "telling",
+    scope: "listener",
+    default: "no",
+    about: "also log each tick and the count",
+    parse: yesOrNo
+  },
+  log: {
+    flag: "--log",
+    env: "TICK_LOG",
+    group: "telling",
+    scope: "listener",
+    metavar: "FORM",
+    default: "raw",
+    about: "raw: the command's output goes to stderr as it is",
+    parse: oneOf("raw")
+  },
+  for: {
+    flag: "--for",
+    group: "simulate",
+    scope: "simulate",
+    metavar: "D",
+    default: "1h",
+    about: "how much of supervisord's time to play",
+    parse: positiveDuration
+  },
+  speed: {
+    flag: "--speed",
+    group: "simulate",
+    scope: "simulate",
+    metavar: "N",
+    default: "600",
+    about: "how many times faster than the clock; max: no pause between ticks, but none while a run is in progress",
+    parse: parseSpeed
+  },
+  from: {
+    flag: "--from",
+    group: "simulate",
+    scope: "simulate",
+    metavar: "TIME",
+    defaultText: "now",
+    about: "the time of the first tick, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
+    parse: parseTime
+  }
+};
+var SCHEDULE_KEYS = ["ticks", "every"];
+var OPTION_KEYS = Object.keys(OPTIONS);
+var specOf = (key) => OPTIONS[key];
+function parseCommandLine(args, scopes) {
+  const texts = /* @__PURE__ */ new Map();
+  const keys = OPTION_KEYS.filter((key) => scopes.includes(specOf(key).scope));
+  for (let i = 0; i < args.length; i++) {
+    const word = args[i];
+    if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
+    if (!word.startsWith("-")) throw new UsageError(`${quote(word)} is no option; the command goes behind --`);
+    const [flag, ...inline] = word.split("=");
+    const key = keys.find((k) => specOf(k).flag === flag);
+    if (key === void 0) {
+      throw new UsageError(
+        `unknown option ${quote(flag)}${suggestion(
+          flag,
+          keys.map((k) => specOf(k).flag)
+        )}`
+      );
+    }
+    if (texts.has(key)) throw new UsageError(`${flag} is given twice`);
+    let text = inline.length > 0 ? inline.join("=") : void 0;
+    if (text === void 0) text = specOf(key).metavar === void 0 ? "yes" : args[++i];
+    if (text === void 0 || inline.length === 0 && text === "--") {
+      throw new UsageError(`${flag} needs a value: ${specOf(key).about}`);
+    }
+    texts.set(key, { text, origin: flag });
+  }
+  return { layer: { isFlags: true, texts }, command: [] };
+}
+function parseEnvironment(env) {
+  var _a;
+  const texts = /* @__PURE__ */ new Map();
+  const warnings = [];
+  const names = OPTION_KEYS.map((key) => {
+    var _a2;
+    return (_a2 = specOf(key).env) != null ? _a2 : "";
+  });
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith("TICK_")) continue;
+    const at = names.indexOf(name);
+    if (at >= 0) texts.set(OPTION_KEYS[at], { text: (_a = env[name]) != null ? _a : "", origin: name });
+    else warnings.push(`${name} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
+  }
+  return { layer: { isFlags: false, texts }, warnings };
+}
+function resolveSettings(layers) {
+  var _a;
+  const schedule = chooseSchedule(layers);
+  const settings = {};
+  for (const key of OPTION_KEYS) {
+    const spec = specOf(key);
+    const layer = layers.find((l) => l.texts.has(key));
+    const isSchedule = SCHEDULE_KEYS.includes(key);
+    const isIdle = isSchedule ? key !== schedule : spec.onlyWith !== void 0 && !spec.onlyWith.includes(schedule);
+    if (layer !== void 0 && isIdle && layer.isFlags) {
+      const partners = ((_a = spec.onlyWith) != null ? _a : []).map((k) => specOf(k).flag).join(" or ");
+      throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
+    }
+    if (layer !== void 0 && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key));
+    else settings[key] = spec.default === void 0 ? void 0 : spec.parse(spec.default);
+  }
+  return checkTogether(settings);
+}
+function chooseSchedule(layers) {
+  for (const { texts } of layers) {
+    const given = SCHEDULE_KEYS.filter((key) => texts.has(key));
+    if (given.length > 1) {
+      throw new UsageError(`${given.map((key) => texts.get(key).origin).join(" and ")} are two schedules; give one`);
+    }
+    if (given.length === 1) return given[0];
+  }
+  const choices = SCHEDULE_KEYS.map((key) => `${specOf(key).flag} (${specOf(key).env})`);
+  throw new UsageError(`when shall it run? Give one of ${choices.join(", ")}`);
+}
+function parseSetting(key, { text, origin }) {
+  try {
+    return specOf(key).parse(text);
+  } catch (error) {
+    const { message } = error;
+    throw new UsageError(
+      error instanceof Expectation ? `${origin}: expected ${message}, got ${quote(text)}` : `${origin} ${quote(text)}: ${message}`
+    );
+  }
+}
+function checkTogether(settings) {
+  if (settings.every !== void 0 && settings.offset >= settings.every) {
+    throw new UsageError(
+      `--offset: expected less than the slice of ${formatDuration(settings.every)}, got ${formatDuration(settings.offset)}`
+    );
+  }
+  return settings;
+}
+function scheduleOf(settings) {
+  if (settings.every !== void 0) {
+    return { kind: "slices", everySeconds: settings.every, offsetSeconds: settings.offset };
+  }
+  return { kind: "ticks", every: settings.ticks };
+}
+function policyOf(settings) {
+  return { overlap: settings.overlap, timeoutSeconds: settings.timeout, killAfterSeconds: settings.killAfter };
+}
+function wholeNumber(low, high) {
+  return (text) => {
+    const n = Number(text);
+    if (!/^\d{1,16}$/.test(text) || n < low || n > high) throw new Expectation(`a whole number from ${low} to ${high}`);
+    return n;
+  };
+}
+function positiveDuration(text) {
+  const seconds = parseDuration(text);
+  if (seconds === 0) throw new Expectation("a duration of at least 1s");
+  return seconds;
+}
+function oneOf(...words) {
+  return (text) => {
+    const word = words.find((w) => w === text);
+    if (word === void 0) throw new Expectation(words.join(" or "));
+    return word;
+  };
+}
+function yesOrNo(text) {
+  const word = text.toLowerCase();
+  if (["yes", "true", "1", "on"].includes(word)) return true;
+  if (["no", "false", "0", "off"].includes(word)) return false;
+  throw new Expectation("yes or no");
+}
+function parseName(text) {
+  if (!/^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text)) {
+    throw new Expectation(
+      "a name of 1 to 100 characters, without / and control characters, that begins with no dot or space"
+    );
+  }
+  return text;
+}
+function parsePath(text) {
+  if (text === "" || text.includes("\0")) throw new Expectation("a file name");
+  return text;
+}
+function parseSpeed(text) {
+  const speed = text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6)(text);
+  return speed;
+}
+function parseTime(text) {
+  const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const seconds = iso === null ? Number.NaN : Date.parse(iso[1] === void 0 || iso[3] !== void 0 ? text : `${text}Z`) / 1e3;
+  if (Number.isNaN(seconds) || seconds < 0) throw new Expectation("a time such as 2025-03-30T00:55:00Z");
+  return seconds;
+}
+function suggestion(word, known) {
+  const [nearest] = known.map((name) => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance);
+  return nearest !== void 0 && nearest.distance <= 3 ? `; did you mean ${nearest.name}?` : "";
+}
+function editDistance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+var GROUP_TITLES = {
+  schedule: "Schedule, exactly one",
+  when: "When",
+  how: "How",
+  telling: "Telling",
+  simulate: "simulate only"
+};
+function helpText() {
+  const lines = [
+    `supertick ${"0.1.0"}: cron for supervisord, in one file`,
+    "",
+    "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
+    "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
+    "  supertick --help | --version",
+    "",
+    "Each option is a flag or an environment variable; the flag goes first. Durations D: 90, 90s, 5m, 1h30m, 2d, 1w."
+  ];
+  for (const group of Object.keys(GROUP_TITLES)) {
+    lines.push("", `${GROUP_TITLES[group]}:`);
+    for (const key of OPTION_KEYS) if (specOf(key).group === group) lines.push(...helpRow(specOf(key)));
+  }
+  lines.push(
+    "",
+    "Try it:   supertick simulate --ticks 5 --for 15m -- echo hello",
+    "Run now:  supervisorctl signal USR2 NAME"
+  );
+  return `${lines.join("\n")}
+`;
+}
+function helpRow(spec) {
+  var _a, _b;
+  const flag = spec.metavar === void 0 ? spec.flag : `${spec.flag} ${spec.metavar}`;
+  const standard = (_a = spec.defaultText) != null ? _a : spec.default;
+  const note = standard === void 0 ? "" : ` (default: ${standard})`;
+  const head = `  ${flag.padEnd(18)} ${((_b = spec.env) != null ? _b : "").padEnd(18)} `;
+  return [`${head}${spec.about}${note}`];
+}
+var MAX_QUEUED_LOG_BYTES = 64 * 1024;
+var LOG_RETRY_MS = 200;
+var LOG_PATIENCE_MS = 1e3;
+function createLog() {
+  const own = openOwnStderr();
+  const queue = [];
+  let queuedBytes = 0;
+  let lost = 0;
+  let retry;
+  function drain() {
+    while (queue.length > 0) {
+      const written = tryWrite(own != null ? own : 2, queue[0]);
+      if (written === void 0) return;
+      queuedBytes -= written;
+      if (written < queue[0].length) queue[0] = queue[0].slice(written);
+      else queue.shift();
+    }
+    if (lost === 0) return;
+    const note = Buffer.from(`supertick: the reader of this log was stopped; lines lost: ${lost}
+`);
+    lost = 0;
+    push(note);
+    drain();
+  }
+  function push(bytes) {
+    queue.push(bytes);
+    queuedBytes += bytes.length;
+  }
+  function drainLater() {
+    if (queue.length === 0 || retry !== void 0) return;
+    retry = setTimeout(() => {
+      retry = void 0;
+      drain();
+      drainLater();
+    }, LOG_RETRY_MS);
+    retry.unref();
+  }
+  function drainWithPatience() {
+    for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; queue.length > 0; sleep(10)) {
+      drain();
+      if (monotonicSeconds() > end) break;
+    }
+  }
+  return {
+    line(text) {
+      const bytes = Buffer.from(`supertick: ${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit)}
+`);
+      if (queuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) {
+        lost++;
+        return;
+      }
+      push(bytes);
+      drain();
+      if (own === void 0) drainWithPatience();
+      drainLater();
+    },
+    flush: drainWithPatience
+  };
+}
+function openOwnStderr() {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  try {
+    return fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
+  } catch {
+    return void 0;
+  }
+}
+function tryWrite(fd, bytes) {
+  try {
+    return fs.writeSync(fd, bytes);
+  } catch (error) {
+    return errorCode(error) === "EAGAIN" ? void 0 : bytes.length;
+  }
+}
+function sleep(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+function monotonicSeconds() {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds + nanoseconds / 1e9;
+}
+function errorCode(error) {
+  var _a;
+  return (_a = error.code) != null ? _a : String(error);
+}
+function identify(pid) {
+  let stat;
+  try {
+    stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return void 0;
+  }
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? void 0 : { pid, start: Number(fields[19]) };
+}
+function isAlive(process2) {
+  var _a;
+  return process2.start > 0 && ((_a = identify(process2.pid)) == null ? void 0 : _a.start) === process2.start;
+}
+function startProcess(command, env, onEnd) {
+  var _a, _b;
+  const { spawn } = require("child_process");
+  const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
+  try {
+    const child = spawn(command[0], command.slice(1), { env, stdio: ["ignore", 2, 2], detached: true });
+    child.on("error", (error) => child.pid === void 0 && onError(error));
+    child.on("exit", (exit, signal) => onEnd({ exit, signal }));
+    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_b = (_a = identify(child.pid)) == null ? void 0 : _a.start) != null ? _b : 0 };
+  } catch (error) {
+    setImmediate(onError, error);
+    return void 0;
+  }
+}
+function startError(program, error) {
+  var _a;
+  const reasons = {
+    ENOENT: `${quote(program)} was not found`,
+    EACCES: `${quote(program)} is not executable`,
+    EAGAIN: "no process is to be had (EAGAIN): a limit of processes or memory",
+    E2BIG: "its arguments and environment are too long (E2BIG)"
+  };
+  return (_a = reasons[errorCode(error)]) != null ? _a : error.message;
+}
+function signalGroup(leader, signal) {
+  try {
+    process.kill(-leader, signal);
+    return true;
+  } catch (error) {
+    return errorCode(error) !== "ESRCH";
+  }
+}
+var MAX_TIMER_SECONDS = 2 ** 31 / 1e3 - 1;
+function startTimer(seconds, onEnd) {
+  let timer;
+  const arm = (left) => {
+    const piece = Math.min(left, MAX_TIMER_SECONDS);
+    timer = setTimeout(() => left > piece ? arm(left - piece) : onEnd(), piece * 1e3);
+  };
+  arm(seconds);
+  return () => clearTimeout(timer);
+}
+var READ_BUFFER_BYTES = 4096;
+function openInput(onBytes, onEnd) {
+  let isPaused = false;
+  let bytesRead = 0;
+  const take = (bytes) => {
+    bytesRead += bytes.length;
+    if (!isPaused) onBytes(bytes);
+  };
+  const stream = openInputStream(take);
+  let hasEnded = false;
+  const end = () => {
+    if (!hasEnded && !isPaused) onEnd();
+    hasEnded = true;
+  };
+  for (const event of ["end", "error", "close"]) stream.on(event, end);
+  return {
+    pause() {
+      isPaused = true;
+      stream.pause();
+    },
+    bytesRead: () => bytesRead
+  };
+}
+function openInputStream(take) {
+  const stats = fs.fstatSync(0);
+  if (!stats.isFIFO() && !stats.isSocket() || process.versions.bun !== void 0) {
+    return process.stdin.on("data", take);
+  }
+  const net = require("net");
+  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const onread = {
+    buffer,
+    callback(length) {
+      take(buffer.slice(0, length));
+      return true;
+    }
+  };
+  return new net.Socket({ fd: 0, readable: true, writable: false, onread });
+}
+function writeToSupervisord(text) {
+  writeFully(1, Buffer.from(text));
+}
+function writeFully(fd, bytes) {
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += fs.writeSync(fd, bytes, done);
+    } catch (error) {
+      if (errorCode(error) !== "EAGAIN") throw error;
+      sleep(1);
+    }
+  }
+}
+var COUNTER_FILE_BYTES = 256;
+function formatCounter(content) {
+  const { count, clock, supervisor, listener, periodSeconds } = content;
+  const fields = [];
+  if (clock !== void 0) {
+    fields.push(`when=${clock.whenSeconds}`, `serial=${clock.serial}`, `period=${periodSeconds}`);
+    fields.push(`decided=${clock.decidedSeconds}`, `fixed=${clock.fixedDecidedSeconds}`);
+  }
+  if (supervisor !== void 0) fields.push(`supervisor=${supervisor.pid}:${supervisor.start}`);
+  if (listener !== void 0) fields.push(`listener=${listener.pid}:${listener.start}`);
+  const text = `${count}
+${fields.join(" ")}`;
+  return `${text.padEnd(COUNTER_FILE_BYTES - 1)}
+`;
+}
+function parseCounter(text) {
+  var _a, _b;
+  const [first, second = ""] = text.split("\n");
+  if (!/^(0|[1-9]\d{0,14})\r?$/.test(first.trim())) throw new Expectation("a count on its first line");
+  const fields = new Map(
+    second.trim().split(" ").map((field) => field.split("="))
+  );
+  const number = (key) => {
+    var _a2;
+    return /^\d{1,16}$/.test((_a2 = fields.get(key)) != null ? _a2 : "") ? Number(fields.get(key)) : void 0;
+  };
+  const identity = (key) => {
+    var _a2;
+    const match = /^(\d{1,10}):(\d{1,16})$/.exec((_a2 = fields.get(key)) != null ? _a2 : "");
+    return match === null ? void 0 : { pid: Number(match[1]), start: Number(match[2]) };
+  };
+  const [whenSeconds, serial] = [number("when"), number("serial")];
+  const clock = whenSeconds === void 0 || serial === void 0 ? void 0 : {
+    whenSeconds,
+    serial,
+    decidedSeconds: (_a = number("decided")) != null ? _a : whenSeconds,
+    fixedDecidedSeconds: (_b = number("fixed")) != null ? _b : whenSeconds,
+    isRestored: true
+  };
+  return { count: Number(first.trim()), clock, supervisor: identity("supervisor"), listener: identity("listener") };
+}
+function openCounterFile(path, log) {
+  const bytes = Buffer.alloc(COUNTER_FILE_BYTES);
+  const trouble = createTroubleReport(log);
+  const { found, isKept, ...opened } = path === void 0 ? NO_FILE : findCounterFile(path, log);
+  let fd = opened.fd;
+  function overwrite(file) {
+    if (fd === void 0 || !isSameFile(fd, file)) {
+      if (fd !== void 0) fs.closeSync(fd);
+      fd = void 0;
+      fd = createCounterFile(file, bytes);
+    }
+    const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
+    if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+  }
+  return {
+    found,
+    write(content) {
+      if (path === void 0 || isKept) return;
+      bytes.write(formatCounter(content), "latin1");
+      try {
+        overwrite(path);
+        trouble.isOver();
+      } catch (error) {
+        trouble.is(`cannot write ${path}: ${errorCode(error)}; counting in memory until it can`);
+      }
+    },
+    rival() {
+      var _a;
+      const listener = fd === void 0 ? void 0 : (_a = tryParseCounter(readStart(fd))) == null ? void 0 : _a.listener;
+      return listener !== void 0 && listener.pid !== process.pid && isAlive(listener) ? listener : void 0;
+    }
+  };
+}
+function createTroubleReport(log) {
+  let told;
+  return {
+    is(text) {
+      if (text !== told) log.line(text);
+      told = text;
+    },
+    isOver() {
+      told = void 0;
+    }
+  };
+}
+var NO_FILE = { found: { count: 0 } };
+function findCounterFile(path, log) {
+  let got;
+  try {
+    const fd = openRegularFile(path);
+    const text = readStart(fd);
+    if (text === "") log.line(`${path} is empty; counting from 0`);
+    const found = text === "" ? { count: 0 } : tryParseCounter(text);
+    if (found !== void 0) return { found, fd };
+    got = `expected a count, got ${quote(text)}`;
+    fs.closeSync(fd);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return NO_FILE;
+    got = `it cannot be read (${errorCode(error)})`;
+  }
+  const isAside = setAside(path);
+  const kept = isAside ? `kept as ${path}.bad, counting from 0` : "it is left as it is, and the count is kept in memory only";
+  log.line(`${path}: ${got}; ${kept}`);
+  return { ...NO_FILE, isKept: !isAside };
+}
+function openRegularFile(path) {
+  const { O_RDWR, O_RDONLY, O_NONBLOCK } = fs.constants;
+  let fd;
+  try {
+    fd = fs.openSync(path, O_RDWR | O_NONBLOCK);
+  } catch (error) {
+    if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
+    fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
+  }
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw Object.assign(new Error(), { code: "no regular file" });
+}
+function readStart(fd) {
+  const bytes = Buffer.alloc(4096);
+  return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+}
+function tryParseCounter(text) {
+  try {
+    return parseCounter(text);
+  } catch {
+    return void 0;
+  }
+}
+function setAside(path) {
+  try {
+    if (fs.statSync(path).isDirectory() && fs.readdirSync(path).length > 0) return false;
+    fs.renameSync(path, `${path}.bad`);
+    return true;
+  } catch {
+    try {
+      fs.copyFileSync(path, `${path}.bad`);
+      fs.truncateSync(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+function isSameFile(fd, path) {
+  try {
+    const [ours, there] = [fs.fstatSync(fd), fs.statSync(path)];
+    return ours.ino === there.ino && ours.dev === there.dev;
+  } catch {
+    return false;
+  }
+}
+function createCounterFile(path, bytes) {
+  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+  const draft = `${path}.${process.pid}.new`;
+  try {
+    const fd = fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 384);
+    try {
+      fs.writeSync(fd, bytes, 0, bytes.length, 0);
+      fs.fsyncSync(fd);
+      fs.renameSync(draft, path);
+      return fd;
+    } catch (error) {
+      fs.closeSync(fd);
+      fs.unlinkSync(draft);
+      throw error;
+    }
+  } catch {
+    return fs.openSync(path, O_RDWR | O_CREAT, 384);
+  }
+}
+function defaultStatePath(name) {
+  const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200);
+  try {
+    fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
+    return `/var/lib/supertick/${file}`;
+  } catch {
+    const uid = process.getuid();
+    const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
+    try {
+      fs.mkdirSync(directory, 448);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${errorCode(error)}`);
+    }
+    const there = fs.lstatSync(directory);
+    if (!there.isDirectory() || there.uid !== uid || (there.mode & 63) !== 0) {
+      throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
+    }
+    return `${directory}/${file}`;
+  }
+}
+var MAX_JOURNAL_BYTES = 256 * 1024;
+function readJournal(texts) {
+  const open = /* @__PURE__ */ new Map();
+  let lastRun = 0;
+  let lastStarting;
+  for (const text of texts) {
+    const line = tryParseLine(text);
+    if ((line == null ? void 0 : line.type) === "job") lastRun = Math.max(lastRun, line.lastRun);
+    if ((line == null ? void 0 : line.type) === "starting") {
+      open.set(line.run, { starting: line });
+      lastRun = Math.max(lastRun, line.run);
+      lastStarting = line;
+    }
+    if ((line == null ? void 0 : line.type) === "started") {
+      const run = open.get(line.run);
+      if (run !== void 0) open.set(line.run, { ...run, started: line });
+    }
+    if ((line == null ? void 0 : line.type) === "finished") open.delete(line.run);
+  }
+  return { lastRun, openRuns: [...open.values()], lastStarting };
+}
+var NUMBERS_OF = {
+  job: ["lastRun"],
+  starting: ["run", "attempt", "due"],
+  started: ["run", "pid", "start"],
+  finished: ["run"]
+};
+function tryParseLine(text) {
+  var _a;
+  try {
+    const line = JSON.parse(text);
+    const numbers = ["at", ...(_a = NUMBERS_OF[line.type]) != null ? _a : []];
+    return numbers.every((key) => Number.isFinite(line[key])) ? line : void 0;
+  } catch {
+    return void 0;
+  }
+}
+function openJournal(path, log) {
+  const trouble = createTroubleReport(log);
+  const text = path === void 0 ? "" : tryReadFile(`${path}.1`) + tryReadFile(path);
+  const past = readJournal(text.split("\n"));
+  let isTorn = text !== "" && !text.endsWith("\n");
+  let present = past.openRuns.flatMap(
+    ({ starting, started }) => started ? [starting, started] : [starting]
+  );
+  let lastRun = past.lastRun;
+  function remember(line) {
+    if (line.type === "starting") lastRun = line.run;
+    if (line.type === "finished") present = present.filter((l) => !("run" in l) || l.run !== line.run);
+    if (line.type === "job") present = [line, ...present.filter((l) => l.type !== "job")];
+    if (line.type === "starting" || line.type === "started") present.push(line);
+  }
+  function write(file, line) {
+    let fd = openAppending(file);
+    try {
+      if (fs.fstatSync(fd).size > MAX_JOURNAL_BYTES) {
+        fs.closeSync(fd);
+        fd = startNewJournal(
+          file,
+          present.map((l) => l.type === "job" ? { ...l, lastRun } : l)
+        );
+        isTorn = false;
+      }
+      const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
+      isTorn = true;
+      if (fs.writeSync(fd, bytes) < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+      isTorn = false;
+      if (line.type === "starting") fs.fdatasyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+  return {
+    past,
+    append(record) {
+      const line = { ...record, at: Date.now() / 1e3 };
+      try {
+        if (path !== void 0) write(path, line);
+        trouble.isOver();
+      } catch (error) {
+        trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
+      }
+      remember(line);
+    }
+  };
+}
+function journalLine(line) {
+  return `${JSON.stringify(line)}
+`;
+}
+function openAppending(path) {
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
+}
+function startNewJournal(path, lines) {
+  try {
+    fs.renameSync(path, `${path}.1`);
+  } catch {
+    fs.truncateSync(path);
+  }
+  const fd = openAppending(path);
+  fs.writeSync(fd, lines.map(journalLine).join(""));
+  return fd;
+}
+function tryReadFile(path) {
+  try {
+    return fs.readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+var ListenerError = class extends Error {
+};
+var AMBIGUOUS_PAYLOAD_MS = 100;
+var WATCHDOG_PERIODS = 3;
+var WATCHDOG_SECOND_LOOK_SECONDS = 1;
+var GROUP_POLL_MS = 50;
+var ORPHAN_POLL_MS = 1e3;
+var Listener = class {
+  constructor(job, options, log) {
+    this.job = job;
+    this.options = options;
+    this.log = log;
+    this.counter = openCounterFile(options.statePath, log);
+    const { found } = this.counter;
+    if (found.listener !== void 0 && found.listener.pid !== process.pid && isAlive(found.listener)) {
+      throw new ListenerError(`${options.statePath} is in use by the listener with pid ${found.listener.pid}`);
+    }
+    this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
+    this.state = createJobState(this.journal.past.lastRun);
+    this.tickType = options.tickType;
+    this.count = found.count;
+    this.clock = found.clock && (this.isSameSupervisor() ? found.clock : { ...found.clock, serial: -1 });
+    this.input = openInput(
+      (bytes) => this.onBytes(bytes),
+      () => this.onInputEnd()
+    );
+  }
+  job;
+  options;
+  log;
+  reader = createEventReader();
+  supervisor = identify(process.ppid);
+  self = identify(process.pid);
+  processes = /* @__PURE__ */ new Map();
+  warnings = /* @__PURE__ */ new Set();
+  counter;
+  journal;
+  input;
+  state;
+  count;
+  clock;
+  tickType;
+  periodSeconds = 0;
+  lastTickSeconds = 0;
+  // on the monotonic clock
+  lastRemoteSerial = -1;
+  hasSeenEvent = false;
+  exitStatus = 0;
+  start() {
+    var _a;
+    const { job, options, log } = this;
+    const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
+    log.line(
+      `${describeSchedule(job.schedule)} of ${(_a = options.tickType) != null ? _a : "the first type seen"}; count ${this.count} ${where}`
+    );
+    this.writeCounter();
+    this.recordJob();
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => this.stop(signal));
+    process.on("SIGUSR2", () => this.runNow("signal"));
+    process.on("SIGHUP", () => {
+    });
+    this.takeOverRuns();
+    this.say(READY);
+    if (job.isRunOnStart) this.runNow("start");
+  }
+  // ── From bytes to the answer ──
+  onBytes(bytes) {
+    try {
+      const event = this.reader.push(bytes);
+      if (event !== void 0) this.onEvent(event);
+      else if (this.reader.isAmbiguous()) this.settleSoon();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
+    }
+  }
+  settleSoon() {
+    const bytes = this.input.bytesRead();
+    setTimeout(() => {
+      if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
+    }, AMBIGUOUS_PAYLOAD_MS);
+  }
+  onEvent(event) {
+    this.hasSeenEvent = true;
+    if (TICK_PERIODS[event.name] !== void 0) this.onTick(event);
+    else if (event.name === "REMOTE_COMMUNICATION") this.onRemoteCommunication(event);
+    else this.answer();
+  }
+  onTick(event) {
+    var _a;
+    const tick = parseTick(event);
+    this.tickType = (_a = this.tickType) != null ? _a : event.name;
+    if (tick === void 0) this.warnOnce(`${event.name} brings no time but ${quote(event.payload)}; ignored`);
+    else if (event.name !== this.tickType) this.warnOnce(this.otherTickWarning(event.name));
+    else return this.onCountedType(tick);
+    this.answer();
+  }
+  otherTickWarning(type) {
+    return `got a ${type}, but ${this.tickType} is what counts here; it is ignored. One type in events= is enough, and --tick says which`;
+  }
+  onCountedType(tick) {
+    var _a;
+    if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
+    const isRestored = ((_a = this.clock) == null ? void 0 : _a.isRestored) === true;
+    const counted = countTick(this.clock, tick);
+    if (counted === void 0) {
+      if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
+      return this.answer();
+    }
+    this.lastTickSeconds = monotonicSeconds();
+    this.clock = counted.clock;
+    this.count++;
+    if (counted.setBackSeconds > 0) {
+      this.log.line(
+        `the clock was set back by ${counted.setBackSeconds}s; going on from ${formatTime(tick.whenSeconds)}`
+      );
+    }
+    this.tellTick(tick);
+    const due = dueTime(this.job.schedule, this.count, counted.window);
+    this.count = countAfter(this.job.schedule, this.count);
+    const answer = () => {
+      this.writeCounter();
+      this.answer();
+    };
+    if (due === void 0 || isRestored && this.wasStartedBefore(tick, due)) answer();
+    else this.apply({ type: "due", due, reason: "schedule" }, answer, tick.serial);
+  }
+  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
+  isFirstTickOurs(tick) {
+    const rival = this.counter.rival();
+    if (rival !== void 0) {
+      this.fail(`${this.options.statePath} is in use by the listener with pid ${rival.pid}`);
+      return false;
+    }
+    this.periodSeconds = tick.periodSeconds;
+    const mismatch = tickMismatch(this.job.schedule, tick.periodSeconds);
+    if (mismatch !== void 0) this.log.line(mismatch);
+    this.recordJob();
+    this.lastTickSeconds = monotonicSeconds();
+    this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
+    return true;
+  }
+  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
+  wasStartedBefore(tick, due) {
+    const last = this.journal.past.lastStarting;
+    const isIt = last !== void 0 && last.serial === tick.serial && last.due === due && this.isSameSupervisor();
+    if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
+    return isIt;
+  }
+  tellTick(tick) {
+    if (!this.options.isVerbose) return;
+    const { schedule } = this.job;
+    const count = schedule.kind === "ticks" ? `: count ${this.count} of ${schedule.every}` : "";
+    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
+  }
+  onRemoteCommunication(event) {
+    const { type, data } = parseRemoteCommunication(event.payload);
+    const isForUs = type === "supertick" && ["", this.job.name].includes(data.trim());
+    if (!isForUs || event.serial <= this.lastRemoteSerial) return this.answer();
+    this.lastRemoteSerial = event.serial;
+    this.runNow("remote", () => this.answer());
+  }
+  runNow(reason, answer) {
+    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason }, answer);
+  }
+  answer() {
+    this.say(ANSWER);
+  }
+  say(text) {
+    try {
+      writeToSupervisord(text);
+    } catch (error) {
+      this.stop(`supervisord does not read any more (${errorCode(error)})`);
+    }
+  }
+  onInputEnd() {
+    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== void 0)
+      return this.stop("supervisord closed our stdin");
+    this.log.line(NO_SUPERVISORD);
+    this.exitStatus = 2;
+    this.stop("stdin ended");
+  }
+  // ── Runs ──
+  /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
+  apply(input, answer, serial) {
+    const [state, actions] = step(this.job.policy, this.state, input);
+    this.state = state;
+    for (const action of actions) {
+      if (action.type !== "start") continue;
+      const { number, attempt, due, reason } = action.run;
+      this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
+    }
+    answer == null ? void 0 : answer();
+    for (const action of actions) this.perform(action);
+  }
+  perform(action) {
+    switch (action.type) {
+      case "start":
+        return this.startRun(action.run);
+      case "skip":
+        return this.skip(action.due, action.reason, action.behind);
+      case "armDeadline":
+        return this.arm(action.run, action.seconds, "deadline");
+      case "armGrace":
+        return this.arm(action.run, action.seconds, "graceOver");
+      case "terminate":
+        return this.terminate(action.run);
+      case "kill":
+        this.log.line(`run ${action.run.number}: sent SIGKILL`);
+        return void signalGroup(action.run.pid, "SIGKILL");
+      case "watchGroup":
+        return this.poll(action.run, GROUP_POLL_MS, () => {
+          if (!signalGroup(action.run.pid, 0)) this.apply({ type: "groupGone", run: action.run.number });
+        });
+      case "finish":
+        return this.finish(action.run, action.result, action.end);
+      case "stopped":
+        return this.exit();
+    }
+  }
+  startRun(run) {
+    if (!this.state.runs.some((r) => r.number === run.number)) return;
+    this.processes.set(run.number, { startedSeconds: monotonicSeconds(), cancels: [] });
+    const onEnd = (end) => this.onProcessEnd(run, end);
+    const started = startProcess(this.job.command, jobEnvironment(this.job, run), onEnd);
+    if (started === void 0) return;
+    this.recordStarted(run, started);
+    const { number, due, reason } = run;
+    this.log.line(`run ${number} started (pid ${started.pid}, due ${formatTime(due)}, ${reason})`);
+    this.apply({ type: "started", run: number, pid: started.pid });
+  }
+  onProcessEnd(run, end) {
+    const { number } = run;
+    this.apply(
+      end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
+    );
+  }
+  skip(due, reason, behind) {
+    this.log.line(`skipped the run due ${formatTime(due)}: run ${behind.number} is still going (pid ${behind.pid})`);
+    this.journal.append({ type: "skipped", job: this.job.name, due, reason });
+  }
+  arm(run, seconds, type) {
+    var _a;
+    (_a = this.processes.get(run.number)) == null ? void 0 : _a.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+  }
+  poll(run, ms, look) {
+    var _a;
+    const timer = setInterval(look, ms);
+    (_a = this.processes.get(run.number)) == null ? void 0 : _a.cancels.push(() => clearInterval(timer));
+  }
+  terminate(run) {
+    const { timeoutSeconds, killAfterSeconds } = this.job.policy;
+    const why = run.cause === "timeout" ? `timed out after ${timeoutSeconds}s` : "is stopped";
+    this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
+    signalGroup(run.pid, "SIGTERM");
+  }
+  finish(run, result, end) {
+    var _a, _b, _c, _d;
+    const startedSeconds = (_b = (_a = this.processes.get(run.number)) == null ? void 0 : _a.startedSeconds) != null ? _b : monotonicSeconds();
+    for (const cancel of (_d = (_c = this.processes.get(run.number)) == null ? void 0 : _c.cancels) != null ? _d : []) cancel();
+    this.processes.delete(run.number);
+    const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1e3) / 1e3;
+    const { number, attempt } = run;
+    this.log.line(describeEnd(run, end, seconds));
+    this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
+  }
+  // ── What an earlier listener left ──
+  takeOverRuns() {
+    for (const { starting, started } of this.journal.past.openRuns) {
+      const { run: number, attempt, due, reason } = starting;
+      const run = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
+      if (started !== void 0 && isAlive(started)) this.adopt(run, started, Date.now() / 1e3 - started.at);
+      else this.tellInterrupted(run);
+    }
+  }
+  adopt(run, process2, elapsedSeconds) {
+    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${process2.pid})`);
+    this.processes.set(run.number, { startedSeconds: monotonicSeconds() - Math.max(0, elapsedSeconds), cancels: [] });
+    this.apply({ type: "adopted", run, elapsedSeconds });
+    const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
+    this.poll(run, ORPHAN_POLL_MS, () => {
+      if (!isAlive(process2)) this.apply({ type: "exited", run: run.number, end });
+    });
+  }
+  tellInterrupted(run) {
+    this.log.line(
+      `run ${run.number}, due ${formatTime(run.due)}, was interrupted: the listener was killed while it was going`
+    );
+    const end = { exit: null, signal: null, error: "the listener was killed" };
+    const { number, attempt } = run;
+    this.journal.append({
+      type: "finished",
+      job: this.job.name,
+      run: number,
+      attempt,
+      result: "interrupted",
+      seconds: 0,
+      ...end
+    });
+  }
+  isSameSupervisor() {
+    var _a;
+    const before = this.counter.found.supervisor;
+    return before !== void 0 && before.pid === ((_a = this.supervisor) == null ? void 0 : _a.pid) && before.start === this.supervisor.start;
+  }
+  // ── Files and the end ──
+  writeCounter() {
+    const { count, clock, supervisor, self, periodSeconds } = this;
+    this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
+  }
+  recordJob() {
+    const { job, periodSeconds, state } = this;
+    this.journal.append({
+      type: "job",
+      job: job.name,
+      schedule: describeSchedule(job.schedule),
+      period: periodSeconds || void 0,
+      lastRun: state.lastRun
+    });
+  }
+  recordStarted(run, { pid, start }) {
+    this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start });
+  }
+  warnOnce(text) {
+    if (!this.warnings.has(text)) this.log.line(text);
+    this.warnings.add(text);
+  }
+  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
+  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
+  // waits in the pipe is read: hence the second look.
+  watch(seconds, isSecondLook) {
+    startTimer(seconds, () => {
+      const silentSeconds = monotonicSeconds() - this.lastTickSeconds;
+      const leftSeconds = WATCHDOG_PERIODS * this.periodSeconds - silentSeconds;
+      if (leftSeconds > 0) return this.watch(leftSeconds, false);
+      if (this.state.runs.length > 0) return this.watch(this.periodSeconds, false);
+      if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
+      this.fail(
+        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`
+      );
+    });
+  }
+  fail(why) {
+    this.log.line(why);
+    this.exitStatus = 1;
+    this.stop();
+  }
+  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
+  stop(why) {
+    if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
+    this.input.pause();
+    this.apply({ type: "stop" });
+  }
+  exit() {
+    this.log.flush();
+    process.exit(this.exitStatus);
+  }
+};
+var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
+function jobEnvironment(job, run) {
+  return {
+    ...process.env,
+    SUPERTICK_JOB: job.name,
+    SUPERTICK_RUN: String(run.number),
+    SUPERTICK_DUE: String(run.due),
+    SUPERTICK_ATTEMPT: String(run.attempt),
+    SUPERTICK_REASON: run.reason
+  };
+}
+function describeEnd(run, end, seconds) {
+  var _a, _b;
+  if (run.pid === void 0) return `run ${run.number} failed to start: ${end.error}`;
+  const how = (_b = (_a = end.error) != null ? _a : end.signal) != null ? _b : `exit ${end.exit}`;
+  return `run ${run.number} finished: ${how}, ${seconds.toFixed(1)}s`;
+}
+function simulate(args) {
+  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate"]);
+  const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
+  checkCommand(command);
+  const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
+  const plan = planSimulation(
+    settings,
+    layer,
+    command,
+    directory === void 0 ? settings.state : `${directory}/count`
+  );
+  play(plan).catch((error) => {
+    console.log(`simulate: ${error.message}`);
+    return 1;
+  }).then((status) => {
+    if (directory !== void 0) removeDirectory(directory);
+    process.exitCode = status;
+  });
+}
+function planSimulation(settings, layer, command, statePath) {
+  var _a, _b;
+  const tickType = (_a = settings.tick) != null ? _a : tickMismatch(scheduleOf(settings), 60) === void 0 ? "TICK_60" : "TICK_5";
+  const periodSeconds = TICK_PERIODS[tickType];
+  const options = [...layer.texts].filter(([key]) => specOf(key).scope !== "simulate" && key !== "state");
+  const from = (_b = settings.from) != null ? _b : Date.now() / 1e3;
+  return {
+    tickType,
+    periodSeconds,
+    firstWhen: Math.ceil(from / periodSeconds) * periodSeconds,
+    tickCount: Math.floor(settings.for / periodSeconds),
+    pauseSeconds: periodSeconds / settings.speed,
+    listenerArgs: [
+      ...options.map(([, { text, origin }]) => `${origin}=${text}`),
+      `--state=${statePath}`,
+      "--",
+      ...command
+    ],
+    statePath
+  };
+}
+async function play(plan) {
+  const listener = startSimulatedListener(plan.listenerArgs);
+  const answers = createStrictReader(listener.stdout);
+  const ended = new Promise((resolve) => {
+    listener.on("exit", (code, signal) => resolve(signal != null ? signal : `exit ${code}`));
+  });
+  ended.then((how2) => answers.end(`the listener ended (${how2})`));
+  showLines(listener.stderr, "    | ");
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => listener.stdin.end());
+  listener.stdin.on("error", () => {
+  });
+  const runs = followRuns(`${plan.statePath}.runs`);
+  const pause = plan.pauseSeconds === 0 ? "without a pause" : `every ${plan.pauseSeconds}s`;
+  console.log(`simulate: ${plan.tickCount} ticks of ${plan.tickType} from ${formatTime(plan.firstWhen)}, ${pause}`);
+  await answers.expect(READY, "ACKNOWLEDGED");
+  const startedSeconds = monotonicSeconds();
+  for (let i = 0; i < plan.tickCount; i++) {
+    await waitUntil(startedSeconds + i * plan.pauseSeconds);
+    if (plan.pauseSeconds === 0) await runs.allEnded();
+    const frame = formatEvent(plan.tickType, i + 1, plan.firstWhen + i * plan.periodSeconds);
+    console.log(`${formatTime(plan.firstWhen + i * plan.periodSeconds)} \u2192 ${JSON.stringify(frame)}`);
+    listener.stdin.write(frame);
+    await answers.expect(ANSWER, "BUSY");
+  }
+  await runs.allEnded();
+  listener.stdin.end();
+  const how = await ended;
+  console.log(`simulate: ${plan.tickCount} ticks, ${runs.summary()}; the listener ended with ${how}`);
+  return how === "exit 0" ? 0 : 1;
+}
+function startSimulatedListener(args) {
+  const { spawn } = require("child_process");
+  const env = { ...process.env, SUPERVISOR_ENABLED: "1" };
+  delete env.SUPERVISOR_PROCESS_NAME;
+  delete env.SUPERVISOR_GROUP_NAME;
+  const runtimeArgs = "deno" in process.versions ? ["run", "-A"] : process.execArgv;
+  return spawn(process.execPath, [...runtimeArgs, process.argv[1], ...args], { env, stdio: "pipe" });
+}
+function formatEvent(name, serial, when) {
+  const payload = `when:${when}`;
+  return `ver:3.0 server:supervisor serial:${serial} pool:supertick poolserial:${serial} eventname:${name} len:${payload.length}
+${payload}`;
+}
+function createStrictReader(stream) {
+  let got = "";
+  let wanted;
+  let failure;
+  function fail(error) {
+    failure = failure != null ? failure : error;
+    wanted == null ? void 0 : wanted.reject(failure);
+  }
+  function look() {
+    var _a;
+    if (wanted === void 0 ? got !== "" : !wanted.text.startsWith(got)) {
+      const state = (_a = wanted == null ? void 0 : wanted.state) != null ? _a : "READY";
+      fail(
+        new Error(
+          `UNKNOWN: in state ${state} the listener wrote ${quote(got)}, so supervisord would never talk to it again`
+        )
+      );
+    } else if (wanted !== void 0 && got === wanted.text) {
+      const { text, resolve } = wanted;
+      console.log(`${" ".repeat(21)}\u2190 ${JSON.stringify(text)}`);
+      got = "";
+      wanted = void 0;
+      resolve();
+    }
+  }
+  stream.on("data", (bytes) => {
+    got += bytes.toString("latin1");
+    look();
+  });
+  return {
+    /** Waits until exactly this text has come. */
+    expect: (text, state) => new Promise((resolve, reject) => {
+      wanted = { text, state, resolve, reject };
+      if (failure === void 0) look();
+      else reject(failure);
+    }),
+    end: (why) => fail(new Error(why))
+  };
+}
+function showLines(stream, prefix) {
+  let rest = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (text) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop();
+    for (const line of lines) console.log(prefix + line);
+  });
+  stream.on("end", () => rest !== "" && console.log(prefix + rest));
+}
+function followRuns(path) {
+  const open = /* @__PURE__ */ new Set();
+  const results = /* @__PURE__ */ new Map();
+  let offset = 0;
+  function look() {
+    var _a;
+    const text = tryReadFile(path);
+    const isNew = text.length < offset;
+    const end = text.lastIndexOf("\n") + 1;
+    for (const line of text.slice(isNew ? 0 : offset, end).split("\n").map(tryParseLine)) {
+      if ((line == null ? void 0 : line.type) === "starting") open.add(line.run);
+      if ((line == null ? void 0 : line.type) === "finished" && open.delete(line.run))
+        results.set(line.result, ((_a = results.get(line.result)) != null ? _a : 0) + 1);
+    }
+    offset = end;
+  }
+  return {
+    async allEnded() {
+      for (look(); open.size > 0; look()) await waitUntil(monotonicSeconds() + 0.01);
+    },
+    summary() {
+      const counts = [...results].map(([result, n]) => `${n} ${result}`);
+      return counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
+    }
+  };
+}
+function waitUntil(seconds) {
+  const ms = Math.max(0, (seconds - monotonicSeconds()) * 1e3);
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+function makeTemporaryDirectory() {
+  return fs.mkdtempSync(`${process.env.TMPDIR || "/tmp"}/supertick-simulate-`);
+}
+function removeDirectory(directory) {
+  for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+  fs.rmdirSync(directory);
+}
+function checkCommand(command) {
+  if (command.length === 0)
+    throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
+  if (command[0] === "") throw new UsageError("the command behind -- is empty");
+}
+function checkProcessName(env, log) {
+  var _a, _b;
+  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
+  if (name === void 0 || group === void 0 || name === group) return;
+  const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
+  if (Number((_b = (_a = /\d+$/.exec(name)) == null ? void 0 : _a[0]) != null ? _b : 0) > 0) throw new UsageError(why);
+  log.line(`if ${why}`);
+}
+function startListener(args) {
+  var _a, _b, _c;
+  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
+  const environment = parseEnvironment(process.env);
+  const settings = resolveSettings([layer, environment.layer]);
+  checkCommand(command);
+  if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
+    throw new UsageError(NO_SUPERVISORD);
+  const log = createLog();
+  checkProcessName(process.env, log);
+  const name = (_b = (_a = settings.name) != null ? _a : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b : command[0].split("/").pop();
+  const jobLog = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
+  environment.warnings.forEach(jobLog.line);
+  const job = {
+    name,
+    command,
+    schedule: scheduleOf(settings),
+    policy: policyOf(settings),
+    isRunOnStart: settings.runOnStart
+  };
+  const statePath = (_c = settings.state) != null ? _c : tryDefaultStatePath(name, jobLog);
+  try {
+    new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog).start();
+  } catch (error) {
+    if (!(error instanceof ListenerError)) throw error;
+    jobLog.line(error.message);
+    jobLog.flush();
+    process.exit(1);
+  }
+}
+function tryDefaultStatePath(name, log) {
+  try {
+    return defaultStatePath(name);
+  } catch (error) {
+    log.line(
+      `no place for the counter file: ${error.message}; counting in memory only, --state names a place`
+    );
+    return void 0;
+  }
+}
+function main() {
+  const args = process.argv.slice(2);
+  const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  try {
+    if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
+    else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${"0.1.0"}
+`));
+    else if (args[0] === "simulate") simulate(args.slice(1));
+    else startListener(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    writeFully(2, Buffer.from(`supertick: ${error.message}
+`));
+    process.exit(2);
+  }
+}
+// Annotate the CommonJS export names for ESM import in node:
+0 && (module.exports = {
+  ANSWER,
+  Expectation,
+  ProtocolError,
+  READY,
+  TICK_PERIODS,
+  UsageError,
+  countAfter,
+  countTick,
+  createEventReader,
+  createJobState,
+  createLog,
+  describeSchedule,
+  dueTime,
+  formatCounter,
+  formatDuration,
+  formatTime,
+  helpText,
+  main,
+  parseCommandLine,
+  parseCounter,
+  parseDuration,
+  parseEnvironment,
+  parseRemoteCommunication,
+  parseTick,
+  policyOf,
+  quote,
+  readJournal,
+  resolveSettings,
+  scheduleOf,
+  step,
+  tickMismatch
+});
+return module.exports;
+}
+typeof require === "function"
+  ? supertick(require, { exports: {} }).main()
+  : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());
