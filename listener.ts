@@ -57,7 +57,6 @@ export const READY = "READY\n";
 /** The answer to an event, and the readiness for the next one. Never FAIL: supervisord would resend the event at once. */
 export const ANSWER = "RESULT 2\nOKREADY\n";
 
-const NEWLINE = 10;
 const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_PAYLOAD_LENGTH = 2 ** 31;
 const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
@@ -65,10 +64,11 @@ const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
 /** Cuts the byte stream from supervisord into events. */
 export interface EventReader {
   /**
-   * Takes the next bytes (they may be reused afterwards); returns the event that they complete.
+   * Takes the next bytes, one character each (latin1): strings cost a tick less than buffers. Returns the event that
+   * they complete.
    * @throws ProtocolError on a line that is no header, a line over 64 KiB, a length over 2^31
    */
-  push(bytes: Buffer): SupervisorEvent | undefined;
+  push(bytes: string): SupervisorEvent | undefined;
   /** Is the payload complete if its length counts bytes, and incomplete if it counts code points? */
   isAmbiguous(): boolean;
   /** To be called when an ambiguous payload got no more bytes for 100 ms: then its length counted bytes. */
@@ -76,42 +76,35 @@ export interface EventReader {
 }
 
 export function createEventReader(): EventReader {
-  let line: Buffer = Buffer.alloc(0);
+  let line = "";
   let header: EventHeader | undefined;
   let payload = createPayloadReader(0);
   let isStrayLineAllowed = false;
 
-  function complete(event: EventHeader): SupervisorEvent {
-    header = undefined;
-    return { name: event.name, serial: event.serial, payload: payload.text() };
+  // Returns what follows the line.
+  function readHeader(bytes: string): string {
+    const newline = bytes.indexOf("\n");
+    line += newline < 0 ? bytes : bytes.slice(0, newline);
+    if (line.length > MAX_HEADER_BYTES) throw new ProtocolError(`a line of more than 64 KiB: ${quoteBytes(line)}`);
+    if (newline < 0) return "";
+    header = parseHeader(line);
+    if (header !== undefined) payload = createPayloadReader(header.length);
+    else if (!isStrayLineAllowed) throw new ProtocolError(`a line that is no event header: ${quoteBytes(line)}`);
+    line = "";
+    isStrayLineAllowed = false;
+    return bytes.slice(newline + 1);
   }
 
-  function readHeader(bytes: Buffer): Buffer {
-    const newline = bytes.indexOf(NEWLINE);
-    const end = newline < 0 ? bytes.length : newline;
-    const text = line.length === 0 ? bytes.slice(0, end) : Buffer.concat([line, bytes.slice(0, end)]);
-    if (text.length > MAX_HEADER_BYTES) {
-      throw new ProtocolError(`a line of more than 64 KiB: ${quote(text.toString("utf8", 0, 400))}`);
-    }
-    if (newline < 0) {
-      line = Buffer.from(text);
-      return bytes.slice(end);
-    }
-    line = line.slice(0, 0);
-    header = parseHeader(text.toString("latin1"));
-    if (header === undefined && !isStrayLineAllowed) {
-      throw new ProtocolError(`a line that is no event header: ${quote(text.toString("utf8", 0, 400))}`);
-    }
-    isStrayLineAllowed = false;
-    if (header !== undefined) payload = createPayloadReader(header.length);
-    return bytes.slice(newline + 1);
+  function complete({ name, serial }: EventHeader): SupervisorEvent {
+    header = undefined;
+    return { name, serial, payload: payload.text() };
   }
 
   return {
     push(bytes) {
       let rest = bytes;
       while (header === undefined) {
-        if (rest.length === 0) return undefined;
+        if (rest === "") return undefined;
         rest = readHeader(rest);
       }
       const dropped = payload.push(rest);
@@ -144,7 +137,7 @@ function parseHeader(line: string): EventHeader | undefined {
   const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
   const length = Number(tail[2]);
   if (Number.isNaN(serial)) return undefined;
-  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quote(line)}`);
+  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quoteBytes(line)}`);
   return { name: tail[1], serial, length };
 }
 
@@ -152,37 +145,38 @@ function parseHeader(line: string): EventHeader | undefined {
 // ASCII it is the same. Else: more bytes than `len` mean code points; exactly `len` bytes may be either, so the caller
 // waits for more, and if none come they were bytes. What follows the last code point belongs to no event: it is dropped.
 function createPayloadReader(length: number) {
-  const chunks: Buffer[] = [];
+  let kept = "";
   let byteCount = 0;
   let codePoints = 0;
   let owedBytes = 0; // continuation bytes that the last code point still lacks
 
   return {
     /** Returns how many bytes were dropped behind the payload. */
-    push(bytes: Buffer): number {
+    push(bytes: string): number {
       let end = 0;
       for (; end < bytes.length; end++) {
-        const byte = bytes[end];
+        const byte = bytes.charCodeAt(end);
         if (owedBytes > 0 && (byte & 0xc0) === 0x80) {
           owedBytes--;
         } else {
-          if (codePoints === length) {
-            owedBytes = 0;
-            break;
-          }
+          if (codePoints === length) break;
           codePoints++;
           owedBytes = byte < 0xc0 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
         }
       }
+      if (end < bytes.length) owedBytes = 0;
       byteCount += end;
-      if (byteCount <= MAX_KEPT_PAYLOAD_BYTES) chunks.push(Buffer.from(bytes.slice(0, end)));
-      else chunks.length = 0;
+      kept = byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : kept + bytes.slice(0, end);
       return bytes.length - end;
     },
     isComplete: () => codePoints === length && owedBytes === 0,
-    isAmbiguous: () => byteCount === length && byteCount > 0,
-    text: () => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)).toString("utf8"),
+    isAmbiguous: () => byteCount === length,
+    text: () => decodeUtf8(kept),
   };
+}
+
+function decodeUtf8(bytes: string): string {
+  return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
 }
 
 /** The text of a REMOTE_COMMUNICATION event: `type:TYPE`, a newline, then the data. */
@@ -199,6 +193,10 @@ export function quote(text: string): string {
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     escapeCodeUnit,
   );
+}
+
+function quoteBytes(bytes: string): string {
+  return quote(decodeUtf8(bytes.slice(0, 400)));
 }
 
 function escapeCodeUnit(unit: string): string {
@@ -1210,10 +1208,11 @@ function startError(program: string, error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: `${quote(program)} was not found`,
     EACCES: `${quote(program)} is not executable`,
-    EAGAIN: "no process is to be had (EAGAIN): a limit of processes or memory",
-    E2BIG: "its arguments and environment are too long (E2BIG)",
+    EAGAIN: "there is no room for another process: a limit of processes or memory",
+    E2BIG: "its arguments and environment are too long",
   };
-  return reasons[errorCode(error)] ?? (error as Error).message;
+  const code = errorCode(error);
+  return `${code}: ${reasons[code] ?? (error as Error).message}`;
 }
 
 /** Sends a signal to a process group. Is anything of it left? Signal 0 only asks. */
@@ -1251,12 +1250,12 @@ interface Input {
 
 const READ_BUFFER_BYTES = 4096;
 
-function openInput(onBytes: (bytes: Buffer) => void, onEnd: () => void): Input {
+function openInput(onBytes: (bytes: string) => void, onEnd: () => void): Input {
   let isPaused = false;
   let bytesRead = 0;
-  const take = (bytes: Buffer) => {
-    bytesRead += bytes.length;
-    if (!isPaused) onBytes(bytes);
+  const take = (buffer: Buffer, length: number) => {
+    bytesRead += length;
+    if (!isPaused) onBytes(buffer.toString("latin1", 0, length));
   };
   const stream = openInputStream(take);
   let hasEnded = false;
@@ -1276,17 +1275,17 @@ function openInput(onBytes: (bytes: Buffer) => void, onEnd: () => void): Input {
 
 // A socket on the descriptor waits without a thread, so signals are acted on; reads of a pipe by fs would block one.
 // With `onread` every read lands in the same small buffer.
-function openInputStream(take: (bytes: Buffer) => void): NodeJS.ReadableStream {
+function openInputStream(take: (buffer: Buffer, length: number) => void): NodeJS.ReadableStream {
   const stats = fs.fstatSync(0);
   if ((!stats.isFIFO() && !stats.isSocket()) || process.versions.bun !== undefined) {
-    return process.stdin.on("data", take);
+    return process.stdin.on("data", (bytes: Buffer) => take(bytes, bytes.length));
   }
   const net = require("net") as typeof import("net");
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const onread = {
     buffer,
     callback(length: number): boolean {
-      take(buffer.slice(0, length));
+      take(buffer, length);
       return true;
     },
   };
@@ -1391,12 +1390,14 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
   const trouble = createTroubleReport(log);
   const { found, isKept, ...opened } = path === undefined ? NO_FILE : findCounterFile(path, log);
   let fd = opened.fd;
+  let opening = fd === undefined ? undefined : fs.fstatSync(fd);
 
   function overwrite(file: string): void {
-    if (fd === undefined || !isSameFile(fd, file)) {
+    if (fd === undefined || opening === undefined || !isFileStill(opening, file)) {
       if (fd !== undefined) fs.closeSync(fd);
       fd = undefined;
       fd = createCounterFile(file, bytes);
+      opening = fs.fstatSync(fd);
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
     if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
@@ -1511,10 +1512,11 @@ function setAside(path: string): boolean {
   }
 }
 
-function isSameFile(fd: number, path: string): boolean {
+// Not so when it was deleted, moved away or replaced under us.
+function isFileStill(opening: fs.Stats, path: string): boolean {
   try {
-    const [ours, there] = [fs.fstatSync(fd), fs.statSync(path)];
-    return ours.ino === there.ino && ours.dev === there.dev;
+    const { ino, dev } = fs.statSync(path);
+    return ino === opening.ino && dev === opening.dev;
   } catch {
     return false;
   }
@@ -1764,6 +1766,7 @@ const ORPHAN_POLL_MS = 1000;
 interface RunningProcess {
   readonly startedSeconds: number; // on the monotonic clock
   readonly cancels: Array<() => void>; // end the timers of the run
+  readonly orphan?: ProcessIdentity; // not our child: its end must be looked for
 }
 
 class Listener {
@@ -1825,7 +1828,7 @@ class Listener {
 
   // ── From bytes to the answer ──
 
-  private onBytes(bytes: Buffer): void {
+  private onBytes(bytes: string): void {
     try {
       const event = this.reader.push(bytes);
       if (event !== undefined) this.onEvent(event);
@@ -1853,14 +1856,15 @@ class Listener {
   private onTick(event: SupervisorEvent): void {
     const tick = parseTick(event);
     this.tickType = this.tickType ?? event.name;
-    if (tick === undefined) this.warnOnce(`${event.name} brings no time but ${quote(event.payload)}; ignored`);
-    else if (event.name !== this.tickType) this.warnOnce(this.otherTickWarning(event.name));
-    else return this.onCountedType(tick);
+    if (tick === undefined)
+      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
+    else if (event.name === this.tickType) return this.onCountedType(tick);
+    else this.warnOnce("other tick", this.otherTickWarning(event.name));
     this.answer();
   }
 
   private otherTickWarning(type: string): string {
-    return `got a ${type}, but ${this.tickType} is what counts here; it is ignored. One type in events= is enough, and --tick says which`;
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
   }
 
   private onCountedType(tick: Tick): void {
@@ -1957,6 +1961,7 @@ class Listener {
 
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
   private apply(input: JobInput, answer?: () => void, serial?: number): void {
+    if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
     for (const action of actions) {
@@ -2058,14 +2063,19 @@ class Listener {
     }
   }
 
-  private adopt(run: Run, process: ProcessIdentity, elapsedSeconds: number): void {
-    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${process.pid})`);
-    this.processes.set(run.number, { startedSeconds: monotonicSeconds() - Math.max(0, elapsedSeconds), cancels: [] });
+  private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
+    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
+    const startedSeconds = monotonicSeconds() - Math.max(0, elapsedSeconds);
+    this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
     this.apply({ type: "adopted", run, elapsedSeconds });
+    this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
+  }
+
+  private lookAtOrphans(): void {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    this.poll(run, ORPHAN_POLL_MS, () => {
-      if (!isAlive(process)) this.apply({ type: "exited", run: run.number, end });
-    });
+    for (const [run, { orphan }] of this.processes) {
+      if (orphan !== undefined && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+    }
   }
 
   private tellInterrupted(run: Run): void {
@@ -2112,9 +2122,9 @@ class Listener {
     this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start });
   }
 
-  private warnOnce(text: string): void {
-    if (!this.warnings.has(text)) this.log.line(text);
-    this.warnings.add(text);
+  private warnOnce(kind: string, text: string): void {
+    if (!this.warnings.has(kind)) this.log.line(text);
+    this.warnings.add(kind);
   }
 
   // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The

@@ -73,44 +73,35 @@ var ProtocolError = class extends Error {
 };
 var READY = "READY\n";
 var ANSWER = "RESULT 2\nOKREADY\n";
-var NEWLINE = 10;
 var MAX_HEADER_BYTES = 64 * 1024;
 var MAX_PAYLOAD_LENGTH = 2 ** 31;
 var MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
 function createEventReader() {
-  let line = Buffer.alloc(0);
+  let line = "";
   let header;
   let payload = createPayloadReader(0);
   let isStrayLineAllowed = false;
-  function complete(event) {
-    header = void 0;
-    return { name: event.name, serial: event.serial, payload: payload.text() };
-  }
   function readHeader(bytes) {
-    const newline = bytes.indexOf(NEWLINE);
-    const end = newline < 0 ? bytes.length : newline;
-    const text = line.length === 0 ? bytes.slice(0, end) : Buffer.concat([line, bytes.slice(0, end)]);
-    if (text.length > MAX_HEADER_BYTES) {
-      throw new ProtocolError(`a line of more than 64 KiB: ${quote(text.toString("utf8", 0, 400))}`);
-    }
-    if (newline < 0) {
-      line = Buffer.from(text);
-      return bytes.slice(end);
-    }
-    line = line.slice(0, 0);
-    header = parseHeader(text.toString("latin1"));
-    if (header === void 0 && !isStrayLineAllowed) {
-      throw new ProtocolError(`a line that is no event header: ${quote(text.toString("utf8", 0, 400))}`);
-    }
-    isStrayLineAllowed = false;
+    const newline = bytes.indexOf("\n");
+    line += newline < 0 ? bytes : bytes.slice(0, newline);
+    if (line.length > MAX_HEADER_BYTES) throw new ProtocolError(`a line of more than 64 KiB: ${quoteBytes(line)}`);
+    if (newline < 0) return "";
+    header = parseHeader(line);
     if (header !== void 0) payload = createPayloadReader(header.length);
+    else if (!isStrayLineAllowed) throw new ProtocolError(`a line that is no event header: ${quoteBytes(line)}`);
+    line = "";
+    isStrayLineAllowed = false;
     return bytes.slice(newline + 1);
+  }
+  function complete({ name, serial }) {
+    header = void 0;
+    return { name, serial, payload: payload.text() };
   }
   return {
     push(bytes) {
       let rest = bytes;
       while (header === void 0) {
-        if (rest.length === 0) return void 0;
+        if (rest === "") return void 0;
         rest = readHeader(rest);
       }
       const dropped = payload.push(rest);
@@ -134,11 +125,11 @@ function parseHeader(line) {
   const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
   const length = Number(tail[2]);
   if (Number.isNaN(serial)) return void 0;
-  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quote(line)}`);
+  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quoteBytes(line)}`);
   return { name: tail[1], serial, length };
 }
 function createPayloadReader(length) {
-  const chunks = [];
+  let kept = "";
   let byteCount = 0;
   let codePoints = 0;
   let owedBytes = 0;
@@ -147,27 +138,27 @@ function createPayloadReader(length) {
     push(bytes) {
       let end = 0;
       for (; end < bytes.length; end++) {
-        const byte = bytes[end];
+        const byte = bytes.charCodeAt(end);
         if (owedBytes > 0 && (byte & 192) === 128) {
           owedBytes--;
         } else {
-          if (codePoints === length) {
-            owedBytes = 0;
-            break;
-          }
+          if (codePoints === length) break;
           codePoints++;
           owedBytes = byte < 192 ? 0 : byte < 224 ? 1 : byte < 240 ? 2 : 3;
         }
       }
+      if (end < bytes.length) owedBytes = 0;
       byteCount += end;
-      if (byteCount <= MAX_KEPT_PAYLOAD_BYTES) chunks.push(Buffer.from(bytes.slice(0, end)));
-      else chunks.length = 0;
+      kept = byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : kept + bytes.slice(0, end);
       return bytes.length - end;
     },
     isComplete: () => codePoints === length && owedBytes === 0,
-    isAmbiguous: () => byteCount === length && byteCount > 0,
-    text: () => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)).toString("utf8")
+    isAmbiguous: () => byteCount === length,
+    text: () => decodeUtf8(kept)
   };
+}
+function decodeUtf8(bytes) {
+  return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
 }
 function parseRemoteCommunication(payload) {
   const newline = payload.indexOf("\n");
@@ -180,6 +171,9 @@ function quote(text) {
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     escapeCodeUnit
   );
+}
+function quoteBytes(bytes) {
+  return quote(decodeUtf8(bytes.slice(0, 400)));
 }
 function escapeCodeUnit(unit) {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -860,10 +854,11 @@ function startError(program, error) {
   const reasons = {
     ENOENT: `${quote(program)} was not found`,
     EACCES: `${quote(program)} is not executable`,
-    EAGAIN: "no process is to be had (EAGAIN): a limit of processes or memory",
-    E2BIG: "its arguments and environment are too long (E2BIG)"
+    EAGAIN: "there is no room for another process: a limit of processes or memory",
+    E2BIG: "its arguments and environment are too long"
   };
-  return (_a = reasons[errorCode(error)]) != null ? _a : error.message;
+  const code = errorCode(error);
+  return `${code}: ${(_a = reasons[code]) != null ? _a : error.message}`;
 }
 function signalGroup(leader, signal) {
   try {
@@ -887,9 +882,9 @@ var READ_BUFFER_BYTES = 4096;
 function openInput(onBytes, onEnd) {
   let isPaused = false;
   let bytesRead = 0;
-  const take = (bytes) => {
-    bytesRead += bytes.length;
-    if (!isPaused) onBytes(bytes);
+  const take = (buffer, length) => {
+    bytesRead += length;
+    if (!isPaused) onBytes(buffer.toString("latin1", 0, length));
   };
   const stream = openInputStream(take);
   let hasEnded = false;
@@ -909,14 +904,14 @@ function openInput(onBytes, onEnd) {
 function openInputStream(take) {
   const stats = fs.fstatSync(0);
   if (!stats.isFIFO() && !stats.isSocket() || process.versions.bun !== void 0) {
-    return process.stdin.on("data", take);
+    return process.stdin.on("data", (bytes) => take(bytes, bytes.length));
   }
   const net = require("net");
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const onread = {
     buffer,
     callback(length) {
-      take(buffer.slice(0, length));
+      take(buffer, length);
       return true;
     }
   };
@@ -981,11 +976,13 @@ function openCounterFile(path, log) {
   const trouble = createTroubleReport(log);
   const { found, isKept, ...opened } = path === void 0 ? NO_FILE : findCounterFile(path, log);
   let fd = opened.fd;
+  let opening = fd === void 0 ? void 0 : fs.fstatSync(fd);
   function overwrite(file) {
-    if (fd === void 0 || !isSameFile(fd, file)) {
+    if (fd === void 0 || opening === void 0 || !isFileStill(opening, file)) {
       if (fd !== void 0) fs.closeSync(fd);
       fd = void 0;
       fd = createCounterFile(file, bytes);
+      opening = fs.fstatSync(fd);
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
     if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
@@ -1080,10 +1077,10 @@ function setAside(path) {
     }
   }
 }
-function isSameFile(fd, path) {
+function isFileStill(opening, path) {
   try {
-    const [ours, there] = [fs.fstatSync(fd), fs.statSync(path)];
-    return ours.ino === there.ino && ours.dev === there.dev;
+    const { ino, dev } = fs.statSync(path);
+    return ino === opening.ino && dev === opening.dev;
   } catch {
     return false;
   }
@@ -1330,13 +1327,14 @@ var Listener = class {
     var _a;
     const tick = parseTick(event);
     this.tickType = (_a = this.tickType) != null ? _a : event.name;
-    if (tick === void 0) this.warnOnce(`${event.name} brings no time but ${quote(event.payload)}; ignored`);
-    else if (event.name !== this.tickType) this.warnOnce(this.otherTickWarning(event.name));
-    else return this.onCountedType(tick);
+    if (tick === void 0)
+      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
+    else if (event.name === this.tickType) return this.onCountedType(tick);
+    else this.warnOnce("other tick", this.otherTickWarning(event.name));
     this.answer();
   }
   otherTickWarning(type) {
-    return `got a ${type}, but ${this.tickType} is what counts here; it is ignored. One type in events= is enough, and --tick says which`;
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
   }
   onCountedType(tick) {
     var _a;
@@ -1423,6 +1421,7 @@ var Listener = class {
   // ── Runs ──
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
   apply(input, answer, serial) {
+    if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
     for (const action of actions) {
@@ -1513,14 +1512,18 @@ var Listener = class {
       else this.tellInterrupted(run);
     }
   }
-  adopt(run, process2, elapsedSeconds) {
-    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${process2.pid})`);
-    this.processes.set(run.number, { startedSeconds: monotonicSeconds() - Math.max(0, elapsedSeconds), cancels: [] });
+  adopt(run, orphan, elapsedSeconds) {
+    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
+    const startedSeconds = monotonicSeconds() - Math.max(0, elapsedSeconds);
+    this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
     this.apply({ type: "adopted", run, elapsedSeconds });
+    this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
+  }
+  lookAtOrphans() {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    this.poll(run, ORPHAN_POLL_MS, () => {
-      if (!isAlive(process2)) this.apply({ type: "exited", run: run.number, end });
-    });
+    for (const [run, { orphan }] of this.processes) {
+      if (orphan !== void 0 && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+    }
   }
   tellInterrupted(run) {
     this.log.line(
@@ -1561,9 +1564,9 @@ var Listener = class {
   recordStarted(run, { pid, start }) {
     this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start });
   }
-  warnOnce(text) {
-    if (!this.warnings.has(text)) this.log.line(text);
-    this.warnings.add(text);
+  warnOnce(kind, text) {
+    if (!this.warnings.has(kind)) this.log.line(text);
+    this.warnings.add(kind);
   }
   // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
   // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that

@@ -1,0 +1,456 @@
+// A private, real supervisord for tests: its own directory, a unix socket, no TCP. Its TICK clock stands still until
+// the test steps it (steppable-supervisord.py); all else is supervisord's own, in real time.
+//
+//   const supervisord = createSupervisord(t);                  // ended and checked for orphans when test t is over
+//   const job = supervisord.script("exit-3", "exit 3");
+//   supervisord.listener("gitsync", ["--ticks", "3", "--", job]);
+//   await supervisord.start();
+//   await supervisord.tick(3);                                 // three TICK_60, each one answered
+//   await supervisord.waitForStderr("run 1 finished: exit 3");
+
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as http from "node:http";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { TestContext } from "node:test";
+
+const LIMIT_SECONDS = 30;
+const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
+const STEPPABLE_SUPERVISORD = path.join(__dirname, "steppable-supervisord.py");
+
+/** What the tick clock shows at first: a full hour, so that a step of 60 s is one TICK_60 (and one TICK_5). */
+export const CLOCK_START = 1699999200;
+
+/** The command under test, without its options; SUPERTICK_RUNTIME="bun" or "deno run -A" replaces node. */
+const SUPERTICK = [...(process.env.SUPERTICK_RUNTIME?.split(" ").filter(Boolean) ?? [process.execPath]), LISTENER];
+
+// ── Is there a supervisord? ─────────────────────────────────────────────────
+
+function findInPath(program: string): string | undefined {
+  const directories = [...(process.env.PATH ?? "").split(":"), "/usr/bin", "/usr/local/bin"];
+  return directories.map((directory) => path.join(directory, program)).find((file) => fs.existsSync(file));
+}
+
+const supervisordFile = findInPath("supervisord");
+const supervisorctlFile = findInPath("supervisorctl");
+
+/** The interpreter that can import the package: the one in the script's first line, after `#!`. */
+function pythonOf(script: string): string[] {
+  return fs.readFileSync(script, "utf8").split("\n")[0].slice(2).trim().split(/\s+/);
+}
+
+/** For node:test's `skip`. In CI a missing supervisord is no reason to skip: the tests then fail at start. */
+export const skipWithoutSupervisord: string | false =
+  process.env.CI === "true" || (supervisordFile !== undefined && supervisorctlFile !== undefined)
+    ? false
+    : "supervisord is not installed (apt-get install -y supervisor)";
+
+// ── Waiting and processes ───────────────────────────────────────────────────
+
+/** Polls until `probe` returns something truthy; at the limit it fails with `what` and what `explain` says. */
+async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  explain = () => "",
+  limitSeconds = LIMIT_SECONDS,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + limitSeconds * 1000;
+  for (;;) {
+    const result = await probe();
+    if (result) return result;
+    if (Date.now() > deadline) throw new Error(`waited ${limitSeconds} s in vain: ${what}\n${explain()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+interface ProcessFacts {
+  pid: number;
+  state: string;
+  group: number;
+  command: string;
+}
+
+/** From /proc/PID/stat, whose second field is a name in parentheses that may hold anything, spaces and `)` too. */
+function processFacts(pid: number): ProcessFacts | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const command = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+    return { pid, state, group: Number(group), command };
+  } catch {
+    return undefined; // it ended meanwhile
+  }
+}
+
+/** All processes but zombies, which only wait for a parent to look at them. */
+function liveProcesses(): ProcessFacts[] {
+  const pids = fs.readdirSync("/proc").map(Number).filter(Boolean);
+  return pids.map(processFacts).filter((facts): facts is ProcessFacts => facts !== undefined && facts.state !== "Z");
+}
+
+export function isAlive(pid: number): boolean {
+  const facts = processFacts(pid);
+  return facts !== undefined && facts.state !== "Z";
+}
+
+export function membersOfGroup(group: number): ProcessFacts[] {
+  return liveProcesses().filter((facts) => facts.group === group);
+}
+
+function hasInEnvironment(pid: number, text: string): boolean {
+  try {
+    return fs.readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
+  } catch {
+    return false; // it ended meanwhile, or is another user's
+  }
+}
+
+function readOrEmpty(file: string): string {
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+}
+
+function occurrences(text: string, pattern: string | RegExp): number {
+  if (typeof pattern === "string") return text.split(pattern).length - 1;
+  return [...text.matchAll(new RegExp(pattern, "gm"))].length;
+}
+
+// ── The configuration file ──────────────────────────────────────────────────
+
+export type Settings = Record<string, string>;
+
+/** `command =` is cut by shlex after supervisord has replaced %(…)s, so words are quoted and % is doubled. */
+function asCommand(words: string[]): string {
+  const quoted = words.map((word) => (/^[\w@+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`));
+  return quoted.join(" ").replaceAll("%", "%%");
+}
+
+function asEnvironment(variables: Record<string, string>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}="${value.replaceAll("%", "%%")}"`)
+    .join(",");
+}
+
+function asSection(header: string, settings: Settings): string {
+  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+  return `[${header}]\n${lines.join("")}\n`;
+}
+
+/** What a supervisord started from a login shell would have, without what concerns this test run or its Node. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const foreign = /^(NODE_|TICK_|SUPERTICK_|SUPERVISOR_)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}
+
+// ── supervisord ─────────────────────────────────────────────────────────────
+
+export interface ListenerOptions {
+  /** Variables for `environment =`; TICK_STATE is the file `state` unless set here. */
+  environment?: Record<string, string>;
+  /** More lines of the section, or other values for those that `listener` writes. */
+  settings?: Settings;
+}
+
+export type Supervisord = ReturnType<typeof createSupervisord>;
+
+export function createSupervisord(t: TestContext) {
+  if (!supervisordFile || !supervisorctlFile) throw new Error("supervisord is not installed");
+  const supervisorPython = pythonOf(supervisordFile);
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "real-supervisord-"));
+  const inDirectory = (name: string) => path.join(directory, name);
+  const socket = inDirectory("supervisor.sock");
+  const configuration = inDirectory("supervisord.conf");
+  const logFile = inDirectory("supervisord.log");
+  // Every process that comes from this supervisord has this in its environment, however far it has gone.
+  const mark = `REAL_SUPERVISORD_TEST=${directory}`;
+  const sections: string[] = [];
+  let listenerName = "";
+  let daemon: ChildProcess | undefined;
+
+  t.after(dispose);
+
+  const log = () => readOrEmpty(logFile);
+
+  /** The listener's stderr: its own lines and its job's output. Found also under the name that AUTO chose. */
+  function stderr(name = listenerName): string {
+    const files = fs.readdirSync(directory).filter((file) => file.startsWith(`${name}-stderr`));
+    return files.map((file) => readOrEmpty(inDirectory(file))).join("");
+  }
+
+  function explain(): string {
+    const tail = (text: string) => text.split("\n").slice(-40).join("\n");
+    const console = readOrEmpty(inDirectory("console.out"));
+    return `── supervisord.log:\n${tail(log() || console)}\n── stderr of ${listenerName}:\n${tail(stderr())}`;
+  }
+
+  const waitUntil = <T>(what: string, probe: () => T | Promise<T>) => until(what, probe, explain);
+
+  // ── Before the start ──
+
+  /** An executable shell script; jobs run in the directory, so relative names in it are the test's own. */
+  function script(name: string, text: string): string {
+    fs.writeFileSync(inDirectory(name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return inDirectory(name);
+  }
+
+  function eventListener(name: string, settings: Settings) {
+    sections.push(asSection(`eventlistener:${name}`, settings));
+  }
+
+  /** supertick as an event listener: by default on TICK_60, as `init` would write it. */
+  function listener(name: string, supertickArguments: string[], options: ListenerOptions = {}) {
+    listenerName = name;
+    eventListener(name, {
+      command: asCommand([...SUPERTICK, ...supertickArguments]),
+      events: "TICK_60",
+      autorestart: "true",
+      stdout_logfile: "NONE",
+      stderr_logfile: inDirectory(`${name}-stderr.log`),
+      environment: asEnvironment({ TICK_STATE: inDirectory("state"), ...options.environment }),
+      ...options.settings,
+    });
+  }
+
+  /** The section as users of the counting script have it: command, events, environment and not a line more. */
+  function scriptUsersListener(name: string, job: string, environment: Record<string, string>) {
+    listenerName = name;
+    eventListener(name, {
+      command: asCommand([...SUPERTICK, "--", job]),
+      events: "TICK_60",
+      environment: asEnvironment(environment),
+    });
+  }
+
+  /** A listener that answers FAIL to the first `failures` events, once the file `waitFor` exists, and OK from then on. */
+  function failingNeighbour(name: string, events: string, failures: number, waitFor = "/") {
+    const file = inDirectory(`${name}.py`);
+    fs.writeFileSync(
+      file,
+      [
+        "import os, sys, time",
+        "from supervisor.childutils import listener",
+        "failures = int(sys.argv[1])",
+        "while True:",
+        "    listener.wait()",
+        "    while not os.path.exists(sys.argv[2]):",
+        "        time.sleep(0.02)",
+        "    listener.fail() if failures > 0 else listener.ok()",
+        "    failures -= 1",
+      ].join("\n"),
+    );
+    const command = asCommand([...supervisorPython, file, String(failures), waitFor]);
+    eventListener(name, { command, events, stdout_logfile: "NONE", stderr_logfile: inDirectory(`${name}-stderr.log`) });
+  }
+
+  /** Starts supervisord and waits until each section has a listener that is RUNNING, which takes startsecs. */
+  async function start(supervisordSettings: Settings = {}) {
+    const own = [
+      asSection("unix_http_server", { file: socket }),
+      asSection("supervisorctl", { serverurl: `unix://${socket}` }),
+      asSection("rpcinterface:supervisor", {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
+      }),
+      asSection("rpcinterface:clock", {
+        "supervisor.rpcinterface_factory": "__main__:TickClock",
+        start: String(CLOCK_START),
+      }),
+      asSection("supervisord", {
+        nodaemon: "true",
+        logfile: logFile,
+        loglevel: "debug",
+        pidfile: inDirectory("supervisord.pid"),
+        childlogdir: directory,
+        ...supervisordSettings,
+      }),
+    ];
+    fs.writeFileSync(configuration, [...own, ...sections].join(""));
+    const [python, ...pythonArguments] = supervisorPython;
+    const console = fs.openSync(inDirectory("console.out"), "a");
+    daemon = spawn(python, [...pythonArguments, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
+      cwd: directory,
+      env: { ...plainEnvironment(), REAL_SUPERVISORD_TEST: directory },
+      stdio: ["ignore", console, console],
+      detached: true, // its own process group: Ctrl-C in a terminal is for the test run
+    });
+    fs.closeSync(console);
+    daemon.on("error", (error) => fs.appendFileSync(inDirectory("console.out"), String(error)));
+    await waitUntil("supervisord to start its listeners", () => {
+      if (!isRunning()) throw new Error(`supervisord ended at start\n${explain()}`);
+      return occurrences(log(), "entered RUNNING state") >= sections.length;
+    });
+  }
+
+  // ── What supervisord is told ──
+
+  const isRunning = () => daemon?.pid !== undefined && daemon.exitCode === null && daemon.signalCode === null;
+
+  /** One XML-RPC call over the unix socket; returns the value's text (all calls here return one plain value). */
+  function call(method: string, ...parameters: (string | number)[]): Promise<string> {
+    const escapeXml = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    const values = parameters.map((parameter) =>
+      typeof parameter === "number" ? `<int>${parameter}</int>` : `<string>${escapeXml(parameter)}</string>`,
+    );
+    const params = values.map((value) => `<param><value>${value}</value></param>`).join("");
+    const body = `<?xml version="1.0"?><methodCall><methodName>${method}</methodName><params>${params}</params></methodCall>`;
+    return new Promise((resolve, reject) => {
+      const options = {
+        socketPath: socket,
+        path: "/RPC2",
+        method: "POST",
+        agent: false,
+        timeout: LIMIT_SECONDS * 1000,
+      };
+      const request = http.request(options, (response) => {
+        let answer = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk) => {
+          answer += chunk;
+        });
+        response.on("end", () => {
+          const text = answer.replace(/<[^>]*>/g, " ").trim();
+          if (response.statusCode !== 200 || answer.includes("<fault>")) reject(new Error(`${method}: ${text}`));
+          else resolve(text);
+        });
+      });
+      request.on("timeout", () => request.destroy(new Error(`${method}: no answer\n${explain()}`)));
+      request.on("error", reject);
+      request.setHeader("Content-Type", "text/xml");
+      request.setHeader("Content-Length", Buffer.byteLength(body));
+      request.end(body);
+    });
+  }
+
+  async function waitForAnswers() {
+    let unanswered = "";
+    const explainUnanswered = () => `unanswered: ${unanswered}\n${explain()}`;
+    const allAnswered = async () => {
+      unanswered = await call("clock.unanswered");
+      return unanswered === "";
+    };
+    await until("all events to be answered with OK", allAnswered, explainUnanswered);
+  }
+
+  /** Steps the tick clock without waiting for answers: for listeners that are down, stopped or slow. */
+  const stepClock = (seconds: number) => call("clock.step", seconds);
+
+  /** Sends `n` rounds of ticks. As in real life a listener has the time to answer one before the next comes. */
+  async function tick(n = 1, stepSeconds = 60) {
+    for (let i = 0; i < n; i++) {
+      await stepClock(stepSeconds);
+      await waitForAnswers();
+    }
+  }
+
+  /** Python's supervisord then sends a tick with an older `when`. */
+  const setClockBack = (seconds: number) => tick(1, -seconds);
+
+  /** A REMOTE_COMMUNICATION event; answered by all listeners on return. */
+  async function remote(type: string, data: string) {
+    await call("supervisor.sendRemoteCommEvent", type, data);
+    await waitForAnswers();
+  }
+
+  /** supervisorctl; returns what it prints. Its exit status is of no use: `status` has 3 for a stopped process. */
+  function ctl(...words: string[]): Promise<string> {
+    return new Promise((resolve) => {
+      const options = { env: plainEnvironment(), timeout: LIMIT_SECONDS * 1000 };
+      execFile(supervisorctlFile!, ["-c", configuration, ...words], options, (_error, out, err) => resolve(out + err));
+    });
+  }
+
+  /** Ends supervisord with a signal to its pid alone and waits until it is gone. */
+  async function end(signal: NodeJS.Signals) {
+    daemon?.kill(signal);
+    await waitForEnd();
+  }
+
+  const waitForEnd = () => waitUntil("supervisord to end", () => !isRunning());
+
+  // ── What can be seen ──
+
+  /** Waits until the text or pattern stands `count` times in supervisord's log (level debug). */
+  const waitForLog = (pattern: string | RegExp, count = 1) =>
+    waitUntil(`${count} × ${pattern} in supervisord's log`, () => occurrences(log(), pattern) >= count);
+
+  const waitForStderr = (pattern: string | RegExp, count = 1, name = listenerName) =>
+    waitUntil(`${count} × ${pattern} in ${name}'s stderr`, () => occurrences(stderr(name), pattern) >= count);
+
+  /** Waits until the listener is RUNNING for the nth time: the first start and each restart count. */
+  const waitForStart = (nth: number, name = listenerName) => waitForLog(`success: ${name} entered RUNNING state`, nth);
+
+  function pidOfListener(name = listenerName): number {
+    const spawned = [...log().matchAll(new RegExp(`spawned: '${name}' with pid (\\d+)`, "g"))];
+    return Number(spawned.at(-1)?.[1]);
+  }
+
+  /** Waits for the start of a run; its process leads the run's process group. */
+  async function pidOfRun(run: number): Promise<number> {
+    const started = new RegExp(`run ${run} started \\(pid (\\d+)`);
+    return Number((await waitUntil(`run ${run} to start`, () => stderr().match(started)))[1]);
+  }
+
+  /** How often each of the events, by serial, was sent to the listener. */
+  function deliveries(name = listenerName): Record<string, number> {
+    const times: Record<string, number> = {};
+    for (const [, serial] of log().matchAll(new RegExp(`event (\\d+) sent to listener ${name}$`, "gm"))) {
+      times[serial] = (times[serial] ?? 0) + 1;
+    }
+    return times;
+  }
+
+  const read = (name: string) => readOrEmpty(inDirectory(name));
+  const write = (name: string, text: string) => fs.writeFileSync(inDirectory(name), text);
+
+  /** Everything that descends from this supervisord and is still there; itself not. */
+  function leftover(): ProcessFacts[] {
+    return liveProcesses().filter((facts) => facts.pid !== daemon?.pid && hasInEnvironment(facts.pid, mark));
+  }
+
+  // ── The end ──
+
+  /** Ends supervisord as an operator would. What then is still there is an orphan: killed, and the test fails. */
+  async function dispose() {
+    daemon?.kill("SIGCONT");
+    daemon?.kill("SIGTERM");
+    const endedByItself = await waitForEnd().catch(() => false);
+    if (!endedByItself) await end("SIGKILL");
+    // After a KILL of supervisord its listeners end by themselves, and may take their grace for it.
+    const noOrphans = () => leftover().length === 0;
+    const orphans = await until("", noOrphans, undefined, 5).then(() => [], leftover);
+    for (const { pid } of orphans) process.kill(pid, "SIGKILL");
+    const evidence = orphans.length > 0 || !endedByItself ? explain() : "";
+    fs.rmSync(directory, { recursive: true, force: true });
+    if (!endedByItself) throw new Error(`supervisord did not end after SIGTERM\n${evidence}`);
+    if (orphans.length > 0) throw new Error(`left running: ${JSON.stringify(orphans)}\n${evidence}`);
+  }
+
+  return {
+    script,
+    eventListener,
+    listener,
+    scriptUsersListener,
+    failingNeighbour,
+    start,
+    tick,
+    stepClock,
+    setClockBack,
+    waitForAnswers,
+    remote,
+    ctl,
+    end,
+    waitForEnd,
+    log,
+    stderr,
+    waitUntil,
+    waitForLog,
+    waitForStderr,
+    waitForStart,
+    pidOfListener,
+    pidOfRun,
+    deliveries,
+    read,
+    write,
+    path: inDirectory,
+    leftover,
+  };
+}
