@@ -15,9 +15,9 @@ const header = `#!/usr/bin/env node
 // supertick ${version}: cron for supervisord, in one file. MIT License, the supertick authors.
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
-function supertick(require, module) {`;
+const supertick = (function (require, module) {`;
 const footer = `return module.exports;
-}
+});
 typeof require === "function"
   ? supertick(require, { exports: {} }).main()
   : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());`;

@@ -78,7 +78,7 @@ export interface EventReader {
 export function createEventReader(): EventReader {
   let line = "";
   let header: EventHeader | undefined;
-  let payload = createPayloadReader(0);
+  const payload = createPayloadReader();
   let isStrayLineAllowed = false;
 
   // Returns what follows the line.
@@ -88,7 +88,7 @@ export function createEventReader(): EventReader {
     if (line.length > MAX_HEADER_BYTES) throw new ProtocolError(`a line of more than 64 KiB: ${quoteBytes(line)}`);
     if (newline < 0) return "";
     header = parseHeader(line);
-    if (header !== undefined) payload = createPayloadReader(header.length);
+    if (header !== undefined) payload.begin(header.length);
     else if (!isStrayLineAllowed) throw new ProtocolError(`a line that is no event header: ${quoteBytes(line)}`);
     line = "";
     isStrayLineAllowed = false;
@@ -144,13 +144,19 @@ function parseHeader(line: string): EventHeader | undefined {
 // `len` counts bytes (supervisor 3, Go) or code points (supervisor 4 on Python 3); the header does not say which. For
 // ASCII it is the same. Else: more bytes than `len` mean code points; exactly `len` bytes may be either, so the caller
 // waits for more, and if none come they were bytes. What follows the last code point belongs to no event: it is dropped.
-function createPayloadReader(length: number) {
+function createPayloadReader() {
+  let length = 0;
   let kept = "";
   let byteCount = 0;
   let codePoints = 0;
   let owedBytes = 0; // continuation bytes that the last code point still lacks
 
   return {
+    begin(expected: number): void {
+      length = expected;
+      kept = "";
+      byteCount = codePoints = owedBytes = 0;
+    },
     /** Returns how many bytes were dropped behind the payload. */
     push(bytes: string): number {
       let end = 0;
@@ -1321,7 +1327,7 @@ function writeFully(fd: number, bytes: Buffer): void {
 
 const COUNTER_FILE_BYTES = 256;
 
-/** What the counter file says. */
+/** What the counter file says. The replaced script left the count only. */
 export interface CounterContent {
   readonly count: number;
   readonly clock?: TickClock;
@@ -1329,18 +1335,25 @@ export interface CounterContent {
   readonly listener?: ProcessIdentity;
 }
 
-/** The 256 bytes of the file. */
-export function formatCounter(content: CounterContent & { periodSeconds: number }): string {
+/** What is written to it. */
+export interface NewCounterContent extends CounterContent {
+  readonly periodSeconds: number;
+  readonly supervisor: ProcessIdentity;
+  readonly listener: ProcessIdentity;
+}
+
+/** The text of the file, without the spaces and the newline at its end. */
+export function formatCounter(content: NewCounterContent): string {
   const { count, clock, supervisor, listener, periodSeconds } = content;
-  const fields: string[] = [];
-  if (clock !== undefined) {
-    fields.push(`when=${clock.whenSeconds}`, `serial=${clock.serial}`, `period=${periodSeconds}`);
-    fields.push(`decided=${clock.decidedSeconds}`, `fixed=${clock.fixedDecidedSeconds}`);
-  }
-  if (supervisor !== undefined) fields.push(`supervisor=${supervisor.pid}:${supervisor.start}`);
-  if (listener !== undefined) fields.push(`listener=${listener.pid}:${listener.start}`);
-  const text = `${count}\n${fields.join(" ")}`;
-  return `${text.padEnd(COUNTER_FILE_BYTES - 1)}\n`;
+  const tick =
+    clock === undefined
+      ? ""
+      : `when=${clock.whenSeconds} serial=${clock.serial} period=${periodSeconds} decided=${clock.decidedSeconds} fixed=${clock.fixedDecidedSeconds} `;
+  return `${count}\n${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
+}
+
+function formatIdentity({ pid, start }: ProcessIdentity): string {
+  return `${pid}:${start}`;
 }
 
 /**
@@ -1379,7 +1392,7 @@ interface CounterFile {
   /** As it was found; a count of 0 where there was none, or a bad one. */
   readonly found: CounterContent;
   /** Never throws: what cannot be written is told once, and tried again at the next tick. */
-  write(content: CounterContent & { periodSeconds: number }): void;
+  write(content: NewCounterContent): void;
   /** Another live listener that has written its name into the file since. */
   rival(): ProcessIdentity | undefined;
 }
@@ -1407,7 +1420,9 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
     found,
     write(content) {
       if (path === undefined || isKept) return;
+      bytes.fill(" ");
       bytes.write(formatCounter(content), "latin1");
+      bytes.write("\n", COUNTER_FILE_BYTES - 1);
       try {
         overwrite(path);
         trouble.isOver();
@@ -1771,8 +1786,8 @@ interface RunningProcess {
 
 class Listener {
   private readonly reader = createEventReader();
-  private readonly supervisor = identify(process.ppid);
-  private readonly self = identify(process.pid);
+  private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
+  private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
   private readonly processes = new Map<number, RunningProcess>();
   private readonly warnings = new Set<string>();
   private readonly counter: CounterFile;
@@ -1818,15 +1833,16 @@ class Listener {
     );
     this.writeCounter(); // takes the file for us
     this.recordJob();
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => this.stop(signal));
-    process.on("SIGUSR2", () => this.runNow("signal"));
-    process.on("SIGHUP", () => {}); // no stop: it is for re-reading files
     this.takeOverRuns();
-    this.say(READY);
     if (job.isRunOnStart) this.runNow("start");
   }
 
-  // ── From bytes to the answer ──
+  onSignal(signal: NodeJS.Signals): void {
+    if (signal === "SIGUSR2") this.runNow("signal");
+    else if (signal !== "SIGHUP") this.stop(signal); // HUP is no stop: it is for re-reading files
+  }
+
+  // From bytes to the answer:
 
   private onBytes(bytes: string): void {
     try {
@@ -1957,7 +1973,7 @@ class Listener {
     this.stop("stdin ended");
   }
 
-  // ── Runs ──
+  // Runs:
 
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
   private apply(input: JobInput, answer?: () => void, serial?: number): void {
@@ -2052,7 +2068,7 @@ class Listener {
     this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
   }
 
-  // ── What an earlier listener left ──
+  // What an earlier listener left:
 
   private takeOverRuns(): void {
     for (const { starting, started } of this.journal.past.openRuns) {
@@ -2097,10 +2113,10 @@ class Listener {
 
   private isSameSupervisor(): boolean {
     const before = this.counter.found.supervisor;
-    return before !== undefined && before.pid === this.supervisor?.pid && before.start === this.supervisor.start;
+    return before !== undefined && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
   }
 
-  // ── Files and the end ──
+  // Files and the end:
 
   private writeCounter(): void {
     const { count, clock, supervisor, self, periodSeconds } = this;
@@ -2430,14 +2446,32 @@ function startListener(args: readonly string[]): void {
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
   };
+  if (!announce((signal) => listener.onSignal(signal))) {
+    jobLog.line("supervisord does not read our stdout: stopping");
+    process.exit(0);
+  }
   const statePath = settings.state ?? tryDefaultStatePath(name, jobLog);
+  let listener: Listener;
   try {
-    new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog).start();
+    listener = new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog);
+    listener.start();
   } catch (error) {
     if (!(error instanceof ListenerError)) throw error;
     jobLog.line(error.message);
     jobLog.flush();
     process.exit(1);
+  }
+}
+
+// READY as soon as the settings are known to be right: events wait in the pipe while the rest is loaded. The signals are
+// caught before, for a USR2 would otherwise end us; their handler runs only when the listener is there.
+function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"] as const) process.on(signal, onSignal);
+  try {
+    writeToSupervisord(READY);
+    return true;
+  } catch {
+    return false;
   }
 }
 

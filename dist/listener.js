@@ -2,7 +2,7 @@
 // supertick 0.1.0: cron for supervisord, in one file. MIT License, the supertick authors.
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
-function supertick(require, module) {
+const supertick = (function (require, module) {
 "use strict";
 var __create = Object.create;
 var __defProp = Object.defineProperty;
@@ -79,7 +79,7 @@ var MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
 function createEventReader() {
   let line = "";
   let header;
-  let payload = createPayloadReader(0);
+  const payload = createPayloadReader();
   let isStrayLineAllowed = false;
   function readHeader(bytes) {
     const newline = bytes.indexOf("\n");
@@ -87,7 +87,7 @@ function createEventReader() {
     if (line.length > MAX_HEADER_BYTES) throw new ProtocolError(`a line of more than 64 KiB: ${quoteBytes(line)}`);
     if (newline < 0) return "";
     header = parseHeader(line);
-    if (header !== void 0) payload = createPayloadReader(header.length);
+    if (header !== void 0) payload.begin(header.length);
     else if (!isStrayLineAllowed) throw new ProtocolError(`a line that is no event header: ${quoteBytes(line)}`);
     line = "";
     isStrayLineAllowed = false;
@@ -128,12 +128,18 @@ function parseHeader(line) {
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quoteBytes(line)}`);
   return { name: tail[1], serial, length };
 }
-function createPayloadReader(length) {
+function createPayloadReader() {
+  let length = 0;
   let kept = "";
   let byteCount = 0;
   let codePoints = 0;
   let owedBytes = 0;
   return {
+    begin(expected) {
+      length = expected;
+      kept = "";
+      byteCount = codePoints = owedBytes = 0;
+    },
     /** Returns how many bytes were dropped behind the payload. */
     push(bytes) {
       let end = 0;
@@ -566,23 +572,23 @@ function parseCommandLine(args, scopes) {
   return { layer: { isFlags: true, texts }, command: [] };
 }
 function parseEnvironment(env) {
-  var _a;
+  var _a2;
   const texts = /* @__PURE__ */ new Map();
   const warnings = [];
   const names = OPTION_KEYS.map((key) => {
-    var _a2;
-    return (_a2 = specOf(key).env) != null ? _a2 : "";
+    var _a3;
+    return (_a3 = specOf(key).env) != null ? _a3 : "";
   });
   for (const name of Object.keys(env)) {
     if (!name.startsWith("TICK_")) continue;
     const at = names.indexOf(name);
-    if (at >= 0) texts.set(OPTION_KEYS[at], { text: (_a = env[name]) != null ? _a : "", origin: name });
+    if (at >= 0) texts.set(OPTION_KEYS[at], { text: (_a2 = env[name]) != null ? _a2 : "", origin: name });
     else warnings.push(`${name} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
   }
   return { layer: { isFlags: false, texts }, warnings };
 }
 function resolveSettings(layers) {
-  var _a;
+  var _a2;
   const schedule = chooseSchedule(layers);
   const settings = {};
   for (const key of OPTION_KEYS) {
@@ -591,7 +597,7 @@ function resolveSettings(layers) {
     const isSchedule = SCHEDULE_KEYS.includes(key);
     const isIdle = isSchedule ? key !== schedule : spec.onlyWith !== void 0 && !spec.onlyWith.includes(schedule);
     if (layer !== void 0 && isIdle && layer.isFlags) {
-      const partners = ((_a = spec.onlyWith) != null ? _a : []).map((k) => specOf(k).flag).join(" or ");
+      const partners = ((_a2 = spec.onlyWith) != null ? _a2 : []).map((k) => specOf(k).flag).join(" or ");
       throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
     }
     if (layer !== void 0 && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key));
@@ -729,11 +735,11 @@ function helpText() {
 `;
 }
 function helpRow(spec) {
-  var _a, _b;
+  var _a2, _b2;
   const flag = spec.metavar === void 0 ? spec.flag : `${spec.flag} ${spec.metavar}`;
-  const standard = (_a = spec.defaultText) != null ? _a : spec.default;
+  const standard = (_a2 = spec.defaultText) != null ? _a2 : spec.default;
   const note = standard === void 0 ? "" : ` (default: ${standard})`;
-  const head = `  ${flag.padEnd(18)} ${((_b = spec.env) != null ? _b : "").padEnd(18)} `;
+  const head = `  ${flag.padEnd(18)} ${((_b2 = spec.env) != null ? _b2 : "").padEnd(18)} `;
   return [`${head}${spec.about}${note}`];
 }
 var MAX_QUEUED_LOG_BYTES = 64 * 1024;
@@ -818,8 +824,8 @@ function monotonicSeconds() {
   return seconds + nanoseconds / 1e9;
 }
 function errorCode(error) {
-  var _a;
-  return (_a = error.code) != null ? _a : String(error);
+  var _a2;
+  return (_a2 = error.code) != null ? _a2 : String(error);
 }
 function identify(pid) {
   let stat;
@@ -832,25 +838,25 @@ function identify(pid) {
   return fields[0] === "Z" || fields[0] === "X" ? void 0 : { pid, start: Number(fields[19]) };
 }
 function isAlive(process2) {
-  var _a;
-  return process2.start > 0 && ((_a = identify(process2.pid)) == null ? void 0 : _a.start) === process2.start;
+  var _a2;
+  return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
 function startProcess(command, env, onEnd) {
-  var _a, _b;
+  var _a2, _b2;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
   try {
     const child = spawn(command[0], command.slice(1), { env, stdio: ["ignore", 2, 2], detached: true });
     child.on("error", (error) => child.pid === void 0 && onError(error));
     child.on("exit", (exit, signal) => onEnd({ exit, signal }));
-    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_b = (_a = identify(child.pid)) == null ? void 0 : _a.start) != null ? _b : 0 };
+    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_b2 = (_a2 = identify(child.pid)) == null ? void 0 : _a2.start) != null ? _b2 : 0 };
   } catch (error) {
     setImmediate(onError, error);
     return void 0;
   }
 }
 function startError(program, error) {
-  var _a;
+  var _a2;
   const reasons = {
     ENOENT: `${quote(program)} was not found`,
     EACCES: `${quote(program)} is not executable`,
@@ -858,7 +864,7 @@ function startError(program, error) {
     E2BIG: "its arguments and environment are too long"
   };
   const code = errorCode(error);
-  return `${code}: ${(_a = reasons[code]) != null ? _a : error.message}`;
+  return `${code}: ${(_a2 = reasons[code]) != null ? _a2 : error.message}`;
 }
 function signalGroup(leader, signal) {
   try {
@@ -933,40 +939,35 @@ function writeFully(fd, bytes) {
 var COUNTER_FILE_BYTES = 256;
 function formatCounter(content) {
   const { count, clock, supervisor, listener, periodSeconds } = content;
-  const fields = [];
-  if (clock !== void 0) {
-    fields.push(`when=${clock.whenSeconds}`, `serial=${clock.serial}`, `period=${periodSeconds}`);
-    fields.push(`decided=${clock.decidedSeconds}`, `fixed=${clock.fixedDecidedSeconds}`);
-  }
-  if (supervisor !== void 0) fields.push(`supervisor=${supervisor.pid}:${supervisor.start}`);
-  if (listener !== void 0) fields.push(`listener=${listener.pid}:${listener.start}`);
-  const text = `${count}
-${fields.join(" ")}`;
-  return `${text.padEnd(COUNTER_FILE_BYTES - 1)}
-`;
+  const tick = clock === void 0 ? "" : `when=${clock.whenSeconds} serial=${clock.serial} period=${periodSeconds} decided=${clock.decidedSeconds} fixed=${clock.fixedDecidedSeconds} `;
+  return `${count}
+${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
+}
+function formatIdentity({ pid, start }) {
+  return `${pid}:${start}`;
 }
 function parseCounter(text) {
-  var _a, _b;
+  var _a2, _b2;
   const [first, second = ""] = text.split("\n");
   if (!/^(0|[1-9]\d{0,14})\r?$/.test(first.trim())) throw new Expectation("a count on its first line");
   const fields = new Map(
     second.trim().split(" ").map((field) => field.split("="))
   );
   const number = (key) => {
-    var _a2;
-    return /^\d{1,16}$/.test((_a2 = fields.get(key)) != null ? _a2 : "") ? Number(fields.get(key)) : void 0;
+    var _a3;
+    return /^\d{1,16}$/.test((_a3 = fields.get(key)) != null ? _a3 : "") ? Number(fields.get(key)) : void 0;
   };
   const identity = (key) => {
-    var _a2;
-    const match = /^(\d{1,10}):(\d{1,16})$/.exec((_a2 = fields.get(key)) != null ? _a2 : "");
+    var _a3;
+    const match = /^(\d{1,10}):(\d{1,16})$/.exec((_a3 = fields.get(key)) != null ? _a3 : "");
     return match === null ? void 0 : { pid: Number(match[1]), start: Number(match[2]) };
   };
   const [whenSeconds, serial] = [number("when"), number("serial")];
   const clock = whenSeconds === void 0 || serial === void 0 ? void 0 : {
     whenSeconds,
     serial,
-    decidedSeconds: (_a = number("decided")) != null ? _a : whenSeconds,
-    fixedDecidedSeconds: (_b = number("fixed")) != null ? _b : whenSeconds,
+    decidedSeconds: (_a2 = number("decided")) != null ? _a2 : whenSeconds,
+    fixedDecidedSeconds: (_b2 = number("fixed")) != null ? _b2 : whenSeconds,
     isRestored: true
   };
   return { count: Number(first.trim()), clock, supervisor: identity("supervisor"), listener: identity("listener") };
@@ -991,7 +992,9 @@ function openCounterFile(path, log) {
     found,
     write(content) {
       if (path === void 0 || isKept) return;
+      bytes.fill(" ");
       bytes.write(formatCounter(content), "latin1");
+      bytes.write("\n", COUNTER_FILE_BYTES - 1);
       try {
         overwrite(path);
         trouble.isOver();
@@ -1000,8 +1003,8 @@ function openCounterFile(path, log) {
       }
     },
     rival() {
-      var _a;
-      const listener = fd === void 0 ? void 0 : (_a = tryParseCounter(readStart(fd))) == null ? void 0 : _a.listener;
+      var _a2;
+      const listener = fd === void 0 ? void 0 : (_a2 = tryParseCounter(readStart(fd))) == null ? void 0 : _a2.listener;
       return listener !== void 0 && listener.pid !== process.pid && isAlive(listener) ? listener : void 0;
     }
   };
@@ -1152,10 +1155,10 @@ var NUMBERS_OF = {
   finished: ["run"]
 };
 function tryParseLine(text) {
-  var _a;
+  var _a2;
   try {
     const line = JSON.parse(text);
-    const numbers = ["at", ...(_a = NUMBERS_OF[line.type]) != null ? _a : []];
+    const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
     return numbers.every((key) => Number.isFinite(line[key])) ? line : void 0;
   } catch {
     return void 0;
@@ -1242,6 +1245,7 @@ var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
+var _a, _b;
 var Listener = class {
   constructor(job, options, log) {
     this.job = job;
@@ -1266,8 +1270,8 @@ var Listener = class {
   options;
   log;
   reader = createEventReader();
-  supervisor = identify(process.ppid);
-  self = identify(process.pid);
+  supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
+  self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
   processes = /* @__PURE__ */ new Map();
   warnings = /* @__PURE__ */ new Set();
   counter;
@@ -1284,23 +1288,22 @@ var Listener = class {
   hasSeenEvent = false;
   exitStatus = 0;
   start() {
-    var _a;
+    var _a2;
     const { job, options, log } = this;
     const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
     log.line(
-      `${describeSchedule(job.schedule)} of ${(_a = options.tickType) != null ? _a : "the first type seen"}; count ${this.count} ${where}`
+      `${describeSchedule(job.schedule)} of ${(_a2 = options.tickType) != null ? _a2 : "the first type seen"}; count ${this.count} ${where}`
     );
     this.writeCounter();
     this.recordJob();
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"]) process.on(signal, () => this.stop(signal));
-    process.on("SIGUSR2", () => this.runNow("signal"));
-    process.on("SIGHUP", () => {
-    });
     this.takeOverRuns();
-    this.say(READY);
     if (job.isRunOnStart) this.runNow("start");
   }
-  // ── From bytes to the answer ──
+  onSignal(signal) {
+    if (signal === "SIGUSR2") this.runNow("signal");
+    else if (signal !== "SIGHUP") this.stop(signal);
+  }
+  // From bytes to the answer:
   onBytes(bytes) {
     try {
       const event = this.reader.push(bytes);
@@ -1324,9 +1327,9 @@ var Listener = class {
     else this.answer();
   }
   onTick(event) {
-    var _a;
+    var _a2;
     const tick = parseTick(event);
-    this.tickType = (_a = this.tickType) != null ? _a : event.name;
+    this.tickType = (_a2 = this.tickType) != null ? _a2 : event.name;
     if (tick === void 0)
       this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
     else if (event.name === this.tickType) return this.onCountedType(tick);
@@ -1337,9 +1340,9 @@ var Listener = class {
     return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
   }
   onCountedType(tick) {
-    var _a;
+    var _a2;
     if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const isRestored = ((_a = this.clock) == null ? void 0 : _a.isRestored) === true;
+    const isRestored = ((_a2 = this.clock) == null ? void 0 : _a2.isRestored) === true;
     const counted = countTick(this.clock, tick);
     if (counted === void 0) {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
@@ -1418,7 +1421,7 @@ var Listener = class {
     this.exitStatus = 2;
     this.stop("stdin ended");
   }
-  // ── Runs ──
+  // Runs:
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
   apply(input, answer, serial) {
     if (input.type === "due") this.lookAtOrphans();
@@ -1479,13 +1482,13 @@ var Listener = class {
     this.journal.append({ type: "skipped", job: this.job.name, due, reason });
   }
   arm(run, seconds, type) {
-    var _a;
-    (_a = this.processes.get(run.number)) == null ? void 0 : _a.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+    var _a2;
+    (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
   }
   poll(run, ms, look) {
-    var _a;
+    var _a2;
     const timer = setInterval(look, ms);
-    (_a = this.processes.get(run.number)) == null ? void 0 : _a.cancels.push(() => clearInterval(timer));
+    (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
   }
   terminate(run) {
     const { timeoutSeconds, killAfterSeconds } = this.job.policy;
@@ -1494,8 +1497,8 @@ var Listener = class {
     signalGroup(run.pid, "SIGTERM");
   }
   finish(run, result, end) {
-    var _a, _b, _c, _d;
-    const startedSeconds = (_b = (_a = this.processes.get(run.number)) == null ? void 0 : _a.startedSeconds) != null ? _b : monotonicSeconds();
+    var _a2, _b2, _c, _d;
+    const startedSeconds = (_b2 = (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.startedSeconds) != null ? _b2 : monotonicSeconds();
     for (const cancel of (_d = (_c = this.processes.get(run.number)) == null ? void 0 : _c.cancels) != null ? _d : []) cancel();
     this.processes.delete(run.number);
     const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1e3) / 1e3;
@@ -1503,7 +1506,7 @@ var Listener = class {
     this.log.line(describeEnd(run, end, seconds));
     this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
   }
-  // ── What an earlier listener left ──
+  // What an earlier listener left:
   takeOverRuns() {
     for (const { starting, started } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
@@ -1542,11 +1545,10 @@ var Listener = class {
     });
   }
   isSameSupervisor() {
-    var _a;
     const before = this.counter.found.supervisor;
-    return before !== void 0 && before.pid === ((_a = this.supervisor) == null ? void 0 : _a.pid) && before.start === this.supervisor.start;
+    return before !== void 0 && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
   }
-  // ── Files and the end ──
+  // Files and the end:
   writeCounter() {
     const { count, clock, supervisor, self, periodSeconds } = this;
     this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
@@ -1611,9 +1613,9 @@ function jobEnvironment(job, run) {
   };
 }
 function describeEnd(run, end, seconds) {
-  var _a, _b;
+  var _a2, _b2;
   if (run.pid === void 0) return `run ${run.number} failed to start: ${end.error}`;
-  const how = (_b = (_a = end.error) != null ? _a : end.signal) != null ? _b : `exit ${end.exit}`;
+  const how = (_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`;
   return `run ${run.number} finished: ${how}, ${seconds.toFixed(1)}s`;
 }
 function simulate(args) {
@@ -1636,11 +1638,11 @@ function simulate(args) {
   });
 }
 function planSimulation(settings, layer, command, statePath) {
-  var _a, _b;
-  const tickType = (_a = settings.tick) != null ? _a : tickMismatch(scheduleOf(settings), 60) === void 0 ? "TICK_60" : "TICK_5";
+  var _a2, _b2;
+  const tickType = (_a2 = settings.tick) != null ? _a2 : tickMismatch(scheduleOf(settings), 60) === void 0 ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
   const options = [...layer.texts].filter(([key]) => specOf(key).scope !== "simulate" && key !== "state");
-  const from = (_b = settings.from) != null ? _b : Date.now() / 1e3;
+  const from = (_b2 = settings.from) != null ? _b2 : Date.now() / 1e3;
   return {
     tickType,
     periodSeconds,
@@ -1708,9 +1710,9 @@ function createStrictReader(stream) {
     wanted == null ? void 0 : wanted.reject(failure);
   }
   function look() {
-    var _a;
+    var _a2;
     if (wanted === void 0 ? got !== "" : !wanted.text.startsWith(got)) {
-      const state = (_a = wanted == null ? void 0 : wanted.state) != null ? _a : "READY";
+      const state = (_a2 = wanted == null ? void 0 : wanted.state) != null ? _a2 : "READY";
       fail(
         new Error(
           `UNKNOWN: in state ${state} the listener wrote ${quote(got)}, so supervisord would never talk to it again`
@@ -1753,14 +1755,14 @@ function followRuns(path) {
   const results = /* @__PURE__ */ new Map();
   let offset = 0;
   function look() {
-    var _a;
+    var _a2;
     const text = tryReadFile(path);
     const isNew = text.length < offset;
     const end = text.lastIndexOf("\n") + 1;
     for (const line of text.slice(isNew ? 0 : offset, end).split("\n").map(tryParseLine)) {
       if ((line == null ? void 0 : line.type) === "starting") open.add(line.run);
       if ((line == null ? void 0 : line.type) === "finished" && open.delete(line.run))
-        results.set(line.result, ((_a = results.get(line.result)) != null ? _a : 0) + 1);
+        results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
     }
     offset = end;
   }
@@ -1791,15 +1793,15 @@ function checkCommand(command) {
   if (command[0] === "") throw new UsageError("the command behind -- is empty");
 }
 function checkProcessName(env, log) {
-  var _a, _b;
+  var _a2, _b2;
   const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
   if (name === void 0 || group === void 0 || name === group) return;
   const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (Number((_b = (_a = /\d+$/.exec(name)) == null ? void 0 : _a[0]) != null ? _b : 0) > 0) throw new UsageError(why);
+  if (Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0) throw new UsageError(why);
   log.line(`if ${why}`);
 }
 function startListener(args) {
-  var _a, _b, _c;
+  var _a2, _b2, _c;
   const { layer, command } = parseCommandLine(args, ["job", "listener"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
@@ -1808,7 +1810,7 @@ function startListener(args) {
     throw new UsageError(NO_SUPERVISORD);
   const log = createLog();
   checkProcessName(process.env, log);
-  const name = (_b = (_a = settings.name) != null ? _a : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b : command[0].split("/").pop();
+  const name = (_b2 = (_a2 = settings.name) != null ? _a2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b2 : command[0].split("/").pop();
   const jobLog = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
   environment.warnings.forEach(jobLog.line);
   const job = {
@@ -1818,14 +1820,29 @@ function startListener(args) {
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart
   };
+  if (!announce((signal) => listener.onSignal(signal))) {
+    jobLog.line("supervisord does not read our stdout: stopping");
+    process.exit(0);
+  }
   const statePath = (_c = settings.state) != null ? _c : tryDefaultStatePath(name, jobLog);
+  let listener;
   try {
-    new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog).start();
+    listener = new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog);
+    listener.start();
   } catch (error) {
     if (!(error instanceof ListenerError)) throw error;
     jobLog.line(error.message);
     jobLog.flush();
     process.exit(1);
+  }
+}
+function announce(onSignal) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, onSignal);
+  try {
+    writeToSupervisord(READY);
+    return true;
+  } catch {
+    return false;
   }
 }
 function tryDefaultStatePath(name, log) {
@@ -1889,7 +1906,7 @@ function main() {
   tickMismatch
 });
 return module.exports;
-}
+});
 typeof require === "function"
   ? supertick(require, { exports: {} }).main()
   : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());

@@ -1,0 +1,782 @@
+// The event listener protocol and its traps, end to end: the shipped dist/listener.js under the supervisord of
+// supervisord.ts, which fails a test at the first byte out of turn. That every test passes under it is half of what
+// is tested here. SUPERTICK_RUNTIME chooses what runs the listener.
+
+import * as assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { type Options, Supervisord } from "./supervisord";
+
+const FIXTURES = path.join(__dirname, "fixtures");
+const NEVER = ["--ticks", "1000000"];
+const EACH_TICK = ["--ticks", "1"];
+
+// ── Helpers ────────────────────────────────────────────────────────────────
+
+function job(fixture: string, ...args: string[]): string[] {
+  return ["--", path.join(FIXTURES, fixture), ...args];
+}
+
+/** A listener under supervisord, which is ended with the test. */
+async function listen(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
+  const supervisord = await Supervisord.start({ args, ...options });
+  t.after(() => supervisord.dispose());
+  return supervisord;
+}
+
+/** Line 1 of the counter file. */
+function count(supervisord: Supervisord): string {
+  return fs.readFileSync(supervisord.stateFile, "latin1").split("\n")[0];
+}
+
+interface JournalEntry {
+  type: string;
+  run?: number;
+  due?: number;
+  reason?: string;
+  result?: string;
+  exit?: number | null;
+  signal?: string | null;
+}
+
+function journal(supervisord: Supervisord, type: string): JournalEntry[] {
+  const lines = fs.readFileSync(`${supervisord.stateFile}.runs`, "utf8").split("\n").filter(Boolean);
+  return lines.map((line): JournalEntry => JSON.parse(line)).filter((entry) => entry.type === type);
+}
+
+function dueTimes(supervisord: Supervisord): Array<number | undefined> {
+  return journal(supervisord, "starting").map((entry) => entry.due);
+}
+
+async function ticks(supervisord: Supervisord, number: number, type?: string): Promise<void> {
+  for (let i = 0; i < number; i++) await supervisord.tick({ type });
+}
+
+/** How the log says that a run has ended. */
+async function endedRun(supervisord: Supervisord, run: number): Promise<string> {
+  const [, outcome] = await supervisord.waitForLog(new RegExp(`run ${run} finished: (.*), \\d+\\.\\ds`));
+  return outcome;
+}
+
+async function finished(supervisord: Supervisord, run: number): Promise<JournalEntry> {
+  const entry = () => journal(supervisord, "finished").find((finished) => finished.run === run);
+  return supervisord.until(entry, `the end of run ${run} in the journal`);
+}
+
+/** Nothing of what the jobs started is left. */
+async function noJobLeft(supervisord: Supervisord): Promise<void> {
+  await supervisord.until(() => supervisord.jobProcesses().length === 0, "every process of the job to be gone");
+}
+
+function touch(file: string): void {
+  fs.writeFileSync(file, "");
+}
+
+function splitAfter(bytes: Buffer, length: number): Buffer[] {
+  return [bytes.subarray(0, length), bytes.subarray(length)];
+}
+
+/** The status flags of a file descriptor, in octal, as /proc shows them. */
+function isNonBlocking(octal: string): boolean {
+  return (Number.parseInt(octal, 8) & fs.constants.O_NONBLOCK) !== 0;
+}
+
+// Two at a time: the first takes 16 s and does nothing, and all groups run beside it, one after the other.
+describe("supertick under supervisord", { concurrency: 2 }, () => {
+  // ── Silence ───────────────────────────────────────────────────────────────
+
+  it("silence for three periods ends it with 1, but not before a first tick, in a run, or after a stop by SIGSTOP", async (t) => {
+    const args = [...NEVER, "--tick", "TICK_5"];
+    const [silenced, unticked, running, frozen] = await Promise.all([
+      listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
+      listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
+      listen(t, [...EACH_TICK, "--tick", "TICK_5", ...job("sleep-long")], { events: ["TICK_5"] }),
+      listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
+    ]);
+    await running.tick();
+    await running.waitForLog(/run 1 started/);
+    await frozen.tick();
+    frozen.signal("SIGSTOP");
+    // The last of them to get its tick is the clock of this test: the time of the others is over before its own is.
+    await silenced.tick();
+    const before = Date.now();
+    assert.deepEqual(await silenced.exited, { code: 1, signal: null });
+    assert.ok(Date.now() - before >= 14_500, `after ${Date.now() - before} ms`);
+    assert.match(silenced.stderr, /supertick: job: .*tick/);
+
+    const waiting = frozen.advance(5);
+    frozen.signal("SIGCONT");
+    await frozen.answered(waiting[0]);
+    await unticked.tick();
+    await running.tick();
+    for (const supervisord of [unticked, running, frozen]) assert.ok(supervisord.isRunning);
+  });
+
+  // ── The job's three descriptors ──────────────────────────────────────────
+
+  describe("a job cannot disturb the protocol", { concurrency: 8 }, () => {
+    for (const stdio of ["pipe", "socket"] as const) {
+      it(`its output goes to stderr, whatever it prints (${stdio})`, async (t) => {
+        const supervisord = await listen(t, [...EACH_TICK, ...job("shout")], { stdio });
+        for (const run of [1, 2, 3]) {
+          await supervisord.tick();
+          assert.equal(await endedRun(supervisord, run), "exit 0");
+        }
+        assert.equal(supervisord.stderr.match(/^READY on stdout$/gm)?.length, 3);
+        assert.equal(supervisord.stderr.match(/^READY on stderr$/gm)?.length, 3);
+      });
+    }
+
+    it("its stdin is empty, and no event is eaten", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...job("read-stdin")]);
+      for (const run of [1, 2, 3]) {
+        await supervisord.tick();
+        await endedRun(supervisord, run);
+      }
+      assert.equal(supervisord.stderr.match(/^stdin held 0 bytes$/gm)?.length, 3);
+    });
+
+    it("its stdin is /dev/null, and its output our stderr, which nobody has made non-blocking", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--verbose", ...job("print-stdio")]);
+      for (const run of [1, 2]) {
+        await supervisord.tick();
+        await endedRun(supervisord, run);
+      }
+      const shown = [...supervisord.stderr.matchAll(/^fd (\d): (.*) flags (\d+)$/gm)];
+      assert.equal(shown.length, 6);
+      for (const [line, fd, target, flags] of shown) {
+        assert.equal(target, fd === "0" ? "/dev/null" : shown[2][2], line);
+        assert.equal(isNonBlocking(flags), false, line);
+      }
+      const own = fs.readFileSync(`/proc/${supervisord.pid}/fdinfo/2`, "utf8").match(/flags:\s*(\d+)/);
+      assert.equal(isNonBlocking(own?.[1] ?? "0"), false, "the listener's own stderr");
+    });
+
+    it("it leads a session and a process group of its own", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...job("sleep-long")]);
+      await supervisord.tick();
+      const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+      const [, , group, session] = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+      assert.deepEqual([group, session], [pid, pid]);
+    });
+
+    it("a grandchild that holds its output open does not keep the run going", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...job("leave-grandchild")]);
+      for (const run of [1, 2]) {
+        await supervisord.tick();
+        assert.equal(await endedRun(supervisord, run), "exit 0");
+      }
+    });
+  });
+
+  // ── Answers ──────────────────────────────────────────────────────────────
+
+  describe("every event is answered OK, at once", { concurrency: 8 }, () => {
+    const outcomes: Array<[title: string, command: string[], line: RegExp]> = [
+      ["that exits 3", job("exit-3"), /run 1 finished: exit 3, \d+\.\ds/],
+      ["that dies of a signal", job("die-by-sigkill"), /run 1 finished: SIGKILL, \d+\.\ds/],
+      ["that is not there", job("no-such-file"), /run 1 failed to start: .*(ENOENT|not found)/],
+      ["that is not executable", job("not-executable"), /run 1 failed to start: .*(EACCES|not executable)/],
+    ];
+    for (const [title, command, line] of outcomes) {
+      it(`also for a job ${title}, and the next tick runs it again`, async (t) => {
+        const supervisord = await listen(t, [...EACH_TICK, ...command]);
+        await supervisord.tick();
+        await supervisord.waitForLog(line);
+        await supervisord.tick();
+        await supervisord.waitForLog(/run 2 (finished|failed)/);
+      });
+    }
+
+    it("also while a run is going on; what is due meanwhile is skipped", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...job("run-until", "go")]);
+      await ticks(supervisord, 20);
+      await supervisord.waitForLog(/skipped the run due 2023-11-14T23:20:00Z: run 1 is still going \(pid \d+\)/);
+      touch(`${supervisord.directory}/go`);
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      await supervisord.tick();
+      assert.equal(await endedRun(supervisord, 2), "exit 0");
+      assert.equal(journal(supervisord, "skipped").length, 19);
+    });
+
+    it("not before the tick is counted and its run is in the journal", async (t) => {
+      const supervisord = await listen(t, ["--ticks", "2", ...job("exit-0")]);
+      await supervisord.tick();
+      assert.equal(count(supervisord), "1");
+      const { serial } = await supervisord.tick();
+      assert.equal(count(supervisord), "0");
+      const [starting] = journal(supervisord, "starting");
+      assert.deepEqual(
+        { ...starting, at: 0 },
+        { type: "starting", job: "job", run: 1, attempt: 1, due: 1700002920, reason: "schedule", serial, at: 0 },
+      );
+    });
+
+    it("by the same process, 500 times", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      const { pid } = supervisord;
+      await ticks(supervisord, 500);
+      assert.equal(count(supervisord), "500");
+      assert.equal(supervisord.pid, pid);
+      assert.ok(supervisord.isRunning);
+    });
+
+    it("with the log reader stopped and the pipe full, 100 verbose ticks; no line is lost or torn", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--verbose", ...job("spew", "500")], { readLog: false });
+      await ticks(supervisord, 100);
+      supervisord.readLog();
+      await supervisord.waitForLog(/^spewed$/m);
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      await supervisord.waitForLog(new RegExp(`^supertick: job: tick ${supervisord.clock} \\(TICK_60\\): .*$`, "m"));
+      assert.equal(supervisord.stderr.match(/^supertick: job: tick \d+ \(TICK_60\): count \d+ of 1$/gm)?.length, 100);
+    });
+
+    it("with the log reader stopped for long: the lines that are lost are counted", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--verbose", ...job("spew", "500")], { readLog: false });
+      await ticks(supervisord, 1500);
+      supervisord.readLog();
+      const [, lost] = await supervisord.waitForLog(/lost: (\d+)/);
+      // 1500 ticks and 1499 skipped runs; the line about the end of the only run may be lost too.
+      const shown = supervisord.stderr.match(/^supertick: job: (tick|skipped) .*$/gm)?.length ?? 0;
+      assert.ok([2999, 3000].includes(shown + Number(lost)), `${shown} lines shown, ${lost} told to be lost`);
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`tick ${supervisord.clock} `));
+    });
+  });
+
+  // ── Payloads ─────────────────────────────────────────────────────────────
+
+  describe("every payload is read to its end", { concurrency: 8 }, () => {
+    for (const size of [0, 1, 70_000, 300_000, 3_000_000]) {
+      it(`${size} bytes of an event it never asked for`, async (t) => {
+        const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+        await supervisord.tick();
+        const line = "processname:x groupname:x pid:1 channel:stdout\n";
+        await supervisord.answered(supervisord.send("PROCESS_LOG_STDOUT", `${line}${"x".repeat(size)}`.slice(0, size)));
+        await supervisord.tick();
+        assert.equal(count(supervisord), "2");
+      });
+    }
+
+    // What a payload looks like on the wire is of no interest to the schedule, but where it ends is.
+    const payloads = [
+      "ä",
+      "日本語",
+      "a 😀 b\n",
+      "\n\n",
+      "ü".repeat(40_000),
+      "ver:3.0 eventname:TICK_60 len:7\nwhen:5\n",
+      "🧨 end",
+    ];
+    const deliveries: Array<[title: string, cut: Options["cut"]]> = [
+      ["in one piece", undefined],
+      ["cut in the middle of a character", (bytes) => [bytes.subarray(0, -2), bytes.subarray(-2)]],
+      ["header and payload apart", (bytes) => splitAfter(bytes, bytes.indexOf("\n") + 1)],
+      ["byte by byte", (bytes) => (bytes.length > 300 ? [bytes] : Array.from(bytes, (byte) => Buffer.from([byte])))],
+    ];
+    for (const lengthIn of ["bytes", "code points"] as const) {
+      for (const [title, cut] of deliveries) {
+        it(`len counts ${lengthIn}, delivered ${title}`, async (t) => {
+          const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { header: { lengthIn }, cut });
+          for (const payload of payloads) {
+            await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", `type:süper\n${payload}`));
+            await supervisord.tick();
+          }
+          assert.equal(count(supervisord), String(payloads.length));
+        });
+      }
+    }
+  });
+
+  // ── Headers ──────────────────────────────────────────────────────────────
+
+  it("the server's name in the header may be any text", async (t) => {
+    const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+    const servers = [
+      "my server",
+      "a:b:c",
+      "süpervisor ☃ 😀",
+      "x eventname:TICK_5 len:3",
+      "serial:99999 pool:y",
+      "",
+      " ",
+      "len:1e9",
+    ];
+    for (const lengthIn of ["bytes", "code points"] as const) {
+      for (const server of servers) {
+        Object.assign(supervisord.header, { server, lengthIn });
+        await supervisord.tick();
+      }
+    }
+    assert.equal(count(supervisord), String(2 * servers.length));
+  });
+
+  describe("what no supervisord sends ends it with 1 and one line that quotes it", { concurrency: 8 }, () => {
+    const header = "ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:TICK_60 len:";
+    const cases: Array<[title: string, bytes: string | Buffer, quoted: RegExp]> = [
+      ["a word", "hello\n", /hello/],
+      ["an empty line", "\n", /""/],
+      ["NULs", "\0\0\0\n", /\\(0|x00|u0000)/],
+      ["escape sequences", "\x1b[31mred\n", /\\(x1b|u001b|e)\[31mred/i],
+      ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe, 0x80, 10]), /\\x?ff|\\u00ff|\\ufffd|�|ÿ/i],
+      ["a header without len", "ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:TICK_5\n", /eventname:TICK_5/],
+      ["a header without eventname", "ver:3.0 server:s serial:1 pool:p poolserial:1 len:5\n", /len:5/],
+      ["len:1e12", `${header}1e12\n`, /len:1e12/],
+      ["a len over 2^31", `${header}2147483649\n`, /len:2147483649/],
+      ["a len of 30 digits", `${header}${"9".repeat(30)}\n`, /len:9{10}/],
+      ["a len below 0", `${header}-5\n`, /len:-5/],
+      ["a len that is no number", `${header}5x\n`, /len:5x/],
+      ["a line of 70,000 bytes without an end", "x".repeat(70_000), /x{20}/],
+      ["a line of 1 MB", `${"y".repeat(1_000_000)}\n`, /y{20}/],
+    ];
+    for (const [title, bytes, quoted] of cases) {
+      it(title, async (t) => {
+        const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+        await supervisord.tick();
+        supervisord.sendRaw(bytes);
+        assert.deepEqual(await supervisord.exited, { code: 1, signal: null });
+        const lines = supervisord.stderr.split("\n").filter(Boolean);
+        const told = lines.filter((line) => quoted.test(line));
+        assert.equal(told.length, 1, supervisord.stderr);
+        assert.match(told[0], /^supertick: job: /);
+        assert.ok(told[0].length < 1000, `cut, not ${told[0].length} long`);
+        assert.doesNotMatch(supervisord.stderr, /[\0-\x09\x0b-\x1f\x7f]/);
+      });
+    }
+  });
+
+  // ── Which ticks count ────────────────────────────────────────────────────
+
+  describe("an event is counted once", { concurrency: 8 }, () => {
+    it("also when a neighbour's failure brings it again", async (t) => {
+      const supervisord = await listen(t, [...NEVER, "--verbose", ...job("exit-0")]);
+      const first = await supervisord.tick();
+      const second = await supervisord.tick();
+      for (const known of [second, first, first]) {
+        await supervisord.answered(supervisord.rejectedByNeighbour(known));
+      }
+      assert.equal(count(supervisord), "2");
+      await supervisord.waitForLog(new RegExp(`serial ${second.serial} was counted before`));
+      await supervisord.tick();
+      assert.equal(count(supervisord), "3");
+    });
+
+    it("and a foreign event with a high serial does not hide the ticks after it", async (t) => {
+      const supervisord = await listen(t, [...NEVER, "--tick", "TICK_60", ...job("exit-0")]);
+      await supervisord.tick();
+      for (const name of ["PROCESS_STATE_EXITED", "TICK_5", "TICK_3600"]) {
+        const foreign = { name, payload: name.startsWith("TICK") ? "when:1700006400" : "processname:x", serial: 900 };
+        await supervisord.answered(supervisord.rejectedByNeighbour(foreign));
+      }
+      await supervisord.tick();
+      assert.equal(count(supervisord), "2");
+    });
+
+    it("when undelivered events come in a burst after a restart", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      await ticks(supervisord, 3);
+      await supervisord.killListener();
+      for (let i = 0; i < 5; i++) supervisord.advance(60);
+      await supervisord.restartListener();
+      await supervisord.idle();
+      assert.equal(count(supervisord), "8");
+    });
+
+    it("when it dies with an event that it has not read", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      await ticks(supervisord, 3);
+      supervisord.signal("SIGSTOP");
+      const unread = supervisord.advance(60);
+      assert.equal(supervisord.state, "BUSY");
+      await supervisord.restartListener();
+      await supervisord.answered(unread[0]);
+      assert.equal(count(supervisord), "4");
+    });
+
+    it("when it dies between counting and answering", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--verbose", ...job("exit-0")]);
+      await supervisord.tick();
+      const last = await supervisord.tick();
+      const runs = journal(supervisord, "starting").length;
+      await supervisord.killListener();
+      const again = supervisord.rejectedByNeighbour(last);
+      await supervisord.restartListener();
+      await supervisord.answered(again);
+      await supervisord.waitForLog(new RegExp(`serial ${last.serial} was counted before`));
+      assert.equal(journal(supervisord, "starting").length, runs);
+    });
+
+    it("but a later time is new, whatever its serial: supervisord was restarted too", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      await ticks(supervisord, 3);
+      await supervisord.killListener();
+      supervisord.nextSerial = 0;
+      supervisord.advance(60);
+      await supervisord.restartListener();
+      await supervisord.idle();
+      await supervisord.tick();
+      assert.equal(count(supervisord), "5");
+    });
+  });
+
+  describe("of several TICK types one counts", { concurrency: 8 }, () => {
+    it("the first that comes; the others are answered, with one warning", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      await supervisord.tick({ type: "TICK_60" });
+      await ticks(supervisord, 4, "TICK_5");
+      await supervisord.tick({ type: "TICK_3600" });
+      await supervisord.tick({ type: "TICK_60" });
+      assert.equal(count(supervisord), "2");
+      const warnings = supervisord.stderr.split("\n").filter((line) => line.includes("--tick"));
+      assert.equal(warnings.length, 1, supervisord.stderr);
+      assert.match(warnings[0], /events\s*=/);
+      assert.match(warnings[0], /TICK_5/);
+    });
+
+    it("the one that --tick names, even if it comes last", async (t) => {
+      const supervisord = await listen(t, [...NEVER, "--tick", "TICK_5", ...job("exit-0")]);
+      await ticks(supervisord, 2, "TICK_60");
+      await ticks(supervisord, 3, "TICK_5");
+      assert.equal(count(supervisord), "3");
+      assert.equal(supervisord.stderr.split("\n").filter((line) => line.includes("events=")).length, 1);
+    });
+  });
+
+  describe("the time of a tick", { concurrency: 8 }, () => {
+    const EVERY_5M = ["--every", "5m", "--tick", "TICK_60"];
+    const SLICE = 1_700_003_100;
+
+    async function send(supervisord: Supervisord, times: number[]): Promise<void> {
+      for (const when of times) await supervisord.tick({ when });
+    }
+
+    it("is the start of the slice under Python: a slice of 5 min runs once", async (t) => {
+      const supervisord = await listen(t, [...EVERY_5M, ...job("exit-0")]);
+      await ticks(supervisord, 12);
+      assert.deepEqual(dueTimes(supervisord), [SLICE, SLICE + 300]);
+    });
+
+    it("is any second under Go: the due time is still the slice's", async (t) => {
+      const supervisord = await listen(t, [...EVERY_5M, ...job("exit-0")], { header: { lengthIn: "bytes" } });
+      const wandering = [3, 3, 4, 4, 5, 5, 59, 0, 1, 1, 2, 3].map((seconds, i) => SLICE - 240 + 60 * i + seconds);
+      await send(supervisord, wandering);
+      assert.deepEqual(dueTimes(supervisord), [SLICE, SLICE + 300]);
+    });
+
+    it("goes back by a minute: no slice runs twice", async (t) => {
+      const supervisord = await listen(t, [...EVERY_5M, ...job("exit-0")]);
+      await send(supervisord, [SLICE - 60, SLICE, SLICE - 60, SLICE, SLICE + 60]);
+      assert.deepEqual(dueTimes(supervisord), [SLICE]);
+      await send(supervisord, [SLICE + 300]);
+      assert.deepEqual(dueTimes(supervisord), [SLICE, SLICE + 300]);
+    });
+
+    it("goes back by hours: told, nothing runs for that alone, and slices go on in the new time", async (t) => {
+      const supervisord = await listen(t, [...EVERY_5M, ...job("exit-0")]);
+      await send(supervisord, [SLICE - 60, SLICE, SLICE - 7200, SLICE - 7140]);
+      assert.deepEqual(dueTimes(supervisord), [SLICE]);
+      await supervisord.waitForLog(/clock/i);
+      await send(supervisord, [SLICE - 6900]);
+      assert.deepEqual(dueTimes(supervisord), [SLICE, SLICE - 6900]);
+    });
+
+    it("jumps over slices in a pause: one run, for the latest", async (t) => {
+      const supervisord = await listen(t, [...EVERY_5M, ...job("exit-0")]);
+      await send(supervisord, [SLICE - 60]);
+      await supervisord.answered(supervisord.advance(3600 + 120)[0]);
+      assert.deepEqual(dueTimes(supervisord), [SLICE + 3600]);
+    });
+
+    it("is too coarse for the schedule: told at the first tick", async (t) => {
+      const supervisord = await listen(t, ["--every", "90s", ...job("exit-0")]);
+      await supervisord.tick();
+      await supervisord.waitForLog(/(90s|1m30s).* (TICK_60|tick)/);
+    });
+  });
+
+  // ── Names ────────────────────────────────────────────────────────────────
+
+  describe("numprocs would share the ticks out", { concurrency: 8 }, () => {
+    it("so a process that is numbered above 0 ends with 2 and the reason", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: "job_01", group: "job" });
+      assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
+      assert.match(supervisord.stderr, /numprocs/);
+    });
+
+    const others: Array<[name: string, group: string, isWarned: boolean]> = [
+      ["job_00", "job", true],
+      ["other", "job", true],
+      ["job", "job", false],
+      ["web2", "web2", false],
+    ];
+    for (const [name, group, isWarned] of others) {
+      it(`process ${name} of section ${group} runs, ${isWarned ? "with" : "without"} a warning`, async (t) => {
+        const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name, group });
+        await supervisord.tick();
+        assert.equal(count(supervisord), "1");
+        await supervisord.stop();
+        assert.equal(/numprocs|process_name/.test(supervisord.stderr), isWarned, supervisord.stderr);
+      });
+    }
+  });
+
+  // ── The end ──────────────────────────────────────────────────────────────
+
+  describe("when supervisord goes away, the job goes too, and the listener exits 0", { concurrency: 8 }, () => {
+    const GRACE = ["--kill-after", "1s"];
+    const ways: Array<[title: string, leave: (supervisord: Supervisord) => void]> = [
+      ["stdin ends", (supervisord) => supervisord.closeStdin()],
+      ["all its pipes are closed", (supervisord) => supervisord.die()],
+      [
+        "stdout is closed",
+        (supervisord) => {
+          supervisord.closeStdout();
+          supervisord.advance(60);
+        },
+      ],
+    ];
+    for (const [title, leave] of ways) {
+      for (const fixture of ["sleep-long", "child-ignores-term"]) {
+        it(`${title}, job ${fixture}`, async (t) => {
+          const supervisord = await listen(t, [...EACH_TICK, ...GRACE, ...job(fixture)]);
+          await supervisord.tick();
+          await supervisord.waitForLog(/armed/);
+          leave(supervisord);
+          assert.deepEqual(await supervisord.exited, { code: 0, signal: null });
+          await noJobLeft(supervisord);
+        });
+      }
+    }
+
+    for (const stdio of ["pipe", "socket"] as const) {
+      it(`stdin ends before the first tick (${stdio})`, async (t) => {
+        const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { stdio });
+        supervisord.closeStdin();
+        assert.deepEqual(await supervisord.exited, { code: 0, signal: null });
+      });
+    }
+
+    it("stdin ends in the middle of an event, which is not counted", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      await supervisord.tick();
+      supervisord.sendRaw("ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:TICK_60 len:15\nwhen:17");
+      supervisord.closeStdin();
+      assert.deepEqual(await supervisord.exited, { code: 0, signal: null });
+      assert.equal(count(supervisord), "1");
+    });
+  });
+
+  describe("stop", { concurrency: 8 }, () => {
+    const signals = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+    for (const signal of signals) {
+      for (const stdio of ["pipe", "socket"] as const) {
+        it(`${signal} before the first tick (${stdio})`, async (t) => {
+          const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { stdio });
+          assert.deepEqual(await supervisord.stop(signal), { code: 0, signal: null });
+        });
+      }
+
+      it(`${signal} while idle after a tick`, async (t) => {
+        const supervisord = await listen(t, [...EACH_TICK, ...job("exit-0")]);
+        await supervisord.tick();
+        await endedRun(supervisord, 1);
+        assert.deepEqual(await supervisord.stop(signal), { code: 0, signal: null });
+      });
+
+      it(`${signal} with a job whose child ignores TERM: its group is killed after --kill-after`, async (t) => {
+        const supervisord = await listen(t, [...EACH_TICK, "--kill-after", "1s", ...job("child-ignores-term")]);
+        await supervisord.tick();
+        await supervisord.waitForLog(/armed/);
+        const before = Date.now();
+        assert.deepEqual(await supervisord.stop(signal), { code: 0, signal: null });
+        assert.ok(Date.now() - before >= 950, "the grace was given");
+        await noJobLeft(supervisord);
+      });
+    }
+
+    it("TERM reaches a job that heeds it; how it ended is told and recorded", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--kill-after", "1h", ...job("sleep-long")]);
+      await supervisord.tick();
+      await supervisord.waitForLog(/armed/);
+      assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+      await noJobLeft(supervisord);
+      assert.match(supervisord.stderr, /run 1 finished: SIGTERM/);
+      assert.equal(journal(supervisord, "finished")[0].signal, "SIGTERM");
+    });
+
+    it("a second signal kills at once", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--kill-after", "1h", ...job("child-ignores-term")]);
+      await supervisord.tick();
+      await supervisord.waitForLog(/armed/);
+      const exited = supervisord.stop();
+      // The first TERM has been acted on once the leader of the job's group is gone.
+      await supervisord.until(() => supervisord.jobProcesses().length === 1, "the leader to end");
+      supervisord.signal("SIGTERM");
+      assert.deepEqual(await exited, { code: 0, signal: null });
+      await noJobLeft(supervisord);
+    });
+
+    it("HUP is not one", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...job("run-until", "go")]);
+      await supervisord.tick();
+      await supervisord.waitForLog(/armed/);
+      supervisord.signal("SIGHUP");
+      await ticks(supervisord, 3);
+      touch(`${supervisord.directory}/go`);
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      assert.ok(supervisord.isRunning);
+    });
+  });
+
+  describe("without a supervisord it says so, shows simulate and exits 2", { concurrency: 8 }, () => {
+    const runtime = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+    const listener = path.join(__dirname, "..", "dist", "listener.js");
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+
+    it("its stdin ends before any event", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { env: { SUPERVISOR_ENABLED: undefined } });
+      supervisord.closeStdin();
+      assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
+      assert.match(supervisord.stderr, /simulate/);
+    });
+
+    for (const file of ["/dev/null", __filename]) {
+      it(`its stdin is ${path.basename(file)}`, async (t) => {
+        const directory = fs.mkdtempSync(path.join(fs.realpathSync(process.env.TMPDIR ?? "/tmp"), "supertick-"));
+        t.after(() => fs.rmSync(directory, { recursive: true }));
+        const stdin = fs.openSync(file, "r");
+        const [command, ...prefix] = runtime;
+        const args = [...prefix, listener, "--state", `${directory}/state`, ...NEVER, ...job("exit-0")];
+        const child = spawn(command, args, { env, stdio: [stdin, "ignore", "pipe"] });
+        t.after(() => child.kill("SIGKILL"));
+        fs.closeSync(stdin);
+        let stderr = "";
+        child.stderr?.on("data", (bytes) => {
+          stderr += bytes;
+        });
+        const code = await new Promise((resolve) => child.on("close", resolve));
+        if (file === "/dev/null") {
+          assert.equal(code, 2, stderr);
+          assert.match(stderr, /simulate/);
+        } else {
+          assert.ok(code === 1 || code === 2, `exit ${code}`);
+          assert.match(stderr, /^supertick: /);
+        }
+      });
+    }
+
+    const hasScript = spawnSync("script", ["--version"]).status === 0;
+    it("its stdin is a terminal", { skip: hasScript ? false : "script(1) is not installed" }, async (t) => {
+      const line = [...runtime, listener, "--state", "/nonexistent/state", ...NEVER, ...job("exit-0")].join(" ");
+      const child = spawn("script", ["-qec", line, "/dev/null"], { env, stdio: ["pipe", "pipe", "inherit"] });
+      t.after(() => child.kill("SIGKILL"));
+      let shown = "";
+      child.stdout.on("data", (bytes) => {
+        shown += bytes;
+      });
+      const code = await new Promise((resolve) => child.on("close", resolve));
+      assert.equal(code, 2, shown);
+      assert.match(shown, /simulate/);
+    });
+  });
+
+  // ── Runs ─────────────────────────────────────────────────────────────────
+
+  describe("a run outside the schedule", { concurrency: 8 }, () => {
+    it("USR2 starts one and leaves the count alone; while it goes on, another is skipped", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("run-until", "go")]);
+      await ticks(supervisord, 2);
+      supervisord.signal("SIGUSR2");
+      await supervisord.waitForLog(/run 1 started \(pid \d+, .*signal\)/);
+      supervisord.signal("SIGUSR2");
+      await supervisord.waitForLog(/skipped the run .*run 1 is still going/);
+      touch(`${supervisord.directory}/go`);
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      await supervisord.tick();
+      assert.equal(count(supervisord), "3");
+    });
+
+    it("USR2 before the first tick starts one as well", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      supervisord.signal("SIGUSR2");
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+    });
+
+    it("REMOTE_COMMUNICATION starts one by the job's name or for all, and no other does", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      const send = (text: string) => supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", text));
+      for (const other of ["type:supertick\nanother", "type:else\njob", "type:else\n", "type:supertick2\n"]) {
+        await send(other);
+      }
+      await send("type:supertick\njob");
+      await endedRun(supervisord, 1);
+      await send("type:supertick\n");
+      await endedRun(supervisord, 2);
+      const started = journal(supervisord, "starting").map(({ run, reason }) => `${run} ${reason}`);
+      assert.deepEqual(started, ["1 remote", "2 remote"]);
+    });
+
+    it("--run-on-start starts one before any tick, and the schedule follows", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--run-on-start", ...job("exit-0")]);
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      await supervisord.tick();
+      assert.equal(await endedRun(supervisord, 2), "exit 0");
+      assert.deepEqual(
+        journal(supervisord, "starting").map(({ reason }) => reason),
+        ["start", "schedule"],
+      );
+    });
+  });
+
+  describe("--timeout", { concurrency: 8 }, () => {
+    const LIMITS = ["--timeout", "1s", "--kill-after", "1s"];
+
+    it("ends a run by TERM", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, ...LIMITS, ...job("sleep-long")]);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 1 timed out after 1s; sent SIGTERM, SIGKILL follows in 1s/);
+      assert.equal(await endedRun(supervisord, 1), "SIGTERM");
+      assert.equal((await finished(supervisord, 1)).result, "timeout");
+    });
+
+    for (const fixture of ["ignore-term", "child-ignores-term"]) {
+      it(`kills the group of ${fixture} after --kill-after`, async (t) => {
+        const supervisord = await listen(t, [...EACH_TICK, ...LIMITS, ...job(fixture)]);
+        await supervisord.tick();
+        await endedRun(supervisord, 1);
+        await noJobLeft(supervisord);
+        assert.equal((await finished(supervisord, 1)).result, "timeout");
+      });
+    }
+
+    it("leaves a shorter run alone", async (t) => {
+      const supervisord = await listen(t, [...EACH_TICK, "--timeout", "1h", ...job("exit-3")]);
+      await supervisord.tick();
+      assert.equal(await endedRun(supervisord, 1), "exit 3");
+      const { result, exit, signal } = await finished(supervisord, 1);
+      assert.deepEqual({ result, exit, signal }, { result: "failure", exit: 3, signal: null });
+    });
+  });
+
+  it("a job has the listener's environment and the facts of its run", async (t) => {
+    const supervisord = await listen(t, ["--ticks", "2", "--name", "nightly", ...job("print-environment")], {
+      env: { MINE: "a b" },
+    });
+    await ticks(supervisord, 2);
+    await endedRun(supervisord, 1);
+    await ticks(supervisord, 2);
+    await endedRun(supervisord, 2);
+    const facts = supervisord.stderr.match(/^SUPERTICK_.*$/gm)?.sort();
+    const both = ["SUPERTICK_ATTEMPT=1", "SUPERTICK_JOB=nightly", "SUPERTICK_REASON=schedule"];
+    const each = ["SUPERTICK_DUE=1700002920", "SUPERTICK_DUE=1700003040", "SUPERTICK_RUN=1", "SUPERTICK_RUN=2"];
+    assert.deepEqual(facts, [...both, ...both, ...each].sort());
+    assert.match(supervisord.stderr, /^MINE=a b$/m);
+    assert.match(supervisord.stderr, /^SUPERVISOR_PROCESS_NAME=job$/m);
+    assert.match(
+      supervisord.stderr,
+      /^supertick: nightly: run 1 started \(pid \d+, due 2023-11-14T23:02:00Z, schedule\)$/m,
+    );
+  });
+});

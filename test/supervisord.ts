@@ -1,0 +1,789 @@
+// A supervisord for tests: the part of Python's supervisord that an event listener can see, over real pipes.
+//
+// It starts the listener as supervisord does, sends it events one at a time and reads its answers byte by byte. The
+// real one puts a listener that writes one byte too many into UNKNOWN and never says so; this one fails the test and
+// quotes the bytes. It is strict beyond the original: what can only become garbage is a violation at its first byte.
+//
+// The facts are those of supervisor 4.2 (dispatchers.py, process.py, events.py):
+//   * ACKNOWLEDGED --READY\n--> READY --an event is written--> BUSY --RESULT n\n + n bytes--> ACKNOWLEDGED …;
+//     anything else leads to UNKNOWN, and only a new process leaves it.
+//   * A pool buffers 10 events. One more drops the oldest, also when it is put back at the front.
+//   * A result other than OK, a bad result line, or death while BUSY puts the event back at the front.
+//   * Rejected events go into every pool of the same priority: our neighbours' too, with the serial they had.
+//   * A write that the pipe takes nothing of (EAGAIN) ends supervisord itself.
+//
+// Not modelled: startsecs (a listener counts as RUNNING once started), several processes in a pool, autorestart
+// (tests call restartListener), capture and log files.
+
+import { type ChildProcess, execFileSync, type StdioOptions, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
+import { StringDecoder } from "node:string_decoder";
+
+const LIMIT_SECONDS = 30;
+const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
+const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
+
+// On the hour, so that a first tick of any type is one period later.
+const START_OF_TIME = 1_700_002_800;
+
+// ── Events and their pool ──────────────────────────────────────────────────
+
+export interface PoolEvent {
+  readonly name: string;
+  readonly payload: string | Buffer;
+  /** Both are given once, when a pool first takes the event, and kept through every redelivery. */
+  serial?: number;
+  poolSerial?: number;
+  /** The envelope's `len` where it is to differ from the truth. */
+  len?: string;
+  deliveries: number;
+  /** How often it was answered, but not with OK; dying over it does not count. */
+  failures: number;
+  /** OK is in, and the READY after it. */
+  isDone: boolean;
+}
+
+/** The buffer in front of a listener: first in, first out, the oldest lost when it is full. */
+export class EventPool {
+  readonly buffer: PoolEvent[] = [];
+  readonly dropped: PoolEvent[] = [];
+  private nextPoolSerial = 0;
+
+  constructor(readonly size = 10) {}
+
+  accept(event: PoolEvent, place: "back" | "front" = "back"): void {
+    event.poolSerial ??= this.nextPoolSerial++;
+    if (this.buffer.length >= this.size) {
+      const oldest = this.buffer.shift();
+      if (oldest) this.dropped.push(oldest);
+    }
+    if (place === "front") this.buffer.unshift(event);
+    else this.buffer.push(event);
+  }
+}
+
+// ── What the listener writes to stdout ─────────────────────────────────────
+// Pure: bytes in, calls out. To add a state, extend ListenerState and step(), then the tables in supervisord.test.ts.
+
+export type ListenerState = "ACKNOWLEDGED" | "READY" | "BUSY" | "UNKNOWN";
+
+export class ProtocolViolation extends Error {
+  constructor(
+    readonly state: ListenerState,
+    readonly bytes: Buffer,
+    readonly expected: string,
+  ) {
+    super(`stdout, byte out of turn in state ${state}: expected ${expected}, got ${quote(bytes)}`);
+    this.name = "ProtocolViolation";
+  }
+}
+
+export interface OutputReader {
+  /** READY came in. */
+  ready(): void;
+  /** A whole result came in; the state is ACKNOWLEDGED again. */
+  result(result: Buffer): void;
+  /** The state is UNKNOWN from here on. While BUSY, the event has to go back to its pool. */
+  violation(violation: ProtocolViolation): void;
+}
+
+export class ListenerOutput {
+  state: ListenerState = "ACKNOWLEDGED";
+  private unread: Buffer = Buffer.alloc(0);
+  private resultLength: number | undefined;
+  private result: Buffer = Buffer.alloc(0);
+
+  /** `strict` judges the first wrong byte; otherwise as late, and as mildly, as the original does. */
+  constructor(
+    private readonly reader: OutputReader,
+    private readonly strict = true,
+  ) {}
+
+  eventSent(): void {
+    this.state = "BUSY";
+  }
+
+  feed(bytes: Buffer): void {
+    this.unread = Buffer.concat([this.unread, bytes]);
+    while (this.unread.length > 0 && this.step());
+  }
+
+  /** Takes one token. False: more bytes are needed, or nothing will be read any more. */
+  private step(): boolean {
+    switch (this.state) {
+      case "ACKNOWLEDGED":
+        return this.readReady();
+      case "READY":
+        return this.violate("nothing before the next event");
+      case "BUSY":
+        return this.resultLength === undefined ? this.readResultLine() : this.readResult(this.resultLength);
+      case "UNKNOWN":
+        this.unread = Buffer.alloc(0);
+        return false;
+    }
+  }
+
+  private readReady(): boolean {
+    const token = "READY\n";
+    if (this.unread.length < token.length) return this.awaitMore(token);
+    if (!this.unread.toString("latin1").startsWith(token)) return this.violate(JSON.stringify(token));
+    this.unread = this.unread.subarray(token.length);
+    this.state = "READY";
+    this.reader.ready();
+    return true;
+  }
+
+  /** The first seven bytes are never looked at by the original, and its int() takes `+2`, ` 2` and `0_2`. */
+  private readResultLine(): boolean {
+    const expected = '"RESULT " and a length';
+    const end = this.unread.indexOf("\n");
+    if (end < 0) return this.awaitMore("RESULT ");
+    const line = this.unread.toString("latin1", 0, end);
+    const isLength = this.strict ? /^RESULT \d+$/.test(line) : /^\s*\+?\d+(_\d+)*\s*$/.test(line.slice(7));
+    if (!isLength) return this.violate(expected);
+    this.unread = this.unread.subarray(end + 1);
+    this.resultLength = Number(line.slice(7).replace(/_/g, ""));
+    return true;
+  }
+
+  /** Like the original, an empty result is complete only when a byte follows it. */
+  private readResult(length: number): boolean {
+    const missing = length - this.result.length;
+    this.result = Buffer.concat([this.result, this.unread.subarray(0, missing)]);
+    this.unread = this.unread.subarray(missing);
+    if (this.result.length < length) return false;
+    const result = this.result;
+    this.result = Buffer.alloc(0);
+    this.resultLength = undefined;
+    this.state = "ACKNOWLEDGED";
+    this.reader.result(result);
+    return true;
+  }
+
+  private awaitMore(token: string): boolean {
+    const seen = this.unread.toString("latin1").slice(0, token.length);
+    return this.strict && !token.startsWith(seen) ? this.violate(JSON.stringify(token)) : false;
+  }
+
+  private violate(expected: string): boolean {
+    const violation = new ProtocolViolation(this.state, this.unread, expected);
+    this.state = "UNKNOWN";
+    this.unread = Buffer.alloc(0);
+    this.reader.violation(violation);
+    return false;
+  }
+}
+
+function quote(bytes: Buffer): string {
+  const shown = JSON.stringify(bytes.toString("latin1", 0, 200));
+  return bytes.length > 200 ? `${shown}… (${bytes.length} bytes)` : shown;
+}
+
+// ── The envelope of an event ───────────────────────────────────────────────
+
+export interface HeaderFormat {
+  /** supervisord's `identifier`: free text. */
+  server: string;
+  /** Python 3's supervisord counts code points, 3.x and Go count bytes. */
+  lengthIn: "code points" | "bytes";
+}
+
+export function envelope(event: PoolEvent, pool: string, format: HeaderFormat): Buffer {
+  const payload = typeof event.payload === "string" ? Buffer.from(event.payload) : event.payload;
+  const length = format.lengthIn === "bytes" ? payload.length : Array.from(payload.toString()).length;
+  const header =
+    `ver:3.0 server:${format.server} serial:${event.serial} pool:${pool} ` +
+    `poolserial:${event.poolSerial} eventname:${event.name} len:${event.len ?? length}\n`;
+  return Buffer.concat([Buffer.from(header), payload]);
+}
+
+// ── Pipes ──────────────────────────────────────────────────────────────────
+// supervisord gives its children pipes; "pipe" in Node's stdio is a socket pair, on which O_NONBLOCK, /proc/self/fd
+// and short writes behave differently. A FIFO that is unlinked once both ends are open is a pipe in every respect.
+// Node opens with O_CLOEXEC, so no child inherits our ends, and closing them is what the listener sees as EOF.
+
+interface Ends {
+  ours: number;
+  theirs: number;
+}
+
+function openPipes(directory: string): Record<"stdin" | "stdout" | "stderr", Ends> {
+  const files = ["stdin", "stdout", "stderr"].map((name) => path.join(directory, `.${name}`));
+  execFileSync("mkfifo", files);
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  const [stdin, stdout, stderr] = files.map((file, fd): Ends => {
+    // A reader that does not block must be first: a writer alone would block, or get ENXIO.
+    const reader = fs.openSync(file, O_RDONLY | O_NONBLOCK);
+    if (fd !== 0) return { ours: reader, theirs: fs.openSync(file, O_WRONLY) };
+    const writer = fs.openSync(file, O_WRONLY | O_NONBLOCK);
+    const blockingReader = fs.openSync(file, O_RDONLY);
+    fs.closeSync(reader);
+    return { ours: writer, theirs: blockingReader };
+  });
+  for (const file of files) fs.unlinkSync(file);
+  return { stdin, stdout, stderr };
+}
+
+/** Reads what is in the pipe now, as supervisord does when a process has ended; a grandchild may keep it open. */
+function drain(socket: net.Socket): Buffer {
+  const chunks: Buffer[] = [];
+  while (!socket.destroyed) {
+    const chunk = Buffer.alloc(65536);
+    const length = tryIO(() => fs.readSync(descriptorOf(socket), chunk));
+    if (typeof length !== "number" || length === 0) break;
+    chunks.push(chunk.subarray(0, length));
+  }
+  return Buffer.concat(chunks);
+}
+
+function descriptorOf(socket: net.Socket): number {
+  return (socket as unknown as { _handle: { fd: number } })._handle.fd;
+}
+
+/** The number of bytes, or the error's code. */
+function tryIO(action: () => number): number | string {
+  try {
+    return action();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+}
+
+// ── One process of the listener ────────────────────────────────────────────
+
+export interface ExitStatus {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+class ListenerProcess {
+  readonly child: ChildProcess;
+  readonly output: ListenerOutput;
+  /** The event it is BUSY with. */
+  event: PoolEvent | undefined;
+  /** Answered with OK, READY not seen yet. */
+  answered: PoolEvent | undefined;
+  exit: ExitStatus | undefined;
+  isStopping = false;
+  private stdin: { fd: number; close(): void } | undefined;
+  private readonly stdout: net.Socket;
+  private stderr: net.Socket | undefined;
+  private readonly stderrFd: number;
+  private readonly decoder = new StringDecoder("utf8");
+  private unwritten: Buffer[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    commandLine: string[],
+    where: { directory: string; cwd: string; env: NodeJS.ProcessEnv; stdio: "pipe" | "socket" },
+    private readonly on: {
+      output: OutputReader;
+      stdout(): void;
+      log(text: string): void;
+      exit(): void;
+    },
+    options: { strict: boolean; readLog: boolean },
+  ) {
+    this.output = new ListenerOutput(on.output, options.strict);
+    const [command, ...args] = commandLine;
+    const pipes = where.stdio === "pipe" ? openPipes(where.directory) : undefined;
+    const stdio: StdioOptions = pipes ? [pipes.stdin.theirs, pipes.stdout.theirs, pipes.stderr.theirs] : "pipe";
+    // supervisord calls setpgrp() for each child; a session of its own is the nearest that Node offers.
+    this.child = spawn(command, args, { cwd: where.cwd, env: where.env, stdio, detached: true });
+    this.child.once("error", (error) => {
+      this.on.log(`(the test could not start ${command}: ${error.message})\n`);
+      this.finish({ code: 127, signal: null });
+    });
+    this.child.once("exit", (code, signal) => this.finish({ code, signal }));
+    if (pipes) {
+      for (const ends of Object.values(pipes)) fs.closeSync(ends.theirs);
+      const fd = pipes.stdin.ours;
+      this.stdin = { fd, close: () => fs.closeSync(fd) };
+      this.stdout = new net.Socket({ fd: pipes.stdout.ours, readable: true, writable: false });
+      this.stderrFd = pipes.stderr.ours;
+    } else {
+      const stdin = this.child.stdin as net.Socket;
+      stdin.on("error", () => {});
+      this.stdin = { fd: descriptorOf(stdin), close: () => stdin.destroy() };
+      this.stdout = this.child.stdout as net.Socket;
+      this.stderrFd = -1;
+    }
+    this.stdout.on("error", () => {});
+    this.stdout.on("data", (bytes: Buffer) => this.hear(bytes));
+    if (options.readLog) this.readLog();
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Until this is called nobody reads stderr, and it fills up. */
+  readLog(): void {
+    if (this.stderr || this.exit) return;
+    this.stderr =
+      this.stderrFd < 0
+        ? (this.child.stderr as net.Socket)
+        : new net.Socket({ fd: this.stderrFd, readable: true, writable: false });
+    this.stderr.on("error", () => {});
+    this.stderr.on("data", (bytes: Buffer) => this.on.log(this.decoder.write(bytes)));
+  }
+
+  /** Writes as much as the pipe takes, the rest as it drains; several pieces are a millisecond or more apart. */
+  write(pieces: Buffer[]): "written" | "EAGAIN" | "EPIPE" {
+    this.unwritten.push(...pieces);
+    return this.flush();
+  }
+
+  closeStdin(): void {
+    this.stdin?.close();
+    this.stdin = undefined;
+    this.unwritten = [];
+  }
+
+  closeStdout(): void {
+    this.stdout.destroy();
+  }
+
+  closeStderr(): void {
+    this.readLog();
+    this.stderr?.destroy();
+  }
+
+  private flush(): "written" | "EAGAIN" | "EPIPE" {
+    clearTimeout(this.timer);
+    if (!this.stdin) {
+      this.unwritten = [];
+      return "EPIPE";
+    }
+    const { fd } = this.stdin;
+    const [piece] = this.unwritten;
+    if (!piece) return "written";
+    const length = tryIO(() => fs.writeSync(fd, piece));
+    if (typeof length === "string" && length !== "EAGAIN") {
+      this.closeStdin();
+      return "EPIPE";
+    }
+    const written = typeof length === "number" ? length : 0;
+    if (written === piece.length) this.unwritten.shift();
+    else this.unwritten[0] = piece.subarray(written);
+    if (this.unwritten.length > 0) this.timer = setTimeout(() => this.flush(), 1);
+    return written === 0 && piece.length > 0 ? "EAGAIN" : "written";
+  }
+
+  private hear(bytes: Buffer): void {
+    this.output.feed(bytes);
+    this.on.stdout();
+  }
+
+  /** The order of supervisord: what is still in the pipes counts, then they are closed, then the event goes back. */
+  private finish(status: ExitStatus): void {
+    if (this.exit) return;
+    this.readLog();
+    this.output.feed(drain(this.stdout));
+    if (this.stderr) this.on.log(this.decoder.end(drain(this.stderr)));
+    clearTimeout(this.timer);
+    this.closeStdin();
+    this.closeStdout();
+    this.stderr?.destroy();
+    this.exit = status;
+    this.on.exit();
+  }
+}
+
+// ── supervisord ────────────────────────────────────────────────────────────
+
+export interface Options {
+  /** Arguments of supertick; `--state` in the temporary directory is added unless they or the environment name one. */
+  args?: string[];
+  /** A whole command line in place of runtime, listener.js and args. */
+  command?: string[];
+  /** Command prefix, separated by spaces; default: SUPERTICK_RUNTIME, else this very Node. */
+  runtime?: string;
+  /** Added to the clean environment; undefined removes a variable. */
+  env?: Record<string, string | undefined>;
+  cwd?: string;
+  /** TICK types that advance() sends. */
+  events?: string[];
+  /** Name of the process (`x_01` with numprocs) and of its section, which is also the pool's. */
+  name?: string;
+  group?: string;
+  stdio?: "pipe" | "socket";
+  header?: Partial<HeaderFormat>;
+  /** Cuts what is written to stdin into pieces that arrive one by one. */
+  cut?: (bytes: Buffer) => Buffer[];
+  bufferSize?: number;
+  /** Only record UNKNOWN, as the original does, instead of failing the test. */
+  lenient?: boolean;
+  /** False: nobody reads stderr until readLog() is called. */
+  readLog?: boolean;
+  /** False: start() does not wait for the first READY. */
+  waitForReady?: boolean;
+}
+
+export class Supervisord {
+  /** Temporary directory of this supervisord and TMPDIR of all that it starts. */
+  readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), "supervisord-"));
+  readonly stateFile = path.join(this.directory, "state");
+  readonly pool: EventPool;
+  readonly header: HeaderFormat;
+  /** Seconds since the epoch; only tick() and advance() move it. */
+  clock = START_OF_TIME;
+  /** The serial of the next event; 0 again after a restart of supervisord. */
+  nextSerial = 0;
+  cut: ((bytes: Buffer) => Buffer[]) | undefined;
+  stderr = "";
+  private listener!: ListenerProcess;
+  private violation: Error | undefined;
+  private violationWasReported = false;
+  private readonly waiters = new Set<() => void>();
+
+  /** Starts the listener; resolves at its first READY, or when it has ended before. */
+  static async start(options: Options): Promise<Supervisord> {
+    const supervisord = new Supervisord(options);
+    try {
+      supervisord.spawnListener();
+      if (options.waitForReady !== false) await supervisord.readyOrEnded();
+    } catch (error) {
+      await supervisord.dispose();
+      throw error;
+    }
+    return supervisord;
+  }
+
+  private constructor(private readonly options: Options) {
+    this.pool = new EventPool(options.bufferSize);
+    this.header = { server: "supervisor", lengthIn: "code points", ...options.header };
+    this.cut = options.cut;
+  }
+
+  get name(): string {
+    return this.options.name ?? "job";
+  }
+
+  get group(): string {
+    return this.options.group ?? this.name;
+  }
+
+  get pid(): number {
+    return this.listener.pid;
+  }
+
+  get state(): ListenerState {
+    return this.listener.output.state;
+  }
+
+  get isRunning(): boolean {
+    return this.listener.exit === undefined;
+  }
+
+  /** How the listener ended. */
+  get exited(): Promise<ExitStatus> {
+    return this.until(() => this.listener.exit, "the listener to end");
+  }
+
+  /** Sends one TICK, by default the next one of its type, and waits for its answer and the READY after it. */
+  async tick(tick: { when?: number; type?: string } = {}): Promise<PoolEvent> {
+    const type = tick.type ?? this.tickTypes[0];
+    const period = TICK_PERIODS[type];
+    this.clock = tick.when ?? Math.floor(this.clock / period) * period + period;
+    return this.answered(this.send(type, `when:${this.clock}`));
+  }
+
+  /**
+   * Moves the clock in one step, as after a pause of that length: however many slices of a TICK type it crosses, in
+   * whichever direction, supervisord sends one event with the start of the slice it is in now.
+   */
+  advance(seconds: number): PoolEvent[] {
+    const before = this.clock;
+    this.clock += seconds;
+    return this.tickTypes.flatMap((type) => {
+      const period = TICK_PERIODS[type];
+      const slice = Math.floor(this.clock / period);
+      return slice === Math.floor(before / period) ? [] : [this.send(type, `when:${slice * period}`)];
+    });
+  }
+
+  /** Puts an event into the pool and sends what can be sent; wait with answered(). */
+  send(name: string, payload: string | Buffer, given: { serial?: number; len?: string } = {}): PoolEvent {
+    const event: PoolEvent = { name, payload, ...given, deliveries: 0, failures: 0, isDone: false };
+    event.serial ??= this.nextSerial++;
+    this.pool.accept(event);
+    this.dispatch();
+    return event;
+  }
+
+  /** A listener of the same priority failed this event, so it goes to the front of our pool, asked for or not. */
+  rejectedByNeighbour(event: { name: string; payload: string | Buffer; serial?: number }): PoolEvent {
+    const rejected: PoolEvent = Object.assign(event, { deliveries: 0, failures: 0, isDone: false });
+    rejected.serial ??= this.nextSerial++;
+    this.pool.accept(rejected, "front");
+    this.dispatch();
+    return rejected;
+  }
+
+  /** Writes bytes that no supervisord would send; no answer may follow. */
+  sendRaw(bytes: Buffer | string): void {
+    this.listener.write([typeof bytes === "string" ? Buffer.from(bytes) : bytes]);
+  }
+
+  async answered(event: PoolEvent): Promise<PoolEvent> {
+    await this.until(
+      () => event.isDone,
+      `the answer to event ${event.serial} (${event.name}, ${event.deliveries} times delivered) and READY`,
+      () => {
+        if (event.failures > 0) return "it was answered with something other than OK";
+        if (this.pool.dropped.includes(event)) return "the full pool dropped it";
+        return this.endOfListener();
+      },
+    );
+    return event;
+  }
+
+  /** All that was sent is answered. */
+  async idle(): Promise<void> {
+    await this.until(
+      () => this.state === "READY" && this.pool.buffer.length === 0,
+      "all events to be answered",
+      () => this.endOfListener(),
+    );
+  }
+
+  waitForLog(pattern: RegExp): Promise<RegExpMatchArray> {
+    return this.until(
+      () => this.stderr.match(pattern),
+      `${pattern} on stderr`,
+      () => this.endOfListener(),
+    );
+  }
+
+  /** Waits for a condition; fails after a generous time, at any violation, or when `hopeless` gives a reason. */
+  until<T>(
+    condition: () => T | undefined | null | false,
+    what: string,
+    hopeless: () => string | undefined = () => undefined,
+  ): Promise<T> {
+    const deadline = Date.now() + LIMIT_SECONDS * 1000;
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        try {
+          if (this.violation) throw this.reportedViolation();
+          const value = condition();
+          const reason = hopeless() ?? (Date.now() > deadline ? `not within ${LIMIT_SECONDS} s` : undefined);
+          if (!value && !reason) return;
+          if (!value) throw new Error(`waiting for ${what}: ${reason}; ${this.describe()}`);
+          resolve(value);
+        } catch (error) {
+          reject(error);
+        }
+        clearInterval(poll);
+        this.waiters.delete(check);
+      };
+      // Conditions on files and processes announce no change.
+      const poll = setInterval(check, 20);
+      this.waiters.add(check);
+      check();
+    });
+  }
+
+  /** A signal to the listener's process alone, as `supervisorctl signal`. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning && this.pid > 0) process.kill(this.pid, signal);
+  }
+
+  /** `supervisorctl stop`: no event is sent any more, and stdin stays open. */
+  stop(signal: NodeJS.Signals = "SIGTERM"): Promise<ExitStatus> {
+    this.listener.isStopping = true;
+    this.signal(signal);
+    return this.exited;
+  }
+
+  /** Ends the listener where it stands. An unanswered event goes back to the front. */
+  killListener(): Promise<ExitStatus> {
+    this.signal("SIGKILL");
+    return this.exited;
+  }
+
+  /** Starts the listener again (kills it first if need be); once READY it gets what is buffered. */
+  async restartListener(): Promise<void> {
+    await this.killListener();
+    this.spawnListener();
+    if (this.options.waitForReady !== false) await this.readyOrEnded();
+  }
+
+  closeStdin(): void {
+    this.listener.closeStdin();
+  }
+
+  closeStdout(): void {
+    this.listener.closeStdout();
+  }
+
+  /** supervisord is killed: every pipe is closed at once, and the listener gets no signal. */
+  die(): void {
+    this.listener.closeStdin();
+    this.listener.closeStdout();
+    this.listener.closeStderr();
+  }
+
+  readLog(): void {
+    this.listener.readLog();
+  }
+
+  /** Pids of the living that have our TMPDIR, without the listener: its jobs and whatever these started. */
+  jobProcesses(): number[] {
+    return this.processes().filter((pid) => pid !== this.pid);
+  }
+
+  /** Ends all that was started, by pid, and removes the directory. Throws a violation that no call has told yet. */
+  async dispose(): Promise<void> {
+    const toKill = (): number[] => [...(this.isRunning && this.pid ? [-this.pid] : []), ...this.processes()];
+    const deadline = Date.now() + LIMIT_SECONDS * 1000;
+    for (let pids = toKill(); pids.length > 0; pids = toKill()) {
+      if (Date.now() > deadline) throw new Error(`cannot end ${pids.join(", ")}`);
+      for (const pid of pids) tryIO(() => Number(process.kill(pid, "SIGKILL")));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    fs.rmSync(this.directory, { recursive: true, force: true });
+    if (this.violation && !this.violationWasReported) throw this.violation;
+  }
+
+  private get tickTypes(): string[] {
+    return this.options.events ?? ["TICK_60"];
+  }
+
+  private spawnListener(): void {
+    const process = new ListenerProcess(
+      this.commandLine(),
+      {
+        directory: this.directory,
+        cwd: this.options.cwd ?? this.directory,
+        env: this.environment(),
+        stdio: this.options.stdio ?? "pipe",
+      },
+      {
+        output: {
+          ready: () => {
+            if (process.answered) process.answered.isDone = true;
+            process.answered = undefined;
+          },
+          result: (result) => this.accountFor(process, result.equals(Buffer.from("OK"))),
+          violation: (violation) => {
+            if (violation.state === "BUSY") this.accountFor(process, false);
+            if (!this.options.lenient) this.violation ??= violation;
+          },
+        },
+        stdout: () => this.dispatch(),
+        log: (text) => {
+          this.stderr += text;
+          this.poke();
+        },
+        exit: () => {
+          if (process.event) this.pool.accept(process.event, "front");
+          this.poke();
+        },
+      },
+      { strict: !this.options.lenient, readLog: this.options.readLog !== false },
+    );
+    this.listener = process;
+  }
+
+  private accountFor(process: ListenerProcess, isOk: boolean): void {
+    const { event } = process;
+    process.event = undefined;
+    if (!event) return;
+    if (isOk) {
+      process.answered = event;
+      return;
+    }
+    event.failures++;
+    this.pool.accept(event, "front");
+  }
+
+  /** Sends the oldest event if the listener can take one. Called after all of a chunk has been judged, never within. */
+  private dispatch(): void {
+    const { listener } = this;
+    while (listener.output.state === "READY" && !listener.exit && !listener.isStopping) {
+      const event = this.pool.buffer.shift();
+      if (!event) break;
+      const bytes = envelope(event, this.group, this.header);
+      const outcome = listener.write(this.cut ? this.cut(bytes) : [bytes]);
+      if (outcome === "EPIPE") {
+        this.pool.accept(event, "front");
+        break;
+      }
+      if (outcome === "EAGAIN") {
+        this.violation ??= new Error(
+          `supervisord crashes at event ${event.serial} (EAGAIN on stdin): the listener said READY, ` +
+            "but has not read all of the event before",
+        );
+      }
+      event.deliveries++;
+      listener.event = event;
+      listener.output.eventSent();
+    }
+    this.poke();
+  }
+
+  private poke(): void {
+    for (const check of [...this.waiters]) check();
+  }
+
+  private reportedViolation(): Error | undefined {
+    this.violationWasReported = true;
+    return this.violation;
+  }
+
+  private async readyOrEnded(): Promise<void> {
+    await this.until(() => this.state !== "ACKNOWLEDGED" || this.listener.exit, "the first READY");
+  }
+
+  private endOfListener(): string | undefined {
+    const { exit } = this.listener;
+    return exit && `the listener has ended (${exit.signal ?? `exit ${exit.code}`})`;
+  }
+
+  private describe(): string {
+    return `state ${this.state}, ${this.pool.buffer.length} buffered; stderr:\n${this.stderr.slice(-4000)}`;
+  }
+
+  private commandLine(): string[] {
+    const { command, args = [], env = {} } = this.options;
+    if (command) return command;
+    const runtime = (this.options.runtime ?? process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+    const isStateGiven = args.some((arg) => /^--state(=|$)/.test(arg)) || "TICK_STATE" in env;
+    return [...runtime, LISTENER, ...(isStateGiven ? [] : ["--state", this.stateFile]), ...args];
+  }
+
+  /** Built from nothing: NODE_OPTIONS and the like of the test run would change what is tested. */
+  private environment(): NodeJS.ProcessEnv {
+    const env: NodeJS.ProcessEnv = {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TMPDIR: this.directory,
+      SUPERVISOR_ENABLED: "1",
+      SUPERVISOR_PROCESS_NAME: this.name,
+      SUPERVISOR_GROUP_NAME: this.group,
+      ...this.options.env,
+    };
+    for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
+    return env;
+  }
+
+  /** A job may have a session of its own, or a parent that is gone; what it keeps is its environment. */
+  private processes(): number[] {
+    const mark = Buffer.from(`TMPDIR=${this.directory}\0`);
+    const pids = fs.existsSync("/proc/self/environ")
+      ? fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))
+      : [];
+    return pids.map(Number).filter((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/environ`).includes(mark);
+      } catch {
+        return false; // gone meanwhile, or another user's
+      }
+    });
+  }
+}
