@@ -1,0 +1,607 @@
+// Measures supertick beside what it is compared with, all in one run and over pipes, and prints one table.
+//
+//   npm run bench                          every measurement; exit status 1 when a bound is missed
+//   npm run bench -- --quick               fewer ticks, runs and rounds: a look, not a verdict
+//   npm run bench -- --only tick           one measurement (may be given several times; the names are in MEASUREMENTS)
+//   --ticks N --runs N --rounds N --idle SECONDS --listener FILE   what is written under "Settings" below
+//
+// A contender's samples are taken in turn with the others', round by round, so that a load from outside falls on all
+// of them. A column is the median of the rounds; a ratio is the median of the rounds' own ratios.
+//
+// To add a figure: write a measurement that returns Figures, name it in MEASUREMENTS, give it its bounds in BOUNDS.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+
+// ── Bounds ─────────────────────────────────────────────────────────────────
+
+interface Bound {
+  /** Another column, or another series of the same figure; without it the bound is absolute, in the figure's unit. */
+  readonly against?: string;
+  readonly atMost: number;
+}
+
+const BOUNDS: Record<string, Bound[]> = {
+  start: [
+    { against: "bare Node", atMost: 1.15 },
+    { against: "childutils", atMost: 1.1 },
+  ],
+  idleMemory: [
+    { against: "bare Node", atMost: 1.15 },
+    { against: "childutils", atMost: 0.75 },
+  ],
+  laterMemory: [{ against: "itself, idle", atMost: 2 }],
+  // The heap breathes by some hundred KiB; a leak of 16 bytes a tick is twice this.
+  slope: [{ atMost: 0.75 }],
+  tick: [
+    { against: "bare Node", atMost: 2 },
+    { against: "bash counter", atMost: 0.01 },
+  ],
+  wakeUps: [{ atMost: 0 }],
+  run: [{ against: "bare Node", atMost: 1.15 }],
+};
+
+// ── Settings ───────────────────────────────────────────────────────────────
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    /** Ticks and runs of the "later" measurement. */
+    ticks: { type: "string" },
+    runs: { type: "string" },
+    rounds: { type: "string" },
+    /** How long wake-ups are counted, in seconds. */
+    idle: { type: "string" },
+    listener: { type: "string", default: path.join(__dirname, "..", "dist", "listener.js") },
+  },
+});
+
+function setting(text: string | undefined, full: number, quick: number): number {
+  const value = text === undefined ? (flags.quick ? quick : full) : Number(text);
+  assert(value > 0, `expected a number above 0, got "${text}"`);
+  return value;
+}
+
+const LISTENER = path.resolve(flags.listener);
+const TICKS = setting(flags.ticks, 100_000, 10_000);
+const RUNS = setting(flags.runs, 100, 20);
+const ROUNDS = setting(flags.rounds, 9, 3);
+const IDLE_SECONDS = setting(flags.idle, 30, 5);
+const TICKS_PER_ROUND = flags.quick ? 5_000 : 20_000;
+const RUNS_PER_ROUND = flags.quick ? 50 : 200;
+const RESTARTS_PER_ROUND = flags.quick ? 10 : 30;
+// Until the heap and the compiler have settled, a tick costs several times as much.
+const WARM_UP_TICKS = 3_000;
+const WARM_UP_RUNS = 10;
+const SETTLE_SECONDS = 0.5;
+const LIMIT_SECONDS = 60;
+
+// ── Contenders ─────────────────────────────────────────────────────────────
+
+type Name = "supertick" | "bare Node" | "childutils" | "bash counter";
+
+interface Work {
+  directory: string;
+  /** Run the command on every Nth tick. Without it: never, though the ticks are counted. */
+  runEvery?: number;
+}
+
+interface Contender {
+  isInstalled: boolean;
+  command(work: Work): string[];
+  /** Answers one tick and exits. */
+  isRestarted?: boolean;
+}
+
+const RAN = "the command ran";
+const COMMAND = ["/bin/echo", RAN];
+const NEVER = "1000000";
+// What supervisord adds to the environment, and nothing from ours: NODE_OPTIONS or NODE_EXTRA_CA_CERTS alone can
+// double the cost of a start.
+const ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  SUPERVISOR_ENABLED: "1",
+  SUPERVISOR_PROCESS_NAME: "bench",
+  SUPERVISOR_GROUP_NAME: "bench",
+};
+
+const fixture = (name: string) => path.join(__dirname, "bench", name);
+const succeeds = (command: string, ...args: string[]) => spawnSync(command, args, { env: ENVIRONMENT }).status === 0;
+
+const CONTENDERS: Record<Name, Contender> = {
+  supertick: {
+    isInstalled: true,
+    command: ({ directory, runEvery }) => [
+      ...[process.execPath, LISTENER, "--tick", "TICK_60", "--ticks", String(runEvery ?? NEVER)],
+      ...["--state", path.join(directory, "counter"), "--", ...COMMAND],
+    ],
+  },
+  "bare Node": {
+    isInstalled: true,
+    command: ({ runEvery }) =>
+      runEvery === undefined
+        ? [process.execPath, fixture("bare-node.js")]
+        : [process.execPath, fixture("bare-spawn.js"), String(runEvery), ...COMMAND],
+  },
+  childutils: {
+    isInstalled: succeeds("/usr/bin/python3", "-c", "import supervisor.childutils"),
+    command: () => ["/usr/bin/python3", fixture("childutils.py")],
+  },
+  "bash counter": {
+    isInstalled: succeeds("bash", "-c", ":"),
+    command: ({ directory }) => ["bash", fixture("count-and-exit.sh"), NEVER, path.join(directory, "count"), "true"],
+    isRestarted: true,
+  },
+};
+const NAMES = Object.keys(CONTENDERS) as Name[];
+const THOSE_THAT_RUN: Name[] = ["supertick", "bare Node"];
+
+// ── What /proc says of a process ───────────────────────────────────────────
+
+const cannotMeasure =
+  ["smaps_rollup", "schedstat", "task/self/children"].map((file) => missingProc(file)).find(Boolean) ?? "";
+
+function missingProc(file: string): string {
+  const where = `/proc/self/${file.replace("self", String(process.pid))}`;
+  return fs.existsSync(where) ? "" : `this machine has no ${where.replace(String(process.pid), "TID")}`;
+}
+
+function numberAfter(text: string, key: string): number {
+  const found = new RegExp(`^${key}:\\s+(\\d+)`, "m").exec(text);
+  assert(found, `no ${key} in ${text}`);
+  return Number(found[1]);
+}
+
+function ofEachThread(pid: number, file: string): string[] {
+  const texts: string[] = [];
+  for (const thread of fs.readdirSync(`/proc/${pid}/task`)) {
+    try {
+      texts.push(fs.readFileSync(`/proc/${pid}/task/${thread}/${file}`, "utf8"));
+    } catch {
+      // The thread has ended meanwhile.
+    }
+  }
+  return texts;
+}
+
+const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+
+/** Nanoseconds on a CPU of all threads, V8's own included. */
+const cpuNanoseconds = (pid: number) => sum(ofEachThread(pid, "schedstat").map((text) => Number(text.split(" ")[0])));
+
+/** A thread that blocks gives up the CPU by itself and has to be woken: one voluntary switch for each wake-up. */
+const wakeUps = (pid: number) =>
+  sum(ofEachThread(pid, "status").map((text) => numberAfter(text, "voluntary_ctxt_switches")));
+
+/**
+ * Private memory is Private_Dirty: what the process wrote, which goes when it ends and cannot be had back before.
+ * Private_Clean does not belong here. It is pages of the executable, which the kernel may drop at any time, and which
+ * turn into Shared_Clean once a second process runs the same file: 30 MB for Node on one machine, 0 when Node ran twice.
+ */
+const privateMiB = (pid: number) =>
+  numberAfter(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"), "Private_Dirty") / 1024;
+
+const childrenOf = (pid: number) => ofEachThread(pid, "children").join("").trim();
+
+const CLOCK_TICKS_PER_SECOND = Number(spawnSync("getconf", ["CLK_TCK"], { encoding: "utf8" }).stdout || 100);
+
+/** Nanoseconds of the children that were waited for, and of theirs; in steps of a clock tick (10 ms). */
+function childrenNanoseconds(pid: number): number {
+  const afterName = fs.readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").pop()!.split(" ");
+  return ((Number(afterName[13]) + Number(afterName[14])) / CLOCK_TICKS_PER_SECOND) * 1e9;
+}
+
+// ── A listener and its pipes ───────────────────────────────────────────────
+// supervisord gives its listeners pipes. "pipe" in Node's stdio is a socket pair, which costs a reader more: so FIFOs.
+
+const SCRATCH = fs.mkdtempSync(path.join(diskDirectory(), "supertick-bench-"));
+process.once("exit", () => fs.rmSync(SCRATCH, { recursive: true, force: true }));
+
+/** A counter on a tmpfs would cost less than the real one. */
+function diskDirectory(): string {
+  const TMPFS = 0x01021994;
+  const candidates = [os.tmpdir(), "/var/tmp", path.join(__dirname, "..", "node_modules")];
+  const onDisk = candidates.find((directory) => fs.existsSync(directory) && fs.statfsSync(directory).type !== TMPFS);
+  return onDisk ?? os.tmpdir();
+}
+
+/** The listener's end blocks; our readers do not, so that it is only the listener's end that it could wait for. */
+function openPipe(directory: string, name: string): { reader: number; writer: number } {
+  const file = path.join(directory, name);
+  execFileSync("mkfifo", [file]);
+  const both = fs.openSync(file, "r+");
+  const pipe = { reader: fs.openSync(file, "r"), writer: fs.openSync(file, "w") };
+  fs.closeSync(both);
+  fs.unlinkSync(file);
+  return pipe;
+}
+
+/** Bytes from the listener, and someone who waits for a text to be complete in them. */
+class Output {
+  private unread = "";
+  private wanted: { text: string; done: () => void } | undefined;
+  private readonly socket: net.Socket;
+
+  constructor(fd: number) {
+    const read = (length: number, buffer: Uint8Array) => {
+      this.unread += Buffer.from(buffer.buffer, buffer.byteOffset, length).toString("latin1");
+      this.check();
+      return true;
+    };
+    const onread = { buffer: Buffer.alloc(65536), callback: read };
+    this.socket = new net.Socket({ fd, readable: true, writable: false, onread } as net.SocketConstructorOpts);
+    this.socket.on("error", () => {}).resume();
+  }
+
+  expect(text: string, done: () => void): void {
+    this.wanted = { text, done };
+    this.check();
+  }
+
+  private check(): void {
+    if (!this.wanted) return;
+    const { text, done } = this.wanted;
+    const start = this.unread.indexOf(text);
+    if (start < 0) return;
+    this.unread = this.unread.slice(start + text.length);
+    this.wanted = undefined;
+    done();
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  toString(): string {
+    return JSON.stringify(this.unread.slice(0, 300));
+  }
+}
+
+class Listener {
+  readonly pid: number;
+  private readonly child: ChildProcess;
+  private readonly exit: Promise<unknown>;
+  private readonly stdin: number;
+  private readonly stdout: Output;
+  private readonly stderr: Output;
+  private when = 1_700_002_800;
+  private serial = 0;
+  private fail: (reason: Error) => void = () => {};
+  private readonly limit: NodeJS.Timeout;
+
+  private constructor(command: string[], directory: string) {
+    const [stdin, stdout, stderr] = ["stdin", "stdout", "stderr"].map((name) => openPipe(directory, name));
+    const stdio = [stdin.reader, stdout.writer, stderr.writer];
+    this.child = spawn(command[0], command.slice(1), { cwd: directory, env: ENVIRONMENT, stdio });
+    for (const fd of stdio) fs.closeSync(fd);
+    this.stdin = stdin.writer;
+    this.stdout = new Output(stdout.reader);
+    this.stderr = new Output(stderr.reader);
+    const say = (what: string) =>
+      new Error(`${command.join(" ")}: ${what}; stdout ${this.stdout}; stderr ${this.stderr}`);
+    this.limit = setTimeout(() => this.fail(say(`nothing for ${LIMIT_SECONDS} s`)), LIMIT_SECONDS * 1000);
+    this.exit = once(this.child, "exit").then(([code, signal]) => this.fail(say(`ended by ${signal ?? code}`)));
+    this.exit.catch((error) => this.fail(error));
+    this.pid = this.child.pid ?? 0;
+  }
+
+  static async start(command: string[], directory: string): Promise<Listener> {
+    const listener = new Listener(command, directory);
+    await listener.seen(listener.stdout, "READY\n");
+    return listener;
+  }
+
+  /** Sends one tick, a minute after the last one, and waits for the answer. */
+  tick(answer = "RESULT 2\nOKREADY\n"): Promise<void> {
+    this.when += 60;
+    this.serial++;
+    const payload = `when:${this.when}`;
+    const ids = `serial:${this.serial} pool:bench poolserial:${this.serial}`;
+    fs.writeSync(this.stdin, `ver:3.0 server:supervisor ${ids} eventname:TICK_60 len:${payload.length}\n${payload}`);
+    return this.seen(this.stdout, answer);
+  }
+
+  async ticks(count: number): Promise<void> {
+    for (let sent = 0; sent < count; sent++) await this.tick();
+  }
+
+  /** Once the child is gone from the process table, the listener's exit handler has run: it waited for the child. */
+  async commandRan(): Promise<void> {
+    await this.seen(this.stderr, `${RAN}\n`);
+    while (childrenOf(this.pid) !== "") await sleep(1);
+  }
+
+  async exited(): Promise<void> {
+    await this.exit;
+    this.close();
+  }
+
+  async stop(): Promise<void> {
+    fs.closeSync(this.stdin);
+    this.limit.refresh();
+    const killer = setTimeout(() => this.child.kill("SIGKILL"), 10_000);
+    await this.exit;
+    clearTimeout(killer);
+    this.close(false);
+  }
+
+  private close(isStdinOpen = true): void {
+    clearTimeout(this.limit);
+    if (isStdinOpen) fs.closeSync(this.stdin);
+    this.stdout.close();
+    this.stderr.close();
+  }
+
+  private seen(output: Output, text: string): Promise<void> {
+    this.limit.refresh();
+    return new Promise((done, fail) => {
+      this.fail = fail;
+      output.expect(text, done);
+    });
+  }
+}
+
+let directories = 0;
+
+async function withListener<T>(
+  name: Name,
+  work: Omit<Work, "directory">,
+  use: (of: Listener) => Promise<T>,
+): Promise<T> {
+  const directory = path.join(SCRATCH, String(directories++));
+  fs.mkdirSync(directory);
+  const listener = await Listener.start(CONTENDERS[name].command({ directory, ...work }), directory);
+  try {
+    return await use(listener);
+  } finally {
+    await listener.stop();
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+// ── Measurements ───────────────────────────────────────────────────────────
+
+/** One value a round, for each column, or under another name as something that a bound compares with. */
+type Samples = Partial<Record<string, number[]>>;
+
+interface Figure {
+  title: string;
+  unit: "ms" | "µs" | "MB" | "times";
+  samples: Samples;
+  bounds: Bound[];
+}
+
+function add(samples: Samples, name: string, value: number): void {
+  samples[name] = [...(samples[name] ?? []), value];
+}
+
+/** Takes a sample of each contender in turn, ROUNDS times. */
+async function takeTurns(names: Name[], sample: (name: Name) => Promise<number>, rounds = ROUNDS): Promise<Samples> {
+  const samples: Samples = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names.filter((name) => CONTENDERS[name].isInstalled)) {
+      add(samples, name, await sample(name));
+    }
+  }
+  return samples;
+}
+
+async function measureStart(): Promise<Figure[]> {
+  const samples = await takeTurns(NAMES, (name) =>
+    withListener(name, {}, async (listener) => cpuNanoseconds(listener.pid) / 1e6),
+  );
+  return [{ title: "CPU from start to READY", unit: "ms", samples, bounds: BOUNDS.start }];
+}
+
+async function measureIdleMemory(): Promise<Figure[]> {
+  const samples = await takeTurns(NAMES, (name) =>
+    withListener(name, {}, async (listener) => {
+      await sleep(SETTLE_SECONDS * 1000);
+      return privateMiB(listener.pid);
+    }),
+  );
+  return [{ title: "private memory idle, before the first run", unit: "MB", samples, bounds: BOUNDS.idleMemory }];
+}
+
+/** Twenty samples on the way, always between runs; growth is what the last quarter has over the second one. */
+async function measureLaterMemory(): Promise<Figure[]> {
+  const SAMPLES = 20;
+  const idle: number[] = [];
+  const slope: Samples = {};
+  const rounds = Math.min(3, ROUNDS);
+  const sample = (name: Name) =>
+    withListener(name, { runEvery: Math.floor(TICKS / RUNS) }, async (listener) => {
+      await sleep(SETTLE_SECONDS * 1000);
+      if (name === "supertick") idle.push(privateMiB(listener.pid));
+      const onTheWay: number[] = [];
+      for (let run = 1; run <= RUNS; run++) {
+        await listener.ticks(Math.floor(TICKS / RUNS));
+        await listener.commandRan();
+        if (run % Math.max(1, Math.floor(RUNS / SAMPLES)) === 0) onTheWay.push(privateMiB(listener.pid));
+      }
+      const quarter = (number: number) =>
+        onTheWay.slice((onTheWay.length * (number - 1)) / 4, (onTheWay.length * number) / 4);
+      add(slope, name, (median(quarter(4)) - median(quarter(2))) * 2);
+      return privateMiB(listener.pid);
+    });
+  const samples = await takeTurns(THOSE_THAT_RUN, sample, rounds);
+  const after = `${TICKS.toLocaleString("en")} ticks and ${RUNS.toLocaleString("en")} runs`;
+  return [
+    {
+      title: `the same after ${after}`,
+      unit: "MB",
+      samples: { ...samples, "itself, idle": idle },
+      bounds: BOUNDS.laterMemory,
+    },
+    { title: "  its slope there: growth in as many more", unit: "MB", samples: slope, bounds: BOUNDS.slope },
+  ];
+}
+
+async function measureTick(): Promise<Figure[]> {
+  const samples = await takeTurns(NAMES, (name) =>
+    CONTENDERS[name].isRestarted ? costOfRestarts(name) : costOfTicks(name),
+  );
+  return [{ title: "CPU a tick that runs nothing, counter on disk", unit: "µs", samples, bounds: BOUNDS.tick }];
+}
+
+const costOfTicks = (name: Name) =>
+  withListener(name, {}, async (listener) => {
+    await listener.ticks(WARM_UP_TICKS);
+    const before = cpuNanoseconds(listener.pid);
+    await listener.ticks(TICKS_PER_ROUND);
+    return (cpuNanoseconds(listener.pid) - before) / TICKS_PER_ROUND / 1000;
+  });
+
+/** The whole life of a process for each tick; it is ours, so what it used is added to our children's time. */
+async function costOfRestarts(name: Name): Promise<number> {
+  const directory = path.join(SCRATCH, "restarts");
+  fs.mkdirSync(directory, { recursive: true });
+  let used = 0;
+  for (let restart = 0; restart < RESTARTS_PER_ROUND; restart++) {
+    // Not counted: mkfifo is our child too.
+    const listener = await Listener.start(CONTENDERS[name].command({ directory }), directory);
+    const before = childrenNanoseconds(process.pid);
+    await listener.tick("RESULT 2\nOK");
+    await listener.exited();
+    used += childrenNanoseconds(process.pid) - before;
+  }
+  return used / RESTARTS_PER_ROUND / 1000;
+}
+
+/** All at once, as they wait for nothing but time. A few ticks first: only then there is a watchdog. */
+async function measureWakeUps(): Promise<Figure[]> {
+  const one = (name: Name) =>
+    withListener(name, {}, async (listener) => {
+      if (!CONTENDERS[name].isRestarted) await listener.ticks(3);
+      // V8 still has its own timers for a moment.
+      await sleep(2000);
+      const before = wakeUps(listener.pid);
+      await sleep(IDLE_SECONDS * 1000);
+      return wakeUps(listener.pid) - before;
+    });
+  const samples: Samples = {};
+  const measured = NAMES.filter((name) => CONTENDERS[name].isInstalled);
+  await Promise.all(
+    measured.map(async (name) => {
+      samples[name] = [await one(name)];
+    }),
+  );
+  // Older ones have a thread that looks at the clock.
+  const bounds = Number(process.versions.node.split(".")[0]) >= 18 ? BOUNDS.wakeUps : [];
+  return [{ title: `wake-ups between ticks, in ${IDLE_SECONDS} s`, unit: "times", samples, bounds }];
+}
+
+/** The listener's own CPU and the command's, from the tick on. */
+async function measureRun(): Promise<Figure[]> {
+  const own: Samples = {};
+  const samples = await takeTurns(THOSE_THAT_RUN, (name) =>
+    withListener(name, { runEvery: 1 }, async (listener) => {
+      const run = async () => {
+        await listener.tick();
+        await listener.commandRan();
+      };
+      for (let runs = 0; runs < WARM_UP_RUNS; runs++) await run();
+      const cpu = () => [cpuNanoseconds(listener.pid), childrenNanoseconds(listener.pid)];
+      const [ownBefore, childrenBefore] = cpu();
+      for (let runs = 0; runs < RUNS_PER_ROUND; runs++) await run();
+      const [ownAfter, childrenAfter] = cpu();
+      add(own, name, (ownAfter - ownBefore) / RUNS_PER_ROUND / 1e6);
+      return (ownAfter - ownBefore + childrenAfter - childrenBefore) / RUNS_PER_ROUND / 1e6;
+    }),
+  );
+  return [
+    { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples, bounds: BOUNDS.run },
+    { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
+  ];
+}
+
+const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
+  start: measureStart,
+  "idle-memory": measureIdleMemory,
+  "later-memory": measureLaterMemory,
+  tick: measureTick,
+  "wake-ups": measureWakeUps,
+  run: measureRun,
+};
+
+// ── The table ──────────────────────────────────────────────────────────────
+
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
+
+const number = (value: number) =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+interface Verdict {
+  ratio: string;
+  bound: string;
+  isMet: boolean | undefined;
+}
+
+function judge({ samples, unit }: Figure, { against, atMost }: Bound): Verdict {
+  const own = samples.supertick ?? [];
+  const wanted = `≤ ${atMost}`;
+  if (against === undefined) {
+    return { ratio: "", bound: `${wanted} ${unit}`, isMet: median(own) <= atMost };
+  }
+  const other = samples[against];
+  if (other === undefined) return { ratio: `× ${against}`, bound: wanted, isMet: undefined };
+  const ratio = median(own.map((value, round) => value / other[round]));
+  const text = ratio < 0.1 ? ratio.toFixed(4) : ratio.toFixed(2);
+  return { ratio: `${text} × ${against}`, bound: wanted, isMet: ratio <= atMost };
+}
+
+const COLUMNS = [48, ...NAMES.map(() => 13), 24, 10, 7];
+const line = (cells: string[]) =>
+  cells
+    .map((cell, at) => (at > 0 && at <= NAMES.length ? cell.padStart(COLUMNS[at]) : ` ${cell.padEnd(COLUMNS[at])}`))
+    .join("");
+
+/** A line for the figure, with its first bound; one more for each further bound. */
+function show(figure: Figure): boolean {
+  const { title, unit, samples, bounds } = figure;
+  const cells = NAMES.map((name) => {
+    if (!CONTENDERS[name].isInstalled) return "not installed";
+    const taken = samples[name];
+    return taken === undefined ? "-" : unit === "times" ? String(median(taken)) : `${number(median(taken))} ${unit}`;
+  });
+  const verdicts = bounds.map((bound) => judge(figure, bound));
+  const word = ({ isMet }: Verdict) => (isMet === undefined ? "-" : isMet ? "ok" : "MISSED");
+  const [first] = verdicts;
+  console.log(line([title, ...cells, first?.ratio ?? "", first?.bound ?? "", first ? word(first) : ""]));
+  for (const verdict of verdicts.slice(1)) {
+    console.log(line(["", ...NAMES.map(() => ""), verdict.ratio, verdict.bound, word(verdict)]));
+  }
+  return verdicts.every(({ isMet }) => isMet !== false);
+}
+
+async function main(): Promise<void> {
+  const chosen = flags.only ?? Object.keys(MEASUREMENTS);
+  for (const name of chosen) {
+    assert(name in MEASUREMENTS, `--only ${name}: expected one of ${Object.keys(MEASUREMENTS).join(", ")}`);
+  }
+  const cpu = os.cpus();
+  console.log(`Node ${process.versions.node}, ${os.type()} ${os.release()}, ${cpu.length} × ${cpu[0]?.model}\n`);
+  console.log(line(["figure", ...NAMES, "ratio", "bound", ""]));
+  let isAllMet = true;
+  for (const name of chosen) {
+    if (cannotMeasure) console.log(line([name, `cannot be measured here: ${cannotMeasure}`]));
+    else for (const figure of await MEASUREMENTS[name]()) isAllMet = show(figure) && isAllMet;
+  }
+  if (!isAllMet) process.exitCode = 1;
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
