@@ -881,7 +881,12 @@ export function resolveSettings(layers: readonly Layer[]): Settings {
     if (layer !== undefined && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key)!);
     else settings[key] = spec.default === undefined ? undefined : spec.parse(spec.default);
   }
-  return checkTogether(settings as Settings);
+  const { every, offset } = settings as Settings;
+  if (every !== undefined && offset >= every) {
+    const { text, origin } = layers.find((l) => l.texts.has("offset"))!.texts.get("offset")!;
+    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
+  }
+  return settings as Settings;
 }
 
 // A higher level's schedule replaces a lower one's, so that a TICK_GOAL left in the environment does not kill --every.
@@ -908,15 +913,6 @@ function parseSetting(key: OptionKey, { text, origin }: { text: string; origin: 
         : `${origin} ${quote(text)}: ${message}`,
     );
   }
-}
-
-function checkTogether(settings: Settings): Settings {
-  if (settings.every !== undefined && settings.offset >= settings.every) {
-    throw new UsageError(
-      `--offset: expected less than the slice of ${formatDuration(settings.every)}, got ${formatDuration(settings.offset)}`,
-    );
-  }
-  return settings;
 }
 
 /** The schedule that the settings name. */
@@ -976,15 +972,20 @@ function parsePath(text: string): string {
 }
 
 function parseSpeed(text: string): number {
-  const speed = text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6)(text);
+  if (text === "max") return Number.POSITIVE_INFINITY;
+  const speed = Number(text);
+  if (!/^\d{1,7}$/.test(text) || speed < 1 || speed > 1e6)
+    throw new Expectation("a whole number from 1 to 1000000 or max");
   return speed;
 }
 
 function parseTime(text: string): number {
-  const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
-  const seconds =
-    iso === null ? Number.NaN : Date.parse(iso[1] === undefined || iso[3] !== undefined ? text : `${text}Z`) / 1000;
-  if (Number.isNaN(seconds) || seconds < 0) throw new Expectation("a time such as 2025-03-30T00:55:00Z");
+  const iso = /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const [, year, month, day, clock, zone] = iso ?? [];
+  const seconds = Date.parse(clock === undefined || zone !== undefined ? text : `${text}Z`) / 1000;
+  // Date.parse takes 30 February for the 1st or 2nd of March.
+  const isRealDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  if (iso === null || !isRealDay || !(seconds >= 0)) throw new Expectation("a time such as 2025-03-30T00:55:00Z");
   return seconds;
 }
 
@@ -992,7 +993,9 @@ function suggestion(word: string, known: readonly string[]): string {
   const [nearest] = known
     .map((name) => ({ name, distance: editDistance(word, name) }))
     .sort((a, b) => a.distance - b.distance);
-  return nearest !== undefined && nearest.distance <= 3 ? `; did you mean ${nearest.name}?` : "";
+  return nearest !== undefined && nearest.distance <= Math.max(1, word.length / 4)
+    ? `; did you mean ${nearest.name}?`
+    : "";
 }
 
 // Levenshtein's distance, one row at a time.
@@ -1393,7 +1396,7 @@ interface CounterFile {
   readonly found: CounterContent;
   /** Never throws: what cannot be written is told once, and tried again at the next tick. */
   write(content: NewCounterContent): void;
-  /** Another live listener that has written its name into the file since. */
+  /** Another live listener whose name stands in the file now. */
   rival(): ProcessIdentity | undefined;
 }
 
@@ -1404,6 +1407,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
   const { found, isKept, ...opened } = path === undefined ? NO_FILE : findCounterFile(path, log);
   let fd = opened.fd;
   let opening = fd === undefined ? undefined : fs.fstatSync(fd);
+  let isCut = false; // the replaced script's file may have been longer
 
   function overwrite(file: string): void {
     if (fd === undefined || opening === undefined || !isFileStill(opening, file)) {
@@ -1414,6 +1418,8 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
     if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+    if (!isCut) fs.ftruncateSync(fd, bytes.length);
+    isCut = true;
   }
 
   return {
@@ -1431,7 +1437,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
       }
     },
     rival() {
-      const listener = fd === undefined ? undefined : tryParseCounter(readStart(fd))?.listener;
+      const listener = path === undefined ? undefined : tryReadCounter(path)?.listener;
       return listener !== undefined && listener.pid !== process.pid && isAlive(listener) ? listener : undefined;
     },
   };
@@ -1463,11 +1469,11 @@ const NO_FILE: FoundCounterFile = { found: { count: 0 } };
 function findCounterFile(path: string, log: Log): FoundCounterFile {
   let got: string;
   try {
-    const fd = openRegularFile(path);
+    const { fd, isWritable } = openRegularFile(path);
     const text = readStart(fd);
     if (text === "") log.line(`${path} is empty; counting from 0`);
     const found = text === "" ? { count: 0 } : tryParseCounter(text);
-    if (found !== undefined) return { found, fd };
+    if (found !== undefined) return { found, fd: isWritable ? fd : undefined };
     got = `expected a count, got ${quote(text)}`;
     fs.closeSync(fd);
   } catch (error) {
@@ -1483,16 +1489,18 @@ function findCounterFile(path: string, log: Log): FoundCounterFile {
 }
 
 // O_NONBLOCK: a FIFO in its place must not hang us. A file that can only be read still has a count to take over.
-function openRegularFile(path: string): number {
+function openRegularFile(path: string): { fd: number; isWritable: boolean } {
   const { O_RDWR, O_RDONLY, O_NONBLOCK } = fs.constants;
   let fd: number;
+  let isWritable = true;
   try {
     fd = fs.openSync(path, O_RDWR | O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
     fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
+    isWritable = false;
   }
-  if (fs.fstatSync(fd).isFile()) return fd;
+  if (fs.fstatSync(fd).isFile()) return { fd, isWritable };
   fs.closeSync(fd);
   throw Object.assign(new Error(), { code: "no regular file" });
 }
@@ -1500,6 +1508,17 @@ function openRegularFile(path: string): number {
 function readStart(fd: number): string {
   const bytes = Buffer.alloc(4096);
   return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+}
+
+function tryReadCounter(path: string): CounterContent | undefined {
+  try {
+    const { fd } = openRegularFile(path);
+    const text = readStart(fd);
+    fs.closeSync(fd);
+    return parseCounter(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function tryParseCounter(text: string): CounterContent | undefined {
@@ -1518,6 +1537,7 @@ function setAside(path: string): boolean {
     return true;
   } catch {
     try {
+      if (!fs.statSync(path).isFile()) return false; // copying a FIFO would hang
       fs.copyFileSync(path, `${path}.bad`);
       fs.truncateSync(path);
       return true;
@@ -1542,6 +1562,7 @@ function createCounterFile(path: string, bytes: Buffer): number {
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
   try {
+    if (isLink(path)) throw new Error("renaming would replace the link, not what it names");
     const fd = fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 0o600);
     try {
       fs.writeSync(fd, bytes, 0, bytes.length, 0);
@@ -1555,6 +1576,14 @@ function createCounterFile(path: string, bytes: Buffer): number {
     }
   } catch {
     return fs.openSync(path, O_RDWR | O_CREAT, 0o600);
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return fs.lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 
@@ -1810,9 +1839,6 @@ class Listener {
   ) {
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
-    if (found.listener !== undefined && found.listener.pid !== process.pid && isAlive(found.listener)) {
-      throw new ListenerError(`${options.statePath} is in use by the listener with pid ${found.listener.pid}`);
-    }
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
     this.state = createJobState(this.journal.past.lastRun);
     this.tickType = options.tickType;
@@ -1831,6 +1857,8 @@ class Listener {
     log.line(
       `${describeSchedule(job.schedule)} of ${options.tickType ?? "the first type seen"}; count ${this.count} ${where}`,
     );
+    const rival = this.counter.rival();
+    if (rival !== undefined) throw new ListenerError(this.inUseBy(rival));
     this.writeCounter(); // takes the file for us
     this.recordJob();
     this.takeOverRuns();
@@ -1914,7 +1942,7 @@ class Listener {
   private isFirstTickOurs(tick: Tick): boolean {
     const rival = this.counter.rival();
     if (rival !== undefined) {
-      this.fail(`${this.options.statePath} is in use by the listener with pid ${rival.pid}`);
+      this.fail(this.inUseBy(rival));
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
@@ -1924,6 +1952,10 @@ class Listener {
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
+  }
+
+  private inUseBy(rival: ProcessIdentity): string {
+    return `${this.options.statePath} is in use by the listener with pid ${rival.pid}`;
   }
 
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
@@ -2268,12 +2300,15 @@ async function play(plan: SimulationPlan): Promise<number> {
   const ended = new Promise<string>((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal ?? `exit ${code}`));
   });
-  ended.then((how) => answers.end(`the listener ended (${how})`));
+  const runs = followRuns(`${plan.statePath}.runs`);
+  ended.then((how) => {
+    answers.end(`the listener ended (${how})`);
+    runs.end();
+  });
   showLines(listener.stderr!, "    | ");
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => listener.stdin!.end());
   listener.stdin!.on("error", () => {}); // its end is told by `ended`
 
-  const runs = followRuns(`${plan.statePath}.runs`);
   const pause = plan.pauseSeconds === 0 ? "without a pause" : `every ${plan.pauseSeconds}s`;
   console.log(`simulate: ${plan.tickCount} ticks of ${plan.tickType} from ${formatTime(plan.firstWhen)}, ${pause}`);
   await answers.expect(READY, "ACKNOWLEDGED");
@@ -2368,6 +2403,7 @@ function followRuns(path: string) {
   const open = new Set<number>();
   const results = new Map<string, number>();
   let offset = 0;
+  let isOver = false;
 
   function look(): void {
     const text = tryReadFile(path);
@@ -2386,7 +2422,11 @@ function followRuns(path: string) {
 
   return {
     async allEnded(): Promise<void> {
-      for (look(); open.size > 0; look()) await waitUntil(monotonicSeconds() + 0.01);
+      for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
+    },
+    /** The listener is gone: nobody will write the end of a run any more. */
+    end(): void {
+      isOver = true;
     },
     summary(): string {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);

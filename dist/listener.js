@@ -603,7 +603,12 @@ function resolveSettings(layers) {
     if (layer !== void 0 && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key));
     else settings[key] = spec.default === void 0 ? void 0 : spec.parse(spec.default);
   }
-  return checkTogether(settings);
+  const { every, offset } = settings;
+  if (every !== void 0 && offset >= every) {
+    const { text, origin } = layers.find((l) => l.texts.has("offset")).texts.get("offset");
+    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
+  }
+  return settings;
 }
 function chooseSchedule(layers) {
   for (const { texts } of layers) {
@@ -625,14 +630,6 @@ function parseSetting(key, { text, origin }) {
       error instanceof Expectation ? `${origin}: expected ${message}, got ${quote(text)}` : `${origin} ${quote(text)}: ${message}`
     );
   }
-}
-function checkTogether(settings) {
-  if (settings.every !== void 0 && settings.offset >= settings.every) {
-    throw new UsageError(
-      `--offset: expected less than the slice of ${formatDuration(settings.every)}, got ${formatDuration(settings.offset)}`
-    );
-  }
-  return settings;
 }
 function scheduleOf(settings) {
   if (settings.every !== void 0) {
@@ -681,18 +678,23 @@ function parsePath(text) {
   return text;
 }
 function parseSpeed(text) {
-  const speed = text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6)(text);
+  if (text === "max") return Number.POSITIVE_INFINITY;
+  const speed = Number(text);
+  if (!/^\d{1,7}$/.test(text) || speed < 1 || speed > 1e6)
+    throw new Expectation("a whole number from 1 to 1000000 or max");
   return speed;
 }
 function parseTime(text) {
-  const iso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
-  const seconds = iso === null ? Number.NaN : Date.parse(iso[1] === void 0 || iso[3] !== void 0 ? text : `${text}Z`) / 1e3;
-  if (Number.isNaN(seconds) || seconds < 0) throw new Expectation("a time such as 2025-03-30T00:55:00Z");
+  const iso = /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  const [, year, month, day, clock, zone] = iso != null ? iso : [];
+  const seconds = Date.parse(clock === void 0 || zone !== void 0 ? text : `${text}Z`) / 1e3;
+  const isRealDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  if (iso === null || !isRealDay || !(seconds >= 0)) throw new Expectation("a time such as 2025-03-30T00:55:00Z");
   return seconds;
 }
 function suggestion(word, known) {
   const [nearest] = known.map((name) => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance);
-  return nearest !== void 0 && nearest.distance <= 3 ? `; did you mean ${nearest.name}?` : "";
+  return nearest !== void 0 && nearest.distance <= Math.max(1, word.length / 4) ? `; did you mean ${nearest.name}?` : "";
 }
 function editDistance(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -978,6 +980,7 @@ function openCounterFile(path, log) {
   const { found, isKept, ...opened } = path === void 0 ? NO_FILE : findCounterFile(path, log);
   let fd = opened.fd;
   let opening = fd === void 0 ? void 0 : fs.fstatSync(fd);
+  let isCut = false;
   function overwrite(file) {
     if (fd === void 0 || opening === void 0 || !isFileStill(opening, file)) {
       if (fd !== void 0) fs.closeSync(fd);
@@ -987,6 +990,8 @@ function openCounterFile(path, log) {
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
     if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+    if (!isCut) fs.ftruncateSync(fd, bytes.length);
+    isCut = true;
   }
   return {
     found,
@@ -1004,7 +1009,7 @@ function openCounterFile(path, log) {
     },
     rival() {
       var _a2;
-      const listener = fd === void 0 ? void 0 : (_a2 = tryParseCounter(readStart(fd))) == null ? void 0 : _a2.listener;
+      const listener = path === void 0 ? void 0 : (_a2 = tryReadCounter(path)) == null ? void 0 : _a2.listener;
       return listener !== void 0 && listener.pid !== process.pid && isAlive(listener) ? listener : void 0;
     }
   };
@@ -1025,11 +1030,11 @@ var NO_FILE = { found: { count: 0 } };
 function findCounterFile(path, log) {
   let got;
   try {
-    const fd = openRegularFile(path);
+    const { fd, isWritable } = openRegularFile(path);
     const text = readStart(fd);
     if (text === "") log.line(`${path} is empty; counting from 0`);
     const found = text === "" ? { count: 0 } : tryParseCounter(text);
-    if (found !== void 0) return { found, fd };
+    if (found !== void 0) return { found, fd: isWritable ? fd : void 0 };
     got = `expected a count, got ${quote(text)}`;
     fs.closeSync(fd);
   } catch (error) {
@@ -1044,19 +1049,31 @@ function findCounterFile(path, log) {
 function openRegularFile(path) {
   const { O_RDWR, O_RDONLY, O_NONBLOCK } = fs.constants;
   let fd;
+  let isWritable = true;
   try {
     fd = fs.openSync(path, O_RDWR | O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
     fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
+    isWritable = false;
   }
-  if (fs.fstatSync(fd).isFile()) return fd;
+  if (fs.fstatSync(fd).isFile()) return { fd, isWritable };
   fs.closeSync(fd);
   throw Object.assign(new Error(), { code: "no regular file" });
 }
 function readStart(fd) {
   const bytes = Buffer.alloc(4096);
   return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+}
+function tryReadCounter(path) {
+  try {
+    const { fd } = openRegularFile(path);
+    const text = readStart(fd);
+    fs.closeSync(fd);
+    return parseCounter(text);
+  } catch {
+    return void 0;
+  }
 }
 function tryParseCounter(text) {
   try {
@@ -1072,6 +1089,7 @@ function setAside(path) {
     return true;
   } catch {
     try {
+      if (!fs.statSync(path).isFile()) return false;
       fs.copyFileSync(path, `${path}.bad`);
       fs.truncateSync(path);
       return true;
@@ -1092,6 +1110,7 @@ function createCounterFile(path, bytes) {
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
   try {
+    if (isLink(path)) throw new Error("renaming would replace the link, not what it names");
     const fd = fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 384);
     try {
       fs.writeSync(fd, bytes, 0, bytes.length, 0);
@@ -1105,6 +1124,13 @@ function createCounterFile(path, bytes) {
     }
   } catch {
     return fs.openSync(path, O_RDWR | O_CREAT, 384);
+  }
+}
+function isLink(path) {
+  try {
+    return fs.lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
   }
 }
 function defaultStatePath(name) {
@@ -1253,9 +1279,6 @@ var Listener = class {
     this.log = log;
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
-    if (found.listener !== void 0 && found.listener.pid !== process.pid && isAlive(found.listener)) {
-      throw new ListenerError(`${options.statePath} is in use by the listener with pid ${found.listener.pid}`);
-    }
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
     this.state = createJobState(this.journal.past.lastRun);
     this.tickType = options.tickType;
@@ -1294,6 +1317,8 @@ var Listener = class {
     log.line(
       `${describeSchedule(job.schedule)} of ${(_a2 = options.tickType) != null ? _a2 : "the first type seen"}; count ${this.count} ${where}`
     );
+    const rival = this.counter.rival();
+    if (rival !== void 0) throw new ListenerError(this.inUseBy(rival));
     this.writeCounter();
     this.recordJob();
     this.takeOverRuns();
@@ -1370,7 +1395,7 @@ var Listener = class {
   isFirstTickOurs(tick) {
     const rival = this.counter.rival();
     if (rival !== void 0) {
-      this.fail(`${this.options.statePath} is in use by the listener with pid ${rival.pid}`);
+      this.fail(this.inUseBy(rival));
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
@@ -1380,6 +1405,9 @@ var Listener = class {
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
+  }
+  inUseBy(rival) {
+    return `${this.options.statePath} is in use by the listener with pid ${rival.pid}`;
   }
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   wasStartedBefore(tick, due) {
@@ -1664,12 +1692,15 @@ async function play(plan) {
   const ended = new Promise((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal != null ? signal : `exit ${code}`));
   });
-  ended.then((how2) => answers.end(`the listener ended (${how2})`));
+  const runs = followRuns(`${plan.statePath}.runs`);
+  ended.then((how2) => {
+    answers.end(`the listener ended (${how2})`);
+    runs.end();
+  });
   showLines(listener.stderr, "    | ");
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => listener.stdin.end());
   listener.stdin.on("error", () => {
   });
-  const runs = followRuns(`${plan.statePath}.runs`);
   const pause = plan.pauseSeconds === 0 ? "without a pause" : `every ${plan.pauseSeconds}s`;
   console.log(`simulate: ${plan.tickCount} ticks of ${plan.tickType} from ${formatTime(plan.firstWhen)}, ${pause}`);
   await answers.expect(READY, "ACKNOWLEDGED");
@@ -1754,6 +1785,7 @@ function followRuns(path) {
   const open = /* @__PURE__ */ new Set();
   const results = /* @__PURE__ */ new Map();
   let offset = 0;
+  let isOver = false;
   function look() {
     var _a2;
     const text = tryReadFile(path);
@@ -1768,7 +1800,11 @@ function followRuns(path) {
   }
   return {
     async allEnded() {
-      for (look(); open.size > 0; look()) await waitUntil(monotonicSeconds() + 0.01);
+      for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
+    },
+    /** The listener is gone: nobody will write the end of a run any more. */
+    end() {
+      isOver = true;
     },
     summary() {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
