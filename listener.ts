@@ -1853,13 +1853,13 @@ class Listener {
 
   start(): void {
     const { job, options, log } = this;
+    const rival = this.counter.rival();
+    if (rival !== undefined) throw new ListenerError(this.inUseBy(rival));
+    this.writeCounter(); // takes the file for us
     const where = options.statePath === undefined ? "in memory only" : `in ${options.statePath}`;
     log.line(
       `${describeSchedule(job.schedule)} of ${options.tickType ?? "the first type seen"}; count ${this.count} ${where}`,
     );
-    const rival = this.counter.rival();
-    if (rival !== undefined) throw new ListenerError(this.inUseBy(rival));
-    this.writeCounter(); // takes the file for us
     this.recordJob();
     this.takeOverRuns();
     if (job.isRunOnStart) this.runNow("start");

@@ -1313,13 +1313,13 @@ var Listener = class {
   start() {
     var _a2;
     const { job, options, log } = this;
+    const rival = this.counter.rival();
+    if (rival !== void 0) throw new ListenerError(this.inUseBy(rival));
+    this.writeCounter();
     const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
     log.line(
       `${describeSchedule(job.schedule)} of ${(_a2 = options.tickType) != null ? _a2 : "the first type seen"}; count ${this.count} ${where}`
     );
-    const rival = this.counter.rival();
-    if (rival !== void 0) throw new ListenerError(this.inUseBy(rival));
-    this.writeCounter();
     this.recordJob();
     this.takeOverRuns();
     if (job.isRunOnStart) this.runNow("start");

@@ -18,16 +18,22 @@ const FIVE = ["--ticks", "5", "--", "/bin/true"];
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
+const supervisords = new WeakMap<TestContext, Supervisord[]>();
+
+/** Removed with the test, when the listeners that might still write there are gone. */
 function temporaryDirectory(t: TestContext): string {
   const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-counter-"));
-  // A listener that is just being ended may still write there.
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
+  t.after(async () => {
+    for (const supervisord of supervisords.get(t) ?? []) await supervisord.dispose();
+    fs.rmSync(directory, { recursive: true, force: true });
+  });
   return directory;
 }
 
 /** A listener whose counter file is `file`; it is ended with the test. */
 async function listen(t: TestContext, file: string, args = NEVER, options: Options = {}): Promise<Supervisord> {
   const supervisord = await Supervisord.start({ args: ["--state", file, ...args], ...options });
+  supervisords.set(t, [...(supervisords.get(t) ?? []), supervisord]);
   t.after(() => supervisord.dispose());
   return supervisord;
 }
