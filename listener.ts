@@ -1410,7 +1410,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
   let isCut = false; // the replaced script's file may have been longer
 
   function overwrite(file: string): void {
-    if (fd === undefined || opening === undefined || !isFileStill(opening, file)) {
+    if (fd === undefined || opening === undefined || !isStillAt(file, opening)) {
       if (fd !== undefined) fs.closeSync(fd);
       fd = undefined;
       fd = createCounterFile(file, bytes);
@@ -1548,7 +1548,7 @@ function setAside(path: string): boolean {
 }
 
 // Not so when it was deleted, moved away or replaced under us.
-function isFileStill(opening: fs.Stats, path: string): boolean {
+function isStillAt(path: string, opening: fs.Stats): boolean {
   try {
     const { ino, dev } = fs.statSync(path);
     return ino === opening.ino && dev === opening.dev;
@@ -2096,8 +2096,8 @@ class Listener {
     this.processes.delete(run.number);
     const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1000) / 1000;
     const { number, attempt } = run;
-    this.log.line(describeEnd(run, end, seconds));
     this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
+    this.log.line(describeEnd(run, end, seconds));
   }
 
   // What an earlier listener left:

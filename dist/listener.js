@@ -982,7 +982,7 @@ function openCounterFile(path, log) {
   let opening = fd === void 0 ? void 0 : fs.fstatSync(fd);
   let isCut = false;
   function overwrite(file) {
-    if (fd === void 0 || opening === void 0 || !isFileStill(opening, file)) {
+    if (fd === void 0 || opening === void 0 || !isStillAt(file, opening)) {
       if (fd !== void 0) fs.closeSync(fd);
       fd = void 0;
       fd = createCounterFile(file, bytes);
@@ -1098,7 +1098,7 @@ function setAside(path) {
     }
   }
 }
-function isFileStill(opening, path) {
+function isStillAt(path, opening) {
   try {
     const { ino, dev } = fs.statSync(path);
     return ino === opening.ino && dev === opening.dev;
@@ -1531,8 +1531,8 @@ var Listener = class {
     this.processes.delete(run.number);
     const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1e3) / 1e3;
     const { number, attempt } = run;
-    this.log.line(describeEnd(run, end, seconds));
     this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
+    this.log.line(describeEnd(run, end, seconds));
   }
   // What an earlier listener left:
   takeOverRuns() {

@@ -513,6 +513,17 @@ describe("a file that is taken away is made anew at the next tick", { concurrenc
     assert.equal(count(file), 3);
   });
 
+  it("its whole directory renamed, and made again", async (t) => {
+    const parent = temporaryDirectory(t);
+    fs.mkdirSync(`${parent}/sub`);
+    const supervisord = await listen(t, `${parent}/sub/state`);
+    await tick(supervisord, 2);
+    fs.renameSync(`${parent}/sub`, `${parent}/moved`);
+    fs.mkdirSync(`${parent}/sub`);
+    await tick(supervisord);
+    assert.equal(count(`${parent}/sub/state`), 3);
+  });
+
   it("its whole directory deleted, and made again", async (t) => {
     const directory = `${temporaryDirectory(t)}/sub`;
     fs.mkdirSync(directory);

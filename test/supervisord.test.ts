@@ -352,6 +352,14 @@ describe("a listener over pipes", { concurrency: 8 }, () => {
     assert.equal(unsent.deliveries, 0);
   });
 
+  it("a command that cannot be started is told as such", async () => {
+    await assert.rejects(Supervisord.start({ command: ["no\0thing"] }), /without null bytes/);
+    const supervisord = await Supervisord.start({ command: ["/no/such/file"] });
+    assert.deepEqual(await supervisord.exited, { code: 127, signal: null });
+    assert.match(supervisord.stderr, /ENOENT/);
+    await supervisord.dispose();
+  });
+
   it("ends everything it started, in whatever session, and leaves no file", async () => {
     const script = `require("child_process").spawn("sleep", ["1000"], { detached: true, stdio: "ignore" }).unref();
       say("READY\\n"); read();`;

@@ -435,7 +435,7 @@ export class Supervisord {
   nextSerial = 0;
   cut: ((bytes: Buffer) => Buffer[]) | undefined;
   stderr = "";
-  private listener!: ListenerProcess;
+  private listener!: ListenerProcess; // missing only where its very start threw
   private violation: Error | undefined;
   private violationWasReported = false;
   private readonly waiters = new Set<() => void>();
@@ -476,7 +476,7 @@ export class Supervisord {
   }
 
   get isRunning(): boolean {
-    return this.listener.exit === undefined;
+    return this.listener !== undefined && this.listener.exit === undefined;
   }
 
   /** How the listener ended. */
