@@ -322,6 +322,7 @@ describe("a file that is found", { concurrency: 4 }, () => {
     const supervisord = await listen(t, "", [], { command: humble(["--state", file, ...NEVER]) });
     await tick(supervisord);
     assert.equal(count(file), 1);
+    await supervisord.waitForLog(/state\.bad/);
     const [told, ...more] = messages(supervisord);
     assert.match(told, /EACCES.*state\.bad/);
     assert.deepEqual(more, []);

@@ -1,0 +1,787 @@
+// The run journal, and what it and the counter file are for: after any crash nothing is counted twice, forgotten, or
+// started a second time. End to end through dist/listener.js; SUPERTICK_RUNTIME chooses what runs it.
+
+import * as assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { Worker } from "node:worker_threads";
+import * as fc from "fast-check";
+import { formatTime, parseCounter, readJournal } from "../listener";
+import { type Options, Supervisord } from "./supervisord";
+
+const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
+const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
+const FIXTURES = path.join(__dirname, "fixtures");
+
+// ── Helpers ────────────────────────────────────────────────────────────────
+
+const cleanups = new WeakMap<TestContext, Array<() => unknown>>();
+
+/** At the end of the test, the last one first: a listener is ended before its directory is removed. */
+function atEnd(t: TestContext, cleanup: () => unknown): void {
+  const stack = cleanups.get(t) ?? [];
+  if (stack.length === 0) {
+    cleanups.set(t, stack);
+    t.after(async () => {
+      for (const cleanup of stack.reverse()) await cleanup();
+    });
+  }
+  stack.push(cleanup);
+}
+
+function temporaryDirectory(t: TestContext): string {
+  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-journal-"));
+  atEnd(t, () => fs.rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A listener whose counter file is `file`; it is ended with the test. */
+async function listen(t: TestContext, file: string, args = EACH_TICK, options: Options = {}): Promise<Supervisord> {
+  const supervisord = await Supervisord.start({ args: ["--state", file, ...args], ...options });
+  atEnd(t, () => supervisord.dispose());
+  return supervisord;
+}
+
+interface Line {
+  type: string;
+  at: number;
+  job?: string;
+  run?: number;
+  due?: number;
+  pid?: number;
+  start?: number;
+  reason?: string;
+  result?: string;
+  error?: string;
+  lastRun?: number;
+}
+
+function tryParse(text: string): Line | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of the journal, the oldest first; torn ones are left out. */
+function lines(file: string, ...types: string[]): Line[] {
+  const text = [`${file}.runs.1`, `${file}.runs`].map((name) =>
+    fs.existsSync(name) ? fs.readFileSync(name, "utf8") : "",
+  );
+  const all = text.join("").split("\n").map(tryParse);
+  return all.filter((line): line is Line => line !== undefined && (types.length === 0 || types.includes(line.type)));
+}
+
+function write(file: string, ...records: object[]): void {
+  fs.writeFileSync(file, records.map((record) => `${JSON.stringify({ at: 1700000000, ...record })}\n`).join(""));
+}
+
+const job = (lastRun: number) => ({ type: "job", job: "job", schedule: "every tick", period: 60, lastRun });
+const starting = (run: number, more: object = {}) => ({
+  type: "starting",
+  job: "job",
+  run,
+  attempt: 1,
+  due: 1700000000,
+  reason: "schedule",
+  ...more,
+});
+const started = (run: number, pid: number, start: number) => ({
+  type: "started",
+  job: "job",
+  run,
+  attempt: 1,
+  pid,
+  start,
+});
+const finished = (run: number) => ({
+  ...{ type: "finished", job: "job", run, attempt: 1 },
+  ...{ result: "success", seconds: 1, exit: 0, signal: null },
+});
+
+function startTimeOf(pid: number): number {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+}
+
+/** A process as an earlier listener would have left it: the leader of a group of its own. */
+function leaveProcess(
+  t: TestContext,
+  command = "/bin/sleep",
+  args = ["1000"],
+): ChildProcess & { pid: number; start: number } {
+  const child = spawn(command, args, { detached: true, stdio: "ignore" });
+  atEnd(t, () => child.exitCode === null && child.signalCode === null && child.kill("SIGKILL"));
+  return Object.assign(child, { pid: child.pid as number, start: startTimeOf(child.pid as number) });
+}
+
+// ── What is read ───────────────────────────────────────────────────────────
+
+const text = (...records: object[]) => records.map((record) => JSON.stringify({ at: 1, ...record }));
+
+describe("a journal says", () => {
+  const cases: Array<[title: string, texts: string[], lastRun: number, openRuns: number[]]> = [
+    ["nothing when it is empty", [""], 0, []],
+    ["which run was the last, and that it has ended", text(job(0), starting(1), started(1, 50, 9), finished(1)), 1, []],
+    ["which run has not ended", text(starting(1), finished(1), starting(2), started(2, 50, 9)), 2, [2]],
+    ["which run may not even have started", text(starting(7)), 7, [7]],
+    ["how far runs were numbered in the file before", text(job(41)), 41, []],
+    ["more than one unfinished run", text(starting(1), starting(2)), 2, [1, 2]],
+    ["nothing by a line that is torn", [...text(starting(1)), '{"type":"finished","run":1'], 1, [1]],
+    ["nothing by a type that it does not know", text({ type: "held", run: 9 }), 0, []],
+    ["nothing by a start or an end without a beginning", text(started(3, 50, 9), finished(4)), 0, []],
+  ];
+  for (const [title, texts, lastRun, openRuns] of cases) {
+    it(title, () => {
+      const past = readJournal(texts);
+      assert.equal(past.lastRun, lastRun);
+      assert.deepEqual(
+        past.openRuns.map((run) => run.starting.run),
+        openRuns,
+      );
+    });
+  }
+
+  // Each would do harm further on: a due time that no date can show, a run number that no next one follows, a pid whose
+  // group is every process (kill -1) or our own.
+  const hostile: Array<[title: string, record: object]> = [
+    ["a due time beyond all dates", starting(5, { due: 1e300 })],
+    ["a due time before all dates", starting(5, { due: -1e300 })],
+    ["a due time that is no number", starting(5, { due: "x" })],
+    ["a run without a number", { ...starting(5), run: undefined }],
+    ["a run number as text", { ...starting(5), run: "5" }],
+    ["a run number beyond counting", starting(1e300)],
+    ["a run number below 1", starting(-3)],
+    ["a run number between two", starting(1.5)],
+    ["a last run beyond counting", job(1e300)],
+  ];
+  for (const [title, record] of hostile) {
+    it(`nothing by ${title}`, () => {
+      const { lastRun, openRuns } = readJournal(text(record));
+      assert.deepEqual({ lastRun, openRuns }, { lastRun: 0, openRuns: [] });
+    });
+  }
+  for (const pid of [1, 0, -1, -5, 1.5, 1e300]) {
+    it(`nothing by a process with pid ${pid}, whose group is no job's`, () => {
+      const [run] = readJournal(text(starting(5), started(5, pid, 1))).openRuns;
+      assert.equal(run.started, undefined);
+    });
+  }
+
+  it("what it says whatever else is in it", () => {
+    const junk = fc.oneof(
+      fc.string(),
+      fc.string({ unit: "binary" }),
+      fc.json(),
+      fc.constant('{"type":"__proto__","at":1}'),
+    );
+    const record = fc.oneof(
+      fc.integer({ min: 1, max: 20 }).map((run) => starting(run)),
+      fc.integer({ min: 1, max: 20 }).map((run) => finished(run)),
+    );
+    fc.assert(
+      fc.property(fc.array(record), fc.array(fc.tuple(fc.nat(), junk)), (records, junks) => {
+        const clean = text(...records);
+        const dirty = [...clean];
+        for (const [at, junk] of junks) dirty.splice(at % (dirty.length + 1), 0, ...junk.split("\n"));
+        assert.deepEqual(readJournal(dirty), readJournal(clean));
+      }),
+    );
+  });
+});
+
+// ── What is written ────────────────────────────────────────────────────────
+
+describe("the journal of a run", { concurrency: 4 }, () => {
+  it("tells the job, what was about to start, what started and how it ended", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const before = Date.now() / 1000;
+    const supervisord = await listen(t, file, ["--ticks", "1", "--", `${FIXTURES}/exit-3`]);
+    const { serial } = await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished/);
+    const [first, second, ...run] = lines(file);
+    for (const line of lines(file)) assert.ok(line.at >= before && line.at <= Date.now() / 1000);
+    assert.deepEqual([first.type, first.job, first.lastRun], ["job", "job", 0]);
+    assert.deepEqual({ ...second, at: 0 }, { ...job(0), at: 0 });
+    const { pid, start } = run[1];
+    const [, logged] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+    assert.equal(pid, Number(logged));
+    assert.ok(Number.isInteger(start));
+    assert.deepEqual(
+      run.map((line) => ({ ...line, at: 0, seconds: 0 })),
+      [
+        { ...starting(1, { due: supervisord.clock }), serial, at: 0, seconds: 0 },
+        { ...started(1, pid ?? 0, start ?? 0), at: 0, seconds: 0 },
+        { ...finished(1), result: "failure", exit: 3, at: 0, seconds: 0 },
+      ],
+    );
+  });
+
+  const ends: Array<[fixture: string, end: object]> = [
+    ["exit-0", { result: "success", exit: 0, signal: null }],
+    ["die-by-sigkill", { result: "failure", exit: null, signal: "SIGKILL" }],
+    ["no-such-file", { result: "failure", exit: null, signal: null }],
+  ];
+  for (const [fixture, end] of ends) {
+    it(`tells how ${fixture} ended`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      const supervisord = await listen(t, file, ["--ticks", "1", "--", `${FIXTURES}/${fixture}`]);
+      await supervisord.tick();
+      const [line] = await supervisord.until(
+        () => lines(file, "finished").length > 0 && lines(file, "finished"),
+        "the end",
+      );
+      assert.deepEqual({ ...line, ...end }, line);
+    });
+  }
+
+  it("tells what was skipped", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, ["--ticks", "1", "--", "sleep", "1000"]);
+    await supervisord.tick();
+    await supervisord.tick();
+    const skipped = () => lines(file, "skipped")[0];
+    const { due, reason } = await supervisord.until(skipped, "the skipped run");
+    assert.deepEqual([due, reason], [supervisord.clock, "schedule"]);
+  });
+});
+
+// ── What an earlier listener left ──────────────────────────────────────────
+
+describe("a run that an earlier listener left", { concurrency: 4 }, () => {
+  it("is told as interrupted once, and the next one has the next number", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    write(`${file}.runs`, starting(6), finished(6), starting(7), started(7, process.pid, 1));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 7, due 2023-11-14T22:13:20Z, was interrupted/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished/);
+    const [, told] = lines(file, "finished");
+    assert.deepEqual([told.run, told.result], [7, "interrupted"]);
+    await supervisord.restartListener();
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 9 finished/);
+    assert.equal(supervisord.stderr.match(/interrupted/g)?.length, 1);
+  });
+
+  it("is the running run while its process lives, and nothing starts beside it", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const left = leaveProcess(t);
+    write(`${file}.runs`, starting(7), started(7, left.pid, left.start));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(new RegExp(`run 7 of an earlier listener is still going \\(pid ${left.pid}\\)`));
+    await supervisord.tick();
+    await supervisord.waitForLog(new RegExp(`skipped the run .*: run 7 is still going \\(pid ${left.pid}\\)`));
+    left.kill("SIGKILL");
+    await supervisord.waitForLog(/run 7 finished: exit status unknown/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished: exit 0/);
+    assert.equal(lines(file, "finished").find((line) => line.run === 7)?.result, "interrupted");
+  });
+
+  it("and whose end nobody has noticed yet does not hold up a due run", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const left = leaveProcess(t);
+    write(`${file}.runs`, starting(7), started(7, left.pid, left.start));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 7 of an earlier listener/);
+    const gone = new Promise((resolve) => left.once("exit", resolve));
+    left.kill("SIGKILL");
+    await gone;
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished: exit 0/);
+    assert.doesNotMatch(supervisord.stderr, /skipped/);
+  });
+
+  it("is ended by a stop, with its group", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const left = leaveProcess(t);
+    write(`${file}.runs`, starting(7), started(7, left.pid, left.start));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 7 of an earlier listener/);
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+    await new Promise((resolve) => (left.signalCode === null ? left.once("exit", resolve) : resolve(0)));
+    assert.equal(left.signalCode, "SIGTERM");
+  });
+
+  it("is ended by its time-out, counted from its own start", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const left = leaveProcess(t);
+    write(`${file}.runs`, starting(7), { ...started(7, left.pid, left.start), at: Date.now() / 1000 - 3599 });
+    const supervisord = await listen(t, file, ["--timeout", "1h", ...EACH_TICK]);
+    await supervisord.waitForLog(/run 7 timed out/);
+    await supervisord.waitForLog(/run 7 finished/);
+    assert.equal(lines(file, "finished")[0].result, "timeout");
+  });
+
+  it("is not taken for another process that has its pid now", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const other = leaveProcess(t);
+    write(`${file}.runs`, starting(7), started(7, other.pid, other.start - 1));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 7, .* was interrupted/);
+    await supervisord.stop();
+    assert.equal(other.exitCode ?? other.signalCode, null, "the other process is not touched");
+  });
+});
+
+// ── What is found in its place ─────────────────────────────────────────────
+
+describe("whatever stands in the place of the journal, jobs run", { concurrency: 4 }, () => {
+  it("a torn last line is ignored, and the next one is whole", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const torn = JSON.stringify(starting(8)).slice(0, -10);
+    fs.writeFileSync(`${file}.runs`, `${text(starting(7), finished(7)).join("\n")}\n${torn}`);
+    const supervisord = await listen(t, file);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished/);
+    const unreadable = fs
+      .readFileSync(`${file}.runs`, "utf8")
+      .split("\n")
+      .filter((line) => line !== "" && !tryParse(line));
+    assert.deepEqual(unreadable, [torn]);
+  });
+
+  it("a torn last line of the file before does not hide the first of this one", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.writeFileSync(`${file}.runs.1`, `${text(starting(7), finished(7)).join("\n")}\n{"type":"skip`);
+    write(`${file}.runs`, job(41));
+    const supervisord = await listen(t, file);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 42 finished/);
+  });
+
+  const contents: Array<[title: string, content: string | Buffer]> = [
+    ["nothing", ""],
+    ["binary", Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7) % 256))],
+    ["a due time beyond all dates", `${text(starting(5, { due: 1e300 })).join("\n")}\n`],
+    ["numbers as text", '{"type":"starting","run":"5","attempt":1,"due":"x","at":1}\n'],
+    ["JSON that is no object", 'null\n[]\n5\n"starting"\n{}\n{"type":null}\n'],
+    ["no end of a line in 1 MB", "x".repeat(1_000_000)],
+  ];
+  for (const [title, content] of contents) {
+    it(`it holds ${title}`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      fs.writeFileSync(`${file}.runs`, content);
+      const supervisord = await listen(t, file);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run \d+ finished: exit 0/);
+      await supervisord.until(
+        () => lines(file, "finished").some((line) => line.result === "success"),
+        "the end in the journal",
+      );
+    });
+  }
+
+  function assertWarnedOnce(supervisord: Supervisord, file: string, code: string): void {
+    const told = supervisord.stderr.split("\n").filter((line) => line.includes("cannot write"));
+    assert.deepEqual(told, [`supertick: job: cannot write ${file}.runs: ${code}; runs are not recorded until it can`]);
+  }
+
+  it("a directory: one warning", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.mkdirSync(`${file}.runs`);
+    const supervisord = await listen(t, file);
+    for (const run of [1, 2]) {
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+    }
+    assertWarnedOnce(supervisord, file, "EISDIR");
+    fs.rmdirSync(`${file}.runs`);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 3 finished: exit 0/);
+    assert.deepEqual(
+      lines(file, "finished").map((line) => line.run),
+      [3],
+    );
+  });
+
+  it("a link: it is not followed, for what it names may be anybody's", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.writeFileSync(`${file}.precious`, "mine\n");
+    fs.symlinkSync(`${file}.precious`, `${file}.runs`);
+    const supervisord = await listen(t, file);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished: exit 0/);
+    assertWarnedOnce(supervisord, file, "ELOOP");
+    assert.equal(fs.readFileSync(`${file}.precious`, "utf8"), "mine\n");
+  });
+
+  for (const name of ["runs", "runs.1"]) {
+    it(`a FIFO as FILE.${name} does not hang it`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      execFileSync("mkfifo", [`${file}.${name}`]);
+      const supervisord = await listen(t, file);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 1 finished: exit 0/);
+    });
+  }
+});
+
+// ── Rotation ───────────────────────────────────────────────────────────────
+
+describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
+  const padding =
+    `${JSON.stringify({ type: "skipped", at: 1, job: "job", due: 1, reason: "x".repeat(1000) })}\n`.repeat(260);
+
+  it("and what goes on is known after two of them and a restart: run numbers, and the run in progress", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const left = leaveProcess(t);
+    write(`${file}.runs`, starting(40), finished(40), starting(41), started(41, left.pid, left.start));
+    fs.appendFileSync(`${file}.runs`, padding);
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 41 of an earlier listener/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/skipped/);
+    assert.ok(fs.statSync(`${file}.runs.1`).size > 256 * 1024);
+    assert.ok(fs.statSync(`${file}.runs`).size < 2048);
+
+    fs.appendFileSync(`${file}.runs`, padding);
+    await supervisord.tick();
+    await supervisord.until(() => fs.statSync(`${file}.runs`).size < 2048, "the second rotation");
+    await supervisord.restartListener();
+    await supervisord.until(() => supervisord.stderr.match(/run 41 of an earlier listener/g)?.length === 2, "the run");
+    left.kill("SIGKILL");
+    await supervisord.waitForLog(/run 41 finished/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 42 finished: exit 0/);
+    assert.deepEqual(fs.readdirSync(path.dirname(file)).sort(), ["state", "state.runs", "state.runs.1"]);
+  });
+
+  it("and numbers go on when all that is left of the runs is in the file before that", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    write(`${file}.runs`, job(0), starting(40), finished(40));
+    const supervisord = await listen(t, file, ["--ticks", "1000000", "--", "/bin/true"]);
+    await supervisord.tick();
+    for (const times of [1, 2]) {
+      fs.appendFileSync(`${file}.runs`, padding);
+      await supervisord.restartListener();
+      await supervisord.until(() => supervisord.stderr.match(/; count /g)?.length === times + 1, "the start");
+      await supervisord.until(() => fs.statSync(`${file}.runs`).size < 2048, "the rotation");
+    }
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/run 41 finished/);
+    assert.doesNotMatch(fs.readFileSync(`${file}.runs.1`, "utf8"), /starting/, "nothing else could have told");
+  });
+});
+
+// ── A full disk ────────────────────────────────────────────────────────────
+
+const isRoot = process.getuid?.() === 0;
+const UNSHARE = isRoot ? ["unshare", "--mount"] : ["unshare", "--mount", "--map-root-user"];
+const canMount = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), "mount", "-t", "tmpfs", "none", os.tmpdir()]).status === 0;
+
+it("on a full disk jobs run, one warning tells that it is not recorded, and a torn line spoils no other", {
+  skip: canMount ? false : "mounting is not possible here",
+}, async (t) => {
+  const directory = temporaryDirectory(t);
+  const setup = `mount -t tmpfs -o size=32k none ${directory}\nexec "$@"`;
+  const args = [...RUNTIME, LISTENER, "--state", `${directory}/state`, ...EACH_TICK];
+  const supervisord = await listen(t, "", [], { command: [...UNSHARE, "sh", "-ec", setup, "sh", ...args] });
+  const file = `/proc/${supervisord.pid}/root${directory}/state`;
+  async function run(number: number): Promise<void> {
+    await supervisord.tick();
+    await supervisord.waitForLog(new RegExp(`run ${number} finished: exit 0`));
+  }
+  await run(1);
+  const fd = fs.openSync(`${file}.fill`, "a");
+  assert.throws(() => {
+    for (;;) fs.writeSync(fd, Buffer.alloc(4096));
+  }, /ENOSPC/);
+  fs.closeSync(fd);
+  let last = 1;
+  // The journal has room to the end of its page; that end falls into the middle of a line.
+  while (!supervisord.stderr.includes("cannot write")) await run(++last);
+  await run(++last);
+  const told = supervisord.stderr.split("\n").filter((line) => line.includes("cannot write"));
+  assert.deepEqual(told, [
+    `supertick: job: cannot write ${directory}/state.runs: ENOSPC; runs are not recorded until it can`,
+  ]);
+  fs.unlinkSync(`${file}.fill`);
+  await run(++last);
+  await run(++last);
+  const torn = fs
+    .readFileSync(`${file}.runs`, "utf8")
+    .split("\n")
+    .filter((line) => line !== "" && !tryParse(line));
+  assert.ok(torn.length <= 1, torn.join("\n"));
+  assert.deepEqual(
+    lines(file, "finished")
+      .slice(-2)
+      .map((line) => line.run),
+    [last - 1, last],
+  );
+});
+
+// ── At most once ───────────────────────────────────────────────────────────
+// Killed after the journal and before the counter file was written, a listener gets the tick again. Its run is in the
+// journal: it must not start a second time.
+
+describe("a tick that comes again, with its run in the journal, does not start it again", { concurrency: 4 }, () => {
+  const DUE = 1_700_002_860;
+  const supervisor = `supervisor=${process.pid}:${startTimeOf(process.pid)}`;
+  const before = `when=${DUE - 60} serial=4 period=60 decided=${DUE - 60} fixed=${DUE - 60}`;
+  const ours = (run: number) => starting(run, { due: DUE, serial: 5 });
+
+  type Case = [title: string, counter: string | undefined, records: object[]];
+  const cases: Case[] = [
+    ["it was the last thing that happened", `0\n${before} ${supervisor}\n`, [job(0), ours(1)]],
+    ["it was told as interrupted since", `0\n${before} ${supervisor}\n`, [ours(1), finished(1)]],
+    ["it was the first tick of all", `0\n${supervisor}\n`, [job(0), ours(1)]],
+    [
+      "another run has started since, by hand or at the start",
+      `0\n${before} ${supervisor}\n`,
+      [ours(1), starting(2, { due: DUE + 7, reason: "start" }), finished(2)],
+    ],
+  ];
+  for (const [title, counter, records] of cases) {
+    it(`when ${title}`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      if (counter !== undefined) fs.writeFileSync(file, counter);
+      write(`${file}.runs`, ...records);
+      const supervisord = await listen(t, file);
+      supervisord.clock = DUE;
+      await supervisord.answered(supervisord.send("TICK_60", `when:${DUE}`, { serial: 5 }));
+      await supervisord.waitForLog(/run 1 is the one due .*; it is not started again/);
+      supervisord.nextSerial = 6;
+      await supervisord.tick();
+      await supervisord.waitForLog(/run \d finished: exit 0/);
+      const dues = lines(file, "starting")
+        .filter((line) => line.reason === "schedule")
+        .map((line) => line.due);
+      assert.deepEqual(dues, [DUE, DUE + 60]);
+    });
+  }
+
+  it("but another tick of the same number, from another supervisord, does", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.writeFileSync(file, `0\n${before} supervisor=${process.pid}:1\n`);
+    write(`${file}.runs`, starting(1, { due: DUE - 60, serial: 5 }), finished(1));
+    const supervisord = await listen(t, file);
+    await supervisord.answered(supervisord.send("TICK_60", `when:${DUE}`, { serial: 5 }));
+    await supervisord.waitForLog(new RegExp(`run 2 started \\(pid \\d+, due ${formatTime(DUE)}`));
+  });
+});
+
+// ── Killed at every step ───────────────────────────────────────────────────
+// A listener that is loaded with this ends itself by SIGKILL at the Nth thing it does to a file, a pipe or a process,
+// counted from its first look at the counter file. A file says N, and is gone once read: the next listener lives.
+
+const KILLER = `
+  const fs = require("fs");
+  let left, isArmed = false;
+  try {
+    left = Number(fs.readFileSync(process.env.KILL_AT, "utf8"));
+    fs.unlinkSync(process.env.KILL_AT);
+  } catch { return; }
+  function trap(object, name) {
+    const original = object[name];
+    object[name] = function (...args) {
+      if (args[0] === process.env.STATE) isArmed = true;
+      if (isArmed && left-- === 0) process.kill(process.pid, "SIGKILL");
+      return original.apply(this, args);
+    };
+  }
+  const names = ["openSync", "closeSync", "readSync", "readFileSync", "writeSync", "fstatSync", "statSync", "lstatSync"];
+  const more = ["fsyncSync", "fdatasyncSync", "renameSync", "unlinkSync", "ftruncateSync"];
+  for (const name of [...names, ...more]) trap(fs, name);
+  trap(require("child_process"), "spawn");`;
+
+/** What the job has left of its runs: number and due time. */
+function ran(file: string): string[] {
+  return fs.existsSync(`${file}.ran`) ? fs.readFileSync(`${file}.ran`, "utf8").split("\n").filter(Boolean) : [];
+}
+
+const recordingJob = (file: string) => ["sh", "-c", `echo "$SUPERTICK_RUN $SUPERTICK_DUE" >>${file}.ran`];
+
+/** No run that the journal does not know, none twice, and no due time twice. */
+function assertAtMostOnce(file: string, message: string): void {
+  const begun = lines(file, "starting");
+  const known = begun.map((line) => `${line.run} ${line.due}`);
+  assert.deepEqual(
+    ran(file).filter((run) => !known.includes(run)),
+    [],
+    `${message}: unknown to the journal`,
+  );
+  assert.deepEqual(
+    ran(file).filter((run, i, all) => all.indexOf(run) !== i),
+    [],
+    `${message}: ran twice`,
+  );
+  const dues = begun.filter((line) => line.reason === "schedule").map((line) => line.due);
+  assert.deepEqual(
+    dues.filter((due, i) => dues.indexOf(due) !== i),
+    [],
+    `${message}: started twice`,
+  );
+  const numbers = begun.map((line) => line.run);
+  assert.deepEqual(
+    numbers.filter((run, i) => numbers.indexOf(run) !== i),
+    [],
+    `${message}: a number given twice`,
+  );
+}
+
+describe("killed at any step of its first tick, it counts that once and runs it once at most", {
+  concurrency: 2,
+}, () => {
+  const cases: Array<[title: string, content: string | undefined, ticks: string, counts: number[]]> = [
+    ["without a file", undefined, "2", [1, 0]],
+    ["with the file of the replaced script", "1\n", "2", [0, 1]],
+  ];
+  for (const [title, content, goal, counts] of cases) {
+    it(title, async (t) => {
+      const directory = temporaryDirectory(t);
+      fs.writeFileSync(`${directory}/killer.js`, KILLER);
+      let isOver = false;
+
+      async function killAt(step: number): Promise<void> {
+        const file = `${directory}/${step}`;
+        if (content !== undefined) fs.writeFileSync(file, content);
+        fs.writeFileSync(`${file}.kill`, String(step));
+        const supervisord = await Supervisord.start({
+          args: ["--state", file, "--ticks", goal, "--", ...recordingJob(file)],
+          runtime: [...RUNTIME, "-r", `${directory}/killer.js`].join(" "),
+          env: { KILL_AT: `${file}.kill`, STATE: file },
+        });
+        try {
+          const isDue = counts[0] === 0;
+          const tick = supervisord.advance(60)[0];
+          const isDone = () => tick.isDone && (!isDue || /run 1 finished/.test(supervisord.stderr));
+          await supervisord.until(() => isDone() || !supervisord.isRunning, "the end of the first tick");
+          if (supervisord.isRunning) isOver = true;
+          else await supervisord.restartListener();
+          await supervisord.answered(tick);
+          const count = () => parseCounter(fs.readFileSync(file, "latin1")).count;
+          assert.equal(count(), counts[0], `step ${step}`);
+          await supervisord.tick();
+          assert.equal(count(), counts[1], `step ${step}`);
+          assert.equal(fs.statSync(file).size, 256);
+          const begun = lines(file, "starting").length;
+          assert.equal(begun, 1, `step ${step}: ${begun} runs were about to start`);
+          await supervisord.stop();
+          assertAtMostOnce(file, `step ${step}`);
+        } finally {
+          await supervisord.dispose();
+        }
+      }
+
+      let step = 0;
+      const chain = async () => {
+        while (!isOver && step < 300) await killAt(step++);
+      };
+      await Promise.all([chain(), chain(), chain()]);
+      assert.ok(step > 15 && step < 300, `${step} steps`);
+    });
+  }
+});
+
+// ── Killed at random ───────────────────────────────────────────────────────
+
+const SEED = Number(process.env.SUPERTICK_SEED ?? 20251124);
+
+/** Mulberry32: numbers in [0, 1) that a seed determines. What happens in real time is different each time all the same. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
+    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+// Looks at the files from outside, all the time. A look may meet a write halfway, so a bad one is repeated at once.
+const WATCHER = `
+  const fs = require("fs");
+  const { parentPort, workerData } = require("worker_threads");
+  const stop = new Int32Array(workerData.stop);
+  const seen = new Set();
+  const bad = [];
+  let looks = 0;
+  function fault(file) {
+    let text;
+    try { text = fs.readFileSync(file, "latin1"); } catch (error) { return seen.has(file) ? error.code : undefined; }
+    seen.add(file);
+    return /^\\d+\\n[^\\n]*listener=\\d+:\\d+ *\\n$/.test(text) && text.length === 256 ? undefined : JSON.stringify(text);
+  }
+  while (Atomics.wait(stop, 0, 0, 1) === "timed-out") {
+    for (const file of workerData.files) {
+      looks++;
+      const what = fault(file) && fault(file) && fault(file);
+      if (what) bad.push(file + ": " + what);
+    }
+  }
+  parentPort.postMessage({ bad, looks });`;
+
+function watch(files: string[]): () => Promise<{ bad: string[]; looks: number }> {
+  const stop = new SharedArrayBuffer(4);
+  const worker = new Worker(WATCHER, { eval: true, workerData: { files, stop } });
+  const result = new Promise<{ bad: string[]; looks: number }>((resolve, reject) => {
+    worker.once("message", resolve).once("error", reject);
+  });
+  return () => {
+    Atomics.store(new Int32Array(stop), 0, 1);
+    Atomics.notify(new Int32Array(stop), 0);
+    return result;
+  };
+}
+
+it("killed 300 times at random points, it loses, doubles and tears nothing", async (t) => {
+  const KILLS = 75;
+  const directory = temporaryDirectory(t);
+  const chains: Array<[name: string, options: string[], goal: number]> = [
+    ["count", ["--ticks", "1000000"], 1_000_000],
+    ["count-too", ["--ticks", "1000000", "--run-on-start"], 1_000_000],
+    ["third", ["--ticks", "3", "--run-on-start"], 3],
+    ["slice", ["--every", "2m"], Number.MAX_SAFE_INTEGER],
+  ];
+  const stopWatching = watch(chains.map(([name]) => `${directory}/${name}`));
+
+  await Promise.all(
+    chains.map(async ([name, options, goal], i) => {
+      const random = createRandom(SEED + i);
+      const below = (n: number) => Math.floor(random() * n);
+      const file = `${directory}/${name}`;
+      const message = `${name}, SUPERTICK_SEED=${SEED}`;
+      const supervisord = await listen(t, file, [...options, "--", ...recordingJob(file)]);
+      let ticks = 0;
+      for (let kill = 0; kill < KILLS; kill++) {
+        // The pool holds ten events; more would be lost, and rightly so.
+        if (supervisord.pool.buffer.length > 5) await supervisord.idle();
+        if (below(3) === 0) await supervisord.idle();
+        for (let n = below(4); n > 0; n--, ticks++) supervisord.advance(60);
+        if (below(2) === 0) await new Promise((resolve) => setTimeout(resolve, random() * 40));
+        else for (let turns = below(20); turns > 0; turns--) await new Promise(setImmediate);
+        await supervisord.restartListener();
+      }
+      await supervisord.idle();
+      await supervisord.tick();
+      ticks++;
+      assert.deepEqual(supervisord.pool.dropped, []);
+      assert.equal(parseCounter(fs.readFileSync(file, "latin1")).count, ticks % goal, message);
+      await supervisord.stop();
+      assertAtMostOnce(file, message);
+      const legal = (due = 0) => (due - 1_700_002_800) % (name === "third" ? 180 : name === "slice" ? 120 : 1) === 0;
+      const dues = lines(file, "starting")
+        .filter((line) => line.reason === "schedule")
+        .map((line) => line.due);
+      assert.deepEqual(
+        dues.filter((due) => !legal(due)),
+        [],
+        `${message}: started at no due time`,
+      );
+      if (name === "third" || name === "slice")
+        assert.ok(ran(file).length > 10, `${message}: ${ran(file).length} runs`);
+    }),
+  );
+
+  const { bad, looks } = await stopWatching();
+  assert.deepEqual(bad, [], "not 256 bytes of count and tick");
+  assert.ok(looks > 1000, `${looks} looks`);
+});
