@@ -15,7 +15,8 @@
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks and windows          which ticks count, and the stretch of time that each of them decides
-//   Schedules                  durations, ticks, slices; dueTime
+//   Schedules                  durations, ticks, slices, cron; dueTime
+//   Cron expressions           the text, the calendar, time zones, due times, and all that in words
 //   Job policy                 what a due run does to the runs in progress: a state machine
 //   Settings                   ONE table of options for flags, environment, defaults, validation and --help
 //   ═══ the outside world ═══
@@ -24,7 +25,7 @@
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
 //   Listener                   the only one to perform what the policy asks for
-//   simulate                   a supervisord for the newcomer
+//   simulate, check            a supervisord for the newcomer; what will happen, in words
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -314,7 +315,9 @@ export type Schedule =
   /** On every Nth tick counted. */
   | { readonly kind: "ticks"; readonly every: number }
   /** Once in every slice of time; slices begin at multiples of `everySeconds` since the epoch, plus the offset. */
-  | { readonly kind: "slices"; readonly everySeconds: number; readonly offsetSeconds: number };
+  | { readonly kind: "slices"; readonly everySeconds: number; readonly offsetSeconds: number }
+  /** At the times of a cron expression; one that was missed by no more than `catchUpSeconds` is made up for. */
+  | { readonly kind: "cron"; readonly cron: CronExpression; readonly zone: Zone; readonly catchUpSeconds: number };
 
 /**
  * The due time, in epoch seconds, that the tick with this count and window brings; undefined if there is none.
@@ -328,6 +331,46 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
       const start = sliceStart(schedule, window.upTo);
       return start > window.after ? start : undefined;
     }
+    case "cron":
+      return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+  }
+}
+
+function cronAfter(cron: CronExpression, window: Window): number {
+  return cron.isFixed ? window.fixedAfter : window.after;
+}
+
+/**
+ * What becomes of a due time that a tick brings. One of the last two periods is always run for: a tick may have been lost.
+ * An older one was missed in a pause, a restart or a stopped container; a cron job makes up for it only so long.
+ */
+export function judgeDueTime(
+  schedule: Schedule,
+  due: number,
+  upTo: number,
+  periodSeconds: number,
+): "schedule" | "catch-up" | "missed" {
+  if (schedule.kind !== "cron" || due > upTo - 2 * periodSeconds) return "schedule";
+  return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
+}
+
+/** How many due times the window holds, counted up to 1,001. */
+export function countDueTimes(schedule: Schedule, window: Window): number {
+  if (schedule.kind !== "cron") return 1;
+  return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).count;
+}
+
+/** The next `count` due times after `from`, in epoch seconds; none for a schedule that counts ticks. */
+export function nextDueTimes(schedule: Schedule, from: number, count: number): number[] {
+  switch (schedule.kind) {
+    case "ticks":
+      return [];
+    case "slices": {
+      const first = sliceStart(schedule, from) + schedule.everySeconds;
+      return Array.from({ length: count }, (_, i) => first + i * schedule.everySeconds);
+    }
+    case "cron":
+      return nextDues(schedule.cron, schedule.zone, from, count);
   }
 }
 
@@ -349,15 +392,18 @@ export function describeSchedule(schedule: Schedule): string {
       const offset = schedule.offsetSeconds === 0 ? "" : `, offset ${formatDuration(schedule.offsetSeconds)}`;
       return `every ${formatDuration(schedule.everySeconds)}${offset}`;
     }
+    case "cron":
+      return describeCron(schedule.cron, schedule.zone.name);
   }
 }
 
-/** Why this schedule cannot be met exactly on ticks of that period; undefined if it can. */
-export function tickMismatch(schedule: Schedule, periodSeconds: number): string | undefined {
-  if (schedule.kind !== "slices") return undefined;
-  const isMet = schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0;
-  if (isMet) return undefined;
-  return `${describeSchedule(schedule)} does not fit a tick every ${formatDuration(periodSeconds)}; each run comes with the first tick after its due time`;
+/** Why this schedule cannot be met exactly on ticks of that period, seen from a time; empty if it can. */
+export function tickMismatches(schedule: Schedule, periodSeconds: number, from: number): string[] {
+  if (schedule.kind === "cron") return tickWarnings(schedule.cron, schedule.zone, from, periodSeconds);
+  if (schedule.kind === "ticks") return [];
+  if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
+  const tick = `a tick every ${formatDuration(periodSeconds)}`;
+  return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
 }
 
 const DURATION_UNITS: ReadonlyArray<readonly [string, number]> = [
@@ -407,6 +453,909 @@ export function formatTime(epochSeconds: number): string {
   return new Date(epochSeconds * 1000).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
+// ── Cron expressions: the text ──────────────────────────────────────────────
+// What may be written, and the sets that it becomes. When those are due is the next section's matter.
+//
+//   expression = [second] minute hour day-of-month month day-of-week     separated by spaces or tabs
+//              | "@hourly" | "@daily" | …                                see MACROS
+//   field      = item {"," item}
+//              | "?"                                  day fields only: the same as "*"
+//   item       = ("*" | value ["-" value]) ["/" step]
+//              | "L" | "LW" | day "W"                 day-of-month: the last day, the last of Monday to Friday,
+//                                                     the one of Monday to Friday that is nearest to a day
+//              | weekday "L" | weekday "#" nth        day-of-week: the month's last such day, its nth one (1 to 5)
+//   value      = digits | name                        JAN to DEC, SUN to SAT, in any case; Sunday is 0 and 7
+//
+// v/n goes on to the field's end, as v-max/n. A range up to Sunday ends at 7, so FRI-SUN and 5-0 are legal.
+// To add a field or a name: CRON_FIELDS. To say more about a mistake: SYNTAX_HINTS.
+
+type CronField = {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  readonly size: number; // different values: both 0 and 7 are Sunday
+  readonly cycle: string; // what begins anew when the field wraps
+  readonly everyUnit: string; // the unit in which --every counts the same steps, "" where it has none
+  readonly names: readonly string[]; // of low, low + 1, …
+};
+
+const MONTHS = "January February March April May June July August September October November December".split(" ");
+const WEEKDAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
+const threeLetters = (name: string) => name.slice(0, 3).toUpperCase();
+
+const CRON_FIELDS: readonly CronField[] = [
+  { name: "second", low: 0, high: 59, size: 60, cycle: "minute", everyUnit: "s", names: [] },
+  { name: "minute", low: 0, high: 59, size: 60, cycle: "hour", everyUnit: "m", names: [] },
+  { name: "hour", low: 0, high: 23, size: 24, cycle: "day", everyUnit: "h", names: [] },
+  { name: "day-of-month", low: 1, high: 31, size: 31, cycle: "month", everyUnit: "d", names: [] },
+  { name: "month", low: 1, high: 12, size: 12, cycle: "year", everyUnit: "", names: MONTHS.map(threeLetters) },
+  { name: "day-of-week", low: 0, high: 7, size: 7, cycle: "week", everyUnit: "d", names: WEEKDAYS.map(threeLetters) },
+];
+
+const MACROS: { readonly [macro: string]: string } = {
+  "@hourly": "0 * * * *",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@weekly": "0 0 * * 0",
+  "@monthly": "0 0 1 * *",
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+};
+
+/** Members 0 to 31 are the bits of the first number, 32 to 63 those of the second. */
+type BitSet = readonly [number, number];
+
+export type CronExpression = {
+  readonly text: string; // six fields, one blank between them, macros spelled out
+  readonly isFixed: boolean; // neither the minute nor the hour begins with "*": see the daylight saving rules
+  readonly needsBothDays: boolean; // else a day that matches either day field suffices
+  readonly seconds: BitSet;
+  readonly minutes: BitSet;
+  readonly hours: BitSet;
+  readonly months: number; // bit m: month m
+  readonly days: number; // bit d: day d; bit 0: the last day (L)
+  readonly nearestWeekdays: number; // bit d: dW; bit 0: LW
+  readonly weekdays: readonly number[]; // [n], bit w: the nth w of the month; [0]: its last w; a plain w is in 1 to 5
+};
+
+type CronItem =
+  | { readonly is: "values"; readonly values: readonly number[] }
+  | { readonly is: "day"; readonly day: number } // L: 0
+  | { readonly is: "nearest-weekday"; readonly day: number } // LW: 0
+  | { readonly is: "nth-weekday"; readonly weekday: number; readonly nth: number }; // wL: 0
+
+/** Throws an Error that names the field, quotes what stands there and says what was expected. */
+export function parseCron(text: string): CronExpression {
+  const fields = splitCron(text);
+  const [second, minute, hour, day, month, weekday] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const cron: CronExpression = {
+    text: fields.join(" "),
+    isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
+    needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
+    seconds: bitSet(second),
+    minutes: bitSet(minute),
+    hours: bitSet(hour),
+    months: bitSet(month)[0],
+    days: bitSet(day)[0],
+    nearestWeekdays: day.reduce((bits, item) => (item.is === "nearest-weekday" ? bits | (1 << item.day) : bits), 0),
+    weekdays: weekdayBits(weekday),
+  };
+  if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
+    throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
+  }
+  return cron;
+}
+
+/** The texts of the six fields: seconds are "0" where there are five, a macro is replaced by what it stands for. */
+function splitCron(text: string): string[] {
+  const strangeBlank = /[^\S \t]|[\u200b-\u200d\u2060]/.exec(text);
+  if (strangeBlank !== null) {
+    const code = strangeBlank[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+    const name = { "00A0": "a no-break space", "000A": "a line break", "000D": "a carriage return" }[code];
+    const what = name === undefined ? `the blank U+${code}` : `${name} (U+${code})`;
+    throw new Error(`expression ${quote(text)} has ${what}: fields are separated by spaces or tabs`);
+  }
+  const fields = text.split(/[ \t]+/).filter((field) => field !== "");
+  if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
+  if (fields.length === 5) return ["0", ...fields];
+  const mistake = countMistake(fields);
+  if (mistake !== undefined) throw new Error(mistake);
+  return fields;
+}
+
+function expandMacro(fields: readonly string[]): string {
+  const [macro, argument] = fields;
+  const known = Object.keys(MACROS);
+  if (known.includes(macro) && argument === undefined) return MACROS[macro];
+  let why = `is unknown: expected ${listed(known, "or")}`;
+  if (known.includes(macro)) why = "has fields behind it: a macro stands alone";
+  else if (known.includes(macro.toLowerCase())) why = `is unknown: macros are lower-case, ${macro.toLowerCase()}`;
+  else if (macro === "@every") why = `is unknown: use --every ${argument === undefined ? "90m" : argument}`;
+  else if (macro === "@reboot") why = "is unknown: use --run-on-start";
+  throw new Error(`macro ${quote(fields.join(" "))} ${why}`);
+}
+
+/** What is wrong with a number of fields other than five; undefined where six of them are meant to be six. */
+function countMistake(fields: readonly string[]): string | undefined {
+  const text = fields.join(" ");
+  if (fields.length === 0) return "the expression is empty: expected five fields such as 30 2 * * *";
+  if (MACROS[`@${text}`] !== undefined) return `expression ${quote(text)} is no schedule: did you mean @${text}?`;
+  if (fields.length < 5) {
+    const missing = CRON_FIELDS.slice(fields.length + 1).map((field) => field.name);
+    const verb = missing.length === 1 ? "is" : "are";
+    const fieldWord = fields.length === 1 ? "field" : "fields";
+    return `expression ${quote(text)} has ${fields.length} ${fieldWord}, 5 needed: ${listed(missing)} ${verb} missing`;
+  }
+  // What a crontab line has behind its five fields: a user, a command, or the path of one.
+  const isWord = /^[a-z_][\w.-]{2,}$|^[.~]*\/.*[a-z]/i.test(fields[5]);
+  if (isWord && !WEEKDAYS.map(threeLetters).includes(threeLetters(fields[5]))) {
+    return `expression has ${quote(fields[5])} behind five fields: a crontab line's user and command do not belong here`;
+  }
+  const split = fields.find((field) => /^[,/]|[,/-]$/.test(field));
+  if (split !== undefined) return `expression has a blank beside ${quote(split)}, which splits the field`;
+  if (fields.length === 6 && /^\d{4}$/.test(fields[5])) {
+    return `day-of-week ${fields[5]} is above 7: with six fields the first is seconds, and there is no year field`;
+  }
+  if (fields.length === 6) return undefined;
+  return `expression ${quote(text)} has ${fields.length} fields, 5 needed, or 6 with seconds in front; there is no year field`;
+}
+
+function parseField(field: CronField, text: string): CronItem[] {
+  if (text === ",") throw refusal(field, text, text, "is an empty list");
+  if (text.startsWith(",")) throw refusal(field, text, text, "begins with a comma");
+  if (text.endsWith(",")) throw refusal(field, text, text, "ends with a comma: no blank may follow it");
+  if (text.includes(",,")) throw refusal(field, text, text, "has an empty list element");
+  if (text === "?" && field.name.startsWith("day")) return parseField(field, "*");
+  return text.split(",").map((item) => parseDayItem(field, text, item) || parseRangeItem(field, text, item));
+}
+
+/** L, LW, 15W, 5L and 5#2, each in the one field where it has a meaning. */
+function parseDayItem(field: CronField, text: string, item: string): CronItem | undefined {
+  if (field.name === "day-of-month") {
+    const [, day, weekday] = /^(L|\d+(?=W))(W?)$/i.exec(item) || [];
+    if (day === undefined) return undefined;
+    const number = day.toUpperCase() === "L" ? 0 : parseValue(field, text, day);
+    return weekday === "" ? { is: "day", day: number } : { is: "nearest-weekday", day: number };
+  }
+  if (field.name === "day-of-week") {
+    const [, weekday, nth] = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item) || [];
+    if (weekday === undefined) return undefined;
+    return { is: "nth-weekday", weekday: parseValue(field, text, weekday) % 7, nth: Number(nth || 0) };
+  }
+  return undefined;
+}
+
+/** `*`, `v`, `a-b`, each with an optional step. */
+function parseRangeItem(field: CronField, text: string, item: string): CronItem {
+  const [, star, from, to, stepText] = /^(?:(\*)|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}))?)(?:\/(\d+))?$/i.exec(item) || [];
+  if (star === undefined && from === undefined) {
+    throw refusal(field, text, item, syntaxHint(field, item) || `is not ${expectedValue(field)}`);
+  }
+  const step = stepText === undefined ? 1 : Number(stepText);
+  if (step === 0) throw refusal(field, text, item, `has a step of 0: expected 1 to ${field.size}`);
+  if (step > field.size) {
+    const instead = field.everyUnit === "" ? "" : `: use --every ${step}${field.everyUnit}`;
+    throw refusal(field, text, item, `has a step over the field's ${field.size} values${instead}`);
+  }
+  const low = star === "*" ? field.low : parseValue(field, text, from);
+  let high = low;
+  if (to !== undefined) high = parseValue(field, text, to);
+  else if (star === "*") high = field.low + field.size - 1;
+  else if (stepText !== undefined) high = field.high;
+  if (field.name === "day-of-week" && high === 0 && low > 0) high = 7;
+  if (low > high) {
+    const instead = stepText === undefined ? `write ${forwardRanges(field, from, to, low, high)}` : "write a list";
+    throw refusal(field, text, item, `runs backwards: ${instead}`);
+  }
+  const values: number[] = [];
+  for (let value = low; value <= high; value += step) values.push(value);
+  return { is: "values", values };
+}
+
+/** 22-4 in hours → 22-23,0-4; FRI-MON → FRI-SUN,MON. Names are answered with names. */
+function forwardRanges(field: CronField, from: string, to: string, low: number, high: number): string {
+  const show = (value: number) =>
+    /\d/.test(from + to) ? String(value) : field.names[(value - field.low) % field.size];
+  const range = (a: number, b: number) => (a === b ? show(a) : `${show(a)}-${show(b)}`);
+  if (field.name !== "day-of-week") return `${range(low, field.high)},${range(field.low, high)}`;
+  return low === 7 ? range(0, high) : `${range(low, 7)},${range(1, high)}`;
+}
+
+function parseValue(field: CronField, text: string, token: string): number {
+  const named = field.names.indexOf(token.toUpperCase());
+  if (named >= 0) return field.low + named;
+  if (!/^\d+$/.test(token)) throw refusal(field, text, token, nameMistake(field, token));
+  const value = Number(token);
+  if (value < field.low) throw refusal(field, text, token, `is below ${field.low}`);
+  if (value > field.high) throw refusal(field, text, token, syntaxHint(field, token) || `is above ${field.high}`);
+  return value;
+}
+
+function nameMistake(field: CronField, token: string): string {
+  const name = threeLetters(token);
+  if (field.names.includes(name)) return `is not a name of three letters: did you mean ${name}?`;
+  const owner = CRON_FIELDS.find((other) => other.names.includes(name));
+  if (owner === undefined) return `is not ${expectedValue(field)}`;
+  return `is the name of a ${owner.name}: are the fields shifted?`;
+}
+
+function expectedValue(field: CronField): string {
+  if (field.names.length === 0) return "a number";
+  return `a number or a name from ${field.names[0]} to ${field.names[field.names.length - 1]}`;
+}
+
+// The first row whose field and item fit says what is wrong. It completes the sentence: minute "1;2" …
+const [ANY, DAY_FIELD, OTHER_FIELD] = [/./, /^day/, /^(?!day)/];
+const SYNTAX_HINTS: readonly (readonly [field: RegExp, item: RegExp, says: string])[] = [
+  [/^hour/, /^24$/, "is above 23: midnight is 0"],
+  [ANY, /^@/, "is a macro: a macro stands alone"],
+  [ANY, /["'`]/, "has a quotation mark: the expression is given without"],
+  [ANY, /^[+-]/, "has a sign: values are plain numbers"],
+  [ANY, /\/[+-]/, "has a sign in its step: steps are plain numbers"],
+  [ANY, /\/.*\//, "has two slashes"],
+  [ANY, /^\//, "has nothing before the slash: write * there"],
+  [ANY, /\/$/, "has no step after the slash"],
+  [ANY, /\.\./, "has dots: ranges use a hyphen"],
+  [ANY, /\./, "has a point: values and steps are whole numbers"],
+  [ANY, /;/, "has a semicolon: lists use commas"],
+  [ANY, /[\u2010-\u2015\u2212]/, "has a dash that is no hyphen: ranges use -"],
+  [ANY, /[^ -~]/, "has a character that is not ASCII: digits are 0 to 9"],
+  [ANY, /~/, "is a random range, which is not supported: --jitter spreads runs"],
+  [ANY, /^H($|[(/])/, "is Jenkins' hash, which is not supported: --jitter spreads runs"],
+  [DAY_FIELD, /\?/, "has a question mark, which must stand alone"],
+  [OTHER_FIELD, /\?/, "has a question mark, which means * in a day field only"],
+  [OTHER_FIELD, /^\d*(L|W|LW)$|#/i, "is for the day fields: L, W and # mean nothing here"],
+  [/^day-of-month/, /^L-/i, "counts back from the last day, which is not supported"],
+  [/^day-of-month/, /-.*W$/i, "has W on a range: W goes with one day"],
+  [/^day-of-month/, /L$|#/i, "names a weekday: nL and n#m belong in day-of-week"],
+  [/^day-of-week/, /^L$/i, "is ambiguous: the last Saturday is 6L, the month's last day is L in day-of-month"],
+  [/^day-of-week/, /W$/i, "is a day's nearest weekday: nW belongs in day-of-month"],
+  [/^day-of-week/, /-.*(#|L$)/i, "has L or # on a range: they go with one weekday"],
+  [/^day-of-week/, /#L$/i, "has no occurrence from 1 to 5: the last one is written as in 5L"],
+  [/^day-of-week/, /#/, "has no occurrence from 1 to 5, as in 5#2"],
+  [ANY, /^0x|\de\d/i, "is not a decimal number"],
+  [ANY, /-.*-/, "has two hyphens"],
+  [ANY, /-$/, "has no upper end"],
+  [ANY, /\/.*\D/, "has a step that is not a number"],
+];
+
+function syntaxHint(field: CronField, item: string): string | undefined {
+  const row = SYNTAX_HINTS.find(([fields, items]) => fields.test(field.name) && items.test(item));
+  return row === undefined ? undefined : row[2];
+}
+
+/** `minute 60 in "50-60" is above 59`: names the field, quotes the token, and the field's text where that says more. */
+function refusal(field: CronField, text: string, token: string, why: string): Error {
+  const shown = /^\d+$/.test(token) ? token : quote(token);
+  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quote(text)}`} ${why}`);
+}
+
+function bitSet(items: readonly CronItem[]): BitSet {
+  let [low, high] = [0, 0];
+  const add = (value: number) => {
+    if (value < 32) low |= 1 << value;
+    else high |= 1 << (value - 32);
+  };
+  for (const item of items) {
+    if (item.is === "values") item.values.forEach(add);
+    else if (item.is === "day") add(item.day);
+  }
+  return [low, high];
+}
+
+function weekdayBits(items: readonly CronItem[]): number[] {
+  const bits = [0, 0, 0, 0, 0, 0];
+  for (const item of items) {
+    if (item.is === "nth-weekday") bits[item.nth] |= 1 << item.weekday;
+    if (item.is !== "values") continue;
+    for (const weekday of item.values) for (let nth = 1; nth <= 5; nth++) bits[nth] |= 1 << (weekday % 7);
+  }
+  return bits;
+}
+
+/** a, b and c */
+function listed(words: readonly string[], conjunction = "and"): string {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${conjunction} ${words[words.length - 1]}`;
+}
+
+// ── Cron expressions: the calendar ──────────────────────────────────────────
+// The first matching reading of a local clock, found by fields: a month's days are one bit set, a day's times are three.
+// A reading is a count of seconds like an epoch second, but of what a clock on the wall shows: reading = second + offset.
+
+const SECONDS_IN_DAY = 86_400;
+const DAYS_IN_400_YEARS = 146_097; // after which the calendar repeats, weekdays included
+
+/** The first reading at or after `from` that matches; Infinity where no day up to that of `until` has one. */
+function firstReading(cron: CronExpression, from: number, until: number): number {
+  const day = Math.floor(from / SECONDS_IN_DAY);
+  const lastDay = Math.floor(until / SECONDS_IN_DAY);
+  let match = firstDay(cron, day, lastDay);
+  if (match === day) {
+    const time = firstTime(cron, from - day * SECONDS_IN_DAY);
+    if (time >= 0) return day * SECONDS_IN_DAY + time;
+    match = firstDay(cron, day + 1, lastDay);
+  }
+  return match * SECONDS_IN_DAY + firstTime(cron, 0);
+}
+
+/** The first matching second of a day at or after `from`, or -1. */
+function firstTime(cron: CronExpression, from: number): number {
+  const fromHour = Math.floor(from / 3600);
+  const fromMinute = Math.floor(from / 60) % 60;
+  let hour = firstMember(cron.hours, fromHour);
+  let minute = -1;
+  let second = -1;
+  if (hour === fromHour) {
+    minute = firstMember(cron.minutes, fromMinute);
+    if (minute === fromMinute) {
+      second = firstMember(cron.seconds, from % 60);
+      if (second < 0) minute = firstMember(cron.minutes, fromMinute + 1);
+    }
+    if (minute < 0) hour = firstMember(cron.hours, fromHour + 1);
+  }
+  if (hour < 0) return -1;
+  if (minute < 0) minute = firstMember(cron.minutes, 0);
+  if (second < 0) second = firstMember(cron.seconds, 0);
+  return hour * 3600 + minute * 60 + second;
+}
+
+/** The first matching day at or after `from`, both in days since 1970; Infinity where there is none up to `until`. */
+function firstDay(cron: CronExpression, from: number, until: number): number {
+  const date = new Date(from * SECONDS_IN_DAY * 1000);
+  let year = date.getUTCFullYear();
+  let month = date.getUTCMonth() + 1;
+  let day = date.getUTCDate();
+  for (;;) {
+    const nextMonth = lowestBit(cron.months & (-1 << month));
+    if (nextMonth !== month) day = 1;
+    month = nextMonth;
+    if (month < 0) {
+      year += 1;
+      month = 1;
+      continue;
+    }
+    const first = Date.UTC(year, month - 1, 1) / SECONDS_IN_DAY / 1000;
+    if (!(first <= until)) return Infinity; // nor is there one where `from` is no date
+    const length = month === 2 ? (isLeapYear(year) ? 29 : 28) : 30 + ((month + (month >> 3)) & 1);
+    const match = lowestBit(matchingDays(cron, first, length) & (-1 << day));
+    if (match >= 0) return first + match - 1;
+    month += 1;
+    day = 1;
+  }
+}
+
+/** The days of one month that match, as bits. `first` is the month's first day, in days since 1970. */
+function matchingDays(cron: CronExpression, first: number, length: number): number {
+  const firstWeekday = (((first + 4) % 7) + 7) % 7; // 1 January 1970 was a Thursday
+  let byDay = cron.days | ((cron.days & 1) << length);
+  for (let rest = cron.nearestWeekdays; rest !== 0; rest &= rest - 1) {
+    const day = lowestBit(rest) || length;
+    if (day <= length) byDay |= 1 << nearestWeekday(day, length, (firstWeekday + day - 1) % 7);
+  }
+  // A month is five weeks that begin with its first weekday; its last seven days are the week of the last ones.
+  let byWeekday = weekFrom(cron.weekdays[0], (firstWeekday + length) % 7) << (length - 6);
+  for (let nth = 1; nth <= 5; nth++) byWeekday |= weekFrom(cron.weekdays[nth], firstWeekday) << (7 * nth - 6);
+  const month = (-1 >>> (31 - length)) & ~1;
+  return (cron.needsBothDays ? byDay & byWeekday : byDay | byWeekday) & month;
+}
+
+/** A set of weekdays turned so that bit 0 is `weekday`, bit 1 the day after it. */
+function weekFrom(weekdays: number, weekday: number): number {
+  return ((weekdays | (weekdays << 7)) >> weekday) & 0x7f;
+}
+
+/** The day of Monday to Friday that is nearest to `day` and in the same month. */
+function nearestWeekday(day: number, length: number, weekday: number): number {
+  if (weekday === 6) return day > 1 ? day - 1 : day + 2;
+  if (weekday === 0) return day < length ? day + 1 : day - 2;
+  return day;
+}
+
+function isLeapYear(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
+/** The lowest member at or above `from`, or -1. */
+function firstMember(set: BitSet, from: number): number {
+  const low = from < 32 ? set[0] & (-1 << from) : 0;
+  if (low !== 0) return lowestBit(low);
+  const high = from < 64 ? set[1] & (-1 << Math.max(0, from - 32)) : 0;
+  return high === 0 ? -1 : 32 + lowestBit(high);
+}
+
+/** -1 in an empty set. */
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits);
+}
+
+// ── Time zones ──────────────────────────────────────────────────────────────
+// A zone is a sequence of spans with one offset each, found by asking Intl, which brings its zone data along.
+// Which names are legal must not hang on the runtime: Node 12 refuses US/Pacific and Europe/Kyiv, Node 26 takes +01:00
+// for a zone, and all but Bun take BST for Bangladesh. So a name is legal if it is AREA/PLACE and Intl knows it, or if it
+// stands in ZONE_LINKS: there the names without an area, and those that Node 12 lacks, point to one that all know.
+
+const ZONE_AREAS =
+  /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific)$/i;
+const ZONE_LINKS = `
+UTC=UTC UCT=UTC GMT=UTC GMT0=UTC GMT+0=UTC GMT-0=UTC Greenwich=UTC Universal=UTC Zulu=UTC Etc/UTC=UTC Etc/UCT=UTC
+Etc/GMT=UTC Etc/GMT0=UTC Etc/GMT+0=UTC Etc/GMT-0=UTC Etc/Greenwich=UTC Etc/Universal=UTC Etc/Zulu=UTC
+CET=Europe/Brussels EET=Europe/Athens MET=Europe/Brussels WET=Europe/Lisbon EST=America/Panama MST=America/Phoenix
+HST=Pacific/Honolulu EST5EDT=America/New_York CST6CDT=America/Chicago MST7MDT=America/Denver PST8PDT=America/Los_Angeles
+Cuba=America/Havana Egypt=Africa/Cairo Eire=Europe/Dublin GB=Europe/London GB-Eire=Europe/London Hongkong=Asia/Hong_Kong
+Iceland=Atlantic/Reykjavik Iran=Asia/Tehran Israel=Asia/Jerusalem Jamaica=America/Jamaica Japan=Asia/Tokyo
+Kwajalein=Pacific/Kwajalein Libya=Africa/Tripoli NZ=Pacific/Auckland NZ-CHAT=Pacific/Chatham Navajo=America/Denver
+PRC=Asia/Shanghai Poland=Europe/Warsaw Portugal=Europe/Lisbon ROC=Asia/Taipei ROK=Asia/Seoul Singapore=Asia/Singapore
+Turkey=Europe/Istanbul W-SU=Europe/Moscow US/Alaska=America/Anchorage US/Aleutian=America/Adak US/Arizona=America/Phoenix
+US/Central=America/Chicago US/East-Indiana=America/Indianapolis US/Eastern=America/New_York US/Hawaii=Pacific/Honolulu
+US/Indiana-Starke=America/Indiana/Knox US/Michigan=America/Detroit US/Mountain=America/Denver US/Pacific=America/Los_Angeles
+US/Samoa=Pacific/Pago_Pago America/Argentina/ComodRivadavia=America/Catamarca America/Knox_IN=America/Indiana/Knox
+America/Nuuk=America/Godthab Antarctica/McMurdo=Pacific/Auckland Australia/ACT=Australia/Sydney
+Australia/LHI=Australia/Lord_Howe Australia/NSW=Australia/Sydney Brazil/DeNoronha=America/Noronha
+Chile/EasterIsland=Pacific/Easter Europe/Kyiv=Europe/Kiev Mexico/BajaNorte=America/Tijuana Mexico/BajaSur=America/Mazatlan
+Pacific/Kanton=Pacific/Enderbury`;
+
+/** In seconds. While start ≤ second < end, a clock of the zone reads second + offset; `jump` is how far it was put forward at start. */
+export type ZoneSpan = { readonly start: number; readonly end: number; readonly offset: number; readonly jump: number };
+
+export type Zone = { readonly name: string; readonly spanAt: (second: number) => ZoneSpan };
+
+// Two probes, one at each end of a slice, find every change as long as no two lie in one slice: the closest two since
+// 1970 are 6 days 23 hours apart (Brazil, October 2000), those around a Ramadan four weeks.
+const SLICE_SECONDS = 4 * SECONDS_IN_DAY;
+const SLICES_KEPT = 100;
+const SAVING_LIMIT_SECONDS = 3 * 3600; // a change of the clock by as much or more is no daylight saving
+const LARGEST_SHIFT_SECONDS = 26 * 3600; // no change is larger: no two clocks on earth are further apart
+const UTC_SPAN: ZoneSpan = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
+
+/** The seconds by which a zone's clock is ahead of UTC at an instant. */
+type OffsetAt = (second: number) => number;
+
+/** Throws an Error that quotes the name and says why it is no time zone. */
+export function checkZone(name: string): void {
+  intlOffset(name);
+}
+
+/**
+ * Throws as checkZone does. One zone serves all its jobs: it keeps the spans of the slices asked for last.
+ * A caller that knows the offsets more cheaply than Intl does gives them.
+ */
+export function createZone(name: string, offsetAt: OffsetAt | undefined = intlOffset(name)): Zone {
+  if (offsetAt === undefined) return { name, spanAt: () => UTC_SPAN };
+  const slices = new Map<number, readonly ZoneSpan[]>();
+  let latest: number | undefined;
+  let spans: readonly ZoneSpan[] = [];
+  const spanAt = (second: number): ZoneSpan => {
+    const slice = Math.floor(second / SLICE_SECONDS);
+    if (slice !== latest) {
+      if (slices.size >= SLICES_KEPT) slices.clear();
+      spans = slices.get(slice) || spansOfSlice(offsetAt, slice * SLICE_SECONDS);
+      slices.set(slice, spans);
+      latest = slice;
+    }
+    return second < spans[0].end ? spans[0] : spans[1];
+  };
+  return { name, spanAt };
+}
+
+/** One span, or two where the clock changes. It looks back far enough to see a repeated hour that began before the slice. */
+function spansOfSlice(offsetAt: OffsetAt, sliceStart: number): ZoneSpan[] {
+  const start = sliceStart - SAVING_LIMIT_SECONDS;
+  const end = sliceStart + SLICE_SECONDS;
+  const before = offsetAt(start);
+  const after = offsetAt(end - 1);
+  if (before === after) return [{ start, end, offset: before, jump: 0 }];
+  let [unchanged, changed] = [start, end - 1];
+  while (changed - unchanged > 1) {
+    const middle = Math.floor((unchanged + changed) / 2);
+    if (offsetAt(middle) === before) unchanged = middle;
+    else changed = middle;
+  }
+  return [
+    { start, end: changed, offset: before, jump: 0 },
+    { start: changed, end, offset: after, jump: after - before },
+  ];
+}
+
+/** What a clock of the zone shows at an instant. */
+export function readingAt(zone: Zone, second: number): number {
+  return second + zone.spanAt(second).offset;
+}
+
+/** The instants at which a clock of the zone shows the reading: none where it is skipped, two where it is repeated. */
+export function instantsOf(zone: Zone, reading: number): number[] {
+  const instants: number[] = [];
+  let second = reading - LARGEST_SHIFT_SECONDS;
+  while (second <= reading + LARGEST_SHIFT_SECONDS) {
+    const span = zone.spanAt(second);
+    const instant = reading - span.offset;
+    if (second <= instant && instant < span.end) instants.push(instant);
+    second = span.end;
+  }
+  return instants;
+}
+
+/** The spans in (from, until] that begin with a change of the clock. */
+export function clockChanges(zone: Zone, from: number, until: number): ZoneSpan[] {
+  const changes: ZoneSpan[] = [];
+  for (let second = zone.spanAt(from).end; second <= until; ) {
+    const span = zone.spanAt(second);
+    if (span.jump !== 0 && span.start === second) changes.push(span);
+    second = span.end;
+  }
+  return changes;
+}
+
+/** Undefined for UTC, which saves what the first use of Intl costs: some 12 ms and 1.6 MB. */
+function intlOffset(name: string): OffsetAt | undefined {
+  const wanted = `${name.toLowerCase()}=`;
+  const link = ZONE_LINKS.split(/\s/).find((pair) => pair.toLowerCase().startsWith(wanted));
+  const known = link === undefined ? name : link.slice(wanted.length);
+  if (known === "UTC") return undefined;
+  const clock = tryClock(known);
+  if (clock === undefined) throw new Error(`timezone ${quote(name)} ${zoneMistake(name)}`);
+  return (second) => {
+    const [month, day, year, hours, minutes, seconds] = (clock.format(second * 1000).match(/\d+/g) || []).map(Number);
+    return Date.UTC(year, month - 1, day, hours, minutes, seconds) / 1000 - second;
+  };
+}
+
+function tryClock(zone: string): Intl.DateTimeFormat | undefined {
+  if (!ZONE_AREAS.test(zone.split("/")[0])) return undefined;
+  try {
+    const date = { year: "numeric", month: "numeric", day: "numeric" } as const;
+    const time = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" } as const;
+    return new Intl.DateTimeFormat("en-US", { timeZone: zone, ...date, ...time });
+  } catch {
+    return undefined;
+  }
+}
+
+function zoneMistake(name: string): string {
+  if (name.trim() === "") return "is empty: leave the setting away, or name a zone such as Europe/Berlin";
+  if (/[,;]/.test(name)) return "is a list: expected one zone";
+  if (/\s/.test(name)) return "has a blank: expected a zone such as Europe/Berlin";
+  if (ZONE_AREAS.test(name) || name === "US") return "is a region, not a zone: expected one such as Europe/Berlin";
+  if (/^(UTC|GMT)?[+-]\d/i.test(name)) return "is an offset, not a zone: expected one such as Europe/Berlin";
+  if (/^[A-Z]{2,5}$/.test(name)) return "is an abbreviation, not a zone: expected one such as Europe/Berlin";
+  return "is not known: expected UTC or a name of the tz database such as Europe/Berlin";
+}
+
+// ── Cron expressions: due times ─────────────────────────────────────────────
+// The daylight saving rules are those of Debian's cron:
+// 1. A job is due at each real instant at which the zone's clock shows a matching reading.
+// 2. A fixed job is not due again if the clock showed the same reading less than three hours ago.
+// 3. A clock put forward by less than three hours makes a fixed job due at once if a reading that it skipped matches:
+//    one run, however many were skipped, and merged with the one that may be due then anyway.
+// Wildcard jobs follow the first rule alone, as do all jobs where the clock moves by three hours or more.
+//
+// There is one search, nextDue. All other questions are asked of it, so that they can't disagree.
+
+const SEARCH_SECONDS = 100 * 366 * SECONDS_IN_DAY; // calendar days recur within 40 years: 29 February on a given weekday
+const MOST_COUNTED = 1000;
+
+/** The first due time after `from` and not after `until`, in epoch seconds. */
+export function nextDue(
+  cron: CronExpression,
+  zone: Zone,
+  from: number,
+  until = from + SEARCH_SECONDS,
+): number | undefined {
+  let second = Math.floor(from) + 1;
+  while (second <= until) {
+    const span = zone.spanAt(second);
+    const due = firstDueWithin(cron, span, second, until + LARGEST_SHIFT_SECONDS);
+    if (due < span.end) return due <= until ? due : undefined;
+    // Nothing is due until a clock of this offset would show the match: go there, but for the reach of a change on the
+    // way. Near the span's end go to the end only, since there the clock can be put back to readings before `second`.
+    const isNearEnd = span.end - second < LARGEST_SHIFT_SECONDS;
+    second = isNearEnd ? span.end : Math.max(span.end, due - LARGEST_SHIFT_SECONDS);
+  }
+  return undefined;
+}
+
+/** The first due time at or after `second`, taking the span to go on for ever. */
+function firstDueWithin(cron: CronExpression, span: ZoneSpan, second: number, until: number): number {
+  let from = second + span.offset;
+  if (cron.isFixed && span.jump !== 0 && Math.abs(span.jump) < SAVING_LIMIT_SECONDS) {
+    const firstShown = span.start + span.offset;
+    const isStart = second === span.start;
+    if (span.jump > 0 && isStart && firstReading(cron, firstShown - span.jump, firstShown) < firstShown) return second;
+    if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
+  }
+  return firstReading(cron, from, until + span.offset) - span.offset;
+}
+
+/** Is the job due in (after, upTo]? Half-open, so that no two ticks share a second. */
+export function isDue(cron: CronExpression, zone: Zone, after: number, upTo: number): boolean {
+  return nextDue(cron, zone, after, upTo) !== undefined;
+}
+
+/** The latest due time at or before `from`. */
+export function previousDue(cron: CronExpression, zone: Zone, from: number): number | undefined {
+  let clear = Math.floor(from); // nothing is due in (clear, from]
+  let reach = 60;
+  let due = nextDue(cron, zone, clear - reach, clear);
+  while (due === undefined && reach < SEARCH_SECONDS) {
+    reach *= 2;
+    due = nextDue(cron, zone, clear - reach, clear);
+  }
+  while (due !== undefined && due < clear) {
+    const middle = Math.floor((due + clear) / 2);
+    const later = nextDue(cron, zone, middle, clear);
+    if (later === undefined) clear = middle;
+    else due = later;
+  }
+  return due;
+}
+
+/** The first `count` due times after `from`, fewer where there are no more. */
+export function nextDues(cron: CronExpression, zone: Zone, from: number, count: number): number[] {
+  const dues: number[] = [];
+  for (let due = nextDue(cron, zone, from); due !== undefined && dues.length < count; due = nextDue(cron, zone, due)) {
+    dues.push(due);
+  }
+  return dues;
+}
+
+/** The latest due time in (after, upTo] and how many there are; 1,001 stands for any number above 1,000. */
+export function dueTimes(
+  cron: CronExpression,
+  zone: Zone,
+  after: number,
+  upTo: number,
+): { latest?: number; count: number } {
+  let latest: number | undefined;
+  let count = 0;
+  for (let due = nextDue(cron, zone, after, upTo); due !== undefined; due = nextDue(cron, zone, due, upTo)) {
+    latest = due;
+    count += 1;
+    if (count > MOST_COUNTED) return { latest: previousDue(cron, zone, upTo), count };
+  }
+  return { latest, count };
+}
+
+// ── Cron expressions: in words ──────────────────────────────────────────────
+// For people who check a schedule before they trust it: what it means, and what may surprise them.
+// To add a surprise: a function that returns sentences, and its line in cronWarnings.
+
+const MOST_TIMES_LISTED = 6;
+
+/** "at 02:30 on Sundays, Europe/Berlin": says what the sets mean, however the text spells them. */
+export function describeCron(cron: CronExpression, zoneName: string): string {
+  const words = [timeWords(cron), dayWords(cron), monthWords(cron)].filter((part) => part !== "");
+  return `${words.join(" ")}, ${zoneName}`;
+}
+
+function timeWords(cron: CronExpression): string {
+  const [hours, minutes, seconds] = [members(cron.hours), members(cron.minutes), members(cron.seconds)];
+  if (hours.length * minutes.length * seconds.length <= MOST_TIMES_LISTED) {
+    const times: string[] = [];
+    for (const h of hours) {
+      for (const m of minutes) for (const s of seconds) times.push(clockWords(h * 3600 + m * 60 + s));
+    }
+    return `at ${listed(times)}`;
+  }
+  const isEveryMinute = hours.length * minutes.length === 24 * 60;
+  const isWholeMinute = seconds.length === 1 && seconds[0] === 0;
+  if (isWholeMinute) return minuteWords(hours, minutes);
+  const step = evenStep(seconds, 60);
+  const secondWords = step > 0 ? rhythmWords(step, "second", seconds[0]) : `at second ${runs(seconds, String)}`;
+  if (!isEveryMinute) return `${secondWords} in these minutes: ${minuteWords(hours, minutes)}`;
+  return step > 0 ? secondWords : `${secondWords} of every minute`;
+}
+
+function minuteWords(hours: readonly number[], minutes: readonly number[]): string {
+  const [hourStep, minuteStep] = [evenStep(hours, 24), evenStep(minutes, 60)];
+  const isEveryHour = hours.length === 24;
+  const isSteadyHour = hourStep > 0 && hours[0] === 0;
+  if (minuteStep > 0) {
+    const rhythm = rhythmWords(minuteStep, "minute", minutes[0]);
+    if (isEveryHour) return rhythm;
+    if (hours.length === 1 || isRun(hours)) {
+      return `${rhythm} from ${twoDigits(hours[0])}:00 to ${twoDigits(hours[hours.length - 1])}:59`;
+    }
+    return `${rhythm} in ${isSteadyHour ? `every ${ordinal(hourStep)} hour` : `hours ${runs(hours, String)}`}`;
+  }
+  const marks = `at ${runs(minutes, (minute) => `:${twoDigits(minute)}`)}`;
+  return isSteadyHour ? `${rhythmWords(hourStep, "hour", 0)} ${marks}` : `${marks} in hours ${runs(hours, String)}`;
+}
+
+function dayWords(cron: CronExpression): string {
+  const days = dayOfMonthWords(cron);
+  const weekdays = dayOfWeekWords(cron);
+  if (cron.needsBothDays) {
+    if (days === "" || weekdays === "") return days + weekdays;
+    return `${days} if ${weekdays} (day-of-month and day-of-week must both match)`;
+  }
+  return days === "" || weekdays === "" ? "" : `${days} or ${weekdays} (either day-of-month or day-of-week suffices)`;
+}
+
+/** "" for every day. */
+function dayOfMonthWords(cron: CronExpression): string {
+  const days = members([cron.days & ~1, 0]);
+  if (days.length === 31) return "";
+  const words = days.length === 0 ? [] : [`the ${runs(days, ordinal)}`];
+  for (const day of members([cron.nearestWeekdays & ~1, 0])) words.push(`the weekday nearest the ${ordinal(day)}`);
+  if (cron.nearestWeekdays & 1) words.push("the last weekday of the month");
+  if (cron.days & 1) words.push("the last day of the month");
+  return `on ${listed(words)}`;
+}
+
+/** "" for every day. */
+function dayOfWeekWords(cron: CronExpression): string {
+  const [last, ...nths] = cron.weekdays;
+  const plain = nths.reduce((weekly, bits) => weekly & bits, 0x7f);
+  // The week of a reader begins on Monday: Sunday is its 7.
+  const days = members([((plain & 1) << 7) | (plain & ~1), 0]);
+  if (days.length === 7) return "";
+  const words = days.length === 0 ? [] : [runs(days, (day) => `${WEEKDAYS[day % 7]}s`)];
+  ["first", "second", "third", "fourth", "fifth", "last"].forEach((name, i) => {
+    const bits = [...nths, last][i] & ~plain;
+    for (const day of members([bits, 0])) words.push(`the ${name} ${WEEKDAYS[day]} of the month`);
+  });
+  return words.length === 1 && isRun(days) ? `from ${runs(days, (day) => WEEKDAYS[day % 7])}` : `on ${listed(words)}`;
+}
+
+function monthWords(cron: CronExpression): string {
+  const months = members([cron.months, 0]);
+  if (months.length === 12) return "";
+  return `${isRun(months) ? "from" : "in"} ${runs(months, (month) => MONTHS[month - 1])}`;
+}
+
+/** What may surprise in a schedule, each in a sentence. The tick's period is undefined where it is not known. */
+export function cronWarnings(cron: CronExpression, zone: Zone, from: number, tickPeriod: number | undefined): string[] {
+  return [
+    ...dayWarnings(cron),
+    ...stepWarnings(cron),
+    ...rarityWarnings(cron, zone, from),
+    ...tickWarnings(cron, zone, from, tickPeriod),
+    ...changeWarnings(cron, zone, from),
+  ];
+}
+
+function dayWarnings(cron: CronExpression): string[] {
+  const [, , , day, , weekday] = cron.text.split(" ");
+  const warnings: string[] = [];
+  if (/[^*?]/.test(day) && /[^*?]/.test(weekday)) {
+    const rule = cron.needsBothDays
+      ? "a day must match both, since one of them begins with *"
+      : "a day that matches either is due (the first Monday of a month would be MON#1)";
+    warnings.push(`day-of-month and day-of-week are both set: ${rule}`);
+  }
+  const shortest = cron.days & 1 ? 0 : lowestBit(cron.days);
+  const shorterMonths = shortest === 31 ? 0b101001010100 : 0b100;
+  if (shortest > 28 && cron.needsBothDays && cron.months & shorterMonths && cron.months !== 0b100) {
+    warnings.push(`months without a ${ordinal(shortest)} are passed over: L is the last day of every month`);
+  }
+  return warnings;
+}
+
+/** Steps begin anew with each hour, day, month …, which is uneven unless they divide it. */
+function stepWarnings(cron: CronExpression): string[] {
+  return cron.text.split(" ").flatMap((text, i) => {
+    const field = CRON_FIELDS[i];
+    const [item] = parseField(field, text);
+    const [, end, step] = /^(?:\*|\d+(?:-(\d+))?)\/(\d+)$/.exec(text) || [];
+    if (step === undefined || step === "1" || item.is !== "values") return [];
+    if (end !== undefined && Number(end) !== field.high) return [];
+    const [first, last] = [item.values[0], item.values[item.values.length - 1]];
+    if (first === last) return [`${field.name} ${text} is the same as ${first}`];
+    if (field.name !== "day-of-month" && evenStep(item.values, field.size) > 0) return [];
+    const instead = field.everyUnit === "" ? "" : `; --every ${step}${field.everyUnit} is even`;
+    return [`${field.name} ${text} begins anew with each ${field.cycle}: after ${last} comes ${first}${instead}`];
+  });
+}
+
+function rarityWarnings(cron: CronExpression, zone: Zone, from: number): string[] {
+  const [due, later] = nextDues(cron, zone, from, 2);
+  if (due === undefined) return [`never due in ${zone.name}: the clock skips every reading that matches`];
+  if (later === undefined || later - due <= 366 * SECONDS_IN_DAY) return [];
+  const [date, laterDate] = [due, later].map((second) => dateWords(readingAt(zone, second)));
+  return [`due rarely: on ${date}, and after that on ${laterDate}`];
+}
+
+function tickWarnings(cron: CronExpression, zone: Zone, from: number, tickPeriod: number | undefined): string[] {
+  if (tickPeriod === undefined) {
+    return cron.text.startsWith("0 ") ? [] : ["the seconds field needs TICK_5: runs start on ticks only"];
+  }
+  const warnings: string[] = [];
+  const dues = nextDues(cron, zone, from, 60);
+  const tickOf = (due: number) => Math.ceil(due / tickPeriod) * tickPeriod;
+  const late = dues.find((due) => tickOf(due) !== due);
+  if (late !== undefined) {
+    const [due, tick] = [late, tickOf(late)].map((second) => clockWords(readingAt(zone, second)));
+    warnings.push(`runs start on ticks only: the one due at ${due} starts at ${tick} with TICK_${tickPeriod}`);
+  }
+  if (dues.some((due, i) => i > 0 && tickOf(due) === tickOf(dues[i - 1]))) {
+    warnings.push(`finer than TICK_${tickPeriod}: due times between two ticks are one run`);
+  }
+  return warnings;
+}
+
+/** The clock changes of the coming year that skip or repeat a due time. */
+function changeWarnings(cron: CronExpression, zone: Zone, from: number): string[] {
+  // A wildcard job of every hour keeps its rhythm whatever the clock shows.
+  if (!cron.isFixed && members(cron.hours).length === 24) return [];
+  const warnings: string[] = [];
+  for (const change of clockChanges(zone, from, from + 366 * SECONDS_IN_DAY)) {
+    // Between what the clock showed before the change and what it shows after, readings are skipped or come again.
+    const after = change.start + change.offset;
+    const [low, high] = [Math.min(after, after - change.jump), Math.max(after, after - change.jump)];
+    const times: string[] = [];
+    for (let match = firstReading(cron, low, high); match < high; match = firstReading(cron, match + 1, high)) {
+      times.push(clockWords(match));
+    }
+    if (times.length === 0) continue;
+    const shown = times.length > 4 ? [...times.slice(0, 3), "more"] : times;
+    const verb = change.jump > 0 ? "skips" : "repeats";
+    warnings.push(`on ${dateWords(low)} the clock ${verb} ${listed(shown)}: ${changeRule(cron, change)}`);
+  }
+  return warnings;
+}
+
+function changeRule(cron: CronExpression, change: ZoneSpan): string {
+  const isSaving = cron.isFixed && Math.abs(change.jump) < SAVING_LIMIT_SECONDS;
+  if (change.jump < 0) return isSaving ? "it runs the first time only" : "it runs both times";
+  return isSaving ? `it runs at ${clockWords(change.start + change.offset)} once` : "it does not run then";
+}
+
+function members(set: BitSet): number[] {
+  const values: number[] = [];
+  for (let value = firstMember(set, 0); value >= 0; value = firstMember(set, value + 1)) values.push(value);
+  return values;
+}
+
+/** n where the values are every nth of a cycle, and more than one; else 0. */
+function evenStep(values: readonly number[], size: number): number {
+  const step = size / values.length;
+  return values.length > 1 && values.every((value, i) => value === values[0] + i * step) ? step : 0;
+}
+
+/** Do the values, three at least, follow one another without a gap? */
+function isRun(values: readonly number[]): boolean {
+  return values.length > 2 && values[values.length - 1] - values[0] === values.length - 1;
+}
+
+/** 1, 2, 15 to 19 and 46 */
+function runs(values: readonly number[], show: (value: number) => string): string {
+  const words: string[] = [];
+  for (let i = 0; i < values.length; i++) {
+    let end = i;
+    while (values[end + 1] === values[end] + 1) end++;
+    if (end - i < 2) words.push(show(values[i]));
+    else {
+      words.push(`${show(values[i])} to ${show(values[end])}`);
+      i = end;
+    }
+  }
+  return listed(words);
+}
+
+const twoDigits = (value: number) => String(value).padStart(2, "0");
+
+/** every minute; every 20 minutes from :05 */
+function rhythmWords(step: number, unit: string, start: number): string {
+  return (step === 1 ? `every ${unit}` : `every ${step} ${unit}s`) + (start === 0 ? "" : ` from :${twoDigits(start)}`);
+}
+
+function ordinal(value: number): string {
+  const suffix = Math.floor(value / 10) === 1 ? undefined : ["th", "st", "nd", "rd"][value % 10];
+  return `${value}${suffix || "th"}`;
+}
+
+/** 02:30, or 02:30:15 where there are seconds. */
+function clockWords(reading: number): string {
+  const text = new Date(reading * 1000).toISOString();
+  return text.slice(11, text.endsWith(":00.000Z") ? 16 : 19);
+}
+
+/** 30 March 2025 */
+function dateWords(reading: number): string {
+  const date = new Date(reading * 1000);
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
+
 // ── Job policy ──────────────────────────────────────────────────────────────
 // What happens to the runs of one job: a state machine. `step` takes what has happened and says what to do about it; the
 // listener does it. Nothing here knows a process, a timer or a file.
@@ -419,7 +1368,7 @@ export function formatTime(epochSeconds: number): string {
 // To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
-export type Reason = "schedule" | "start" | "signal" | "remote";
+export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote";
 /** How a run ended. */
 export type Result = "success" | "failure" | "timeout" | "interrupted";
 
@@ -627,9 +1576,9 @@ interface OptionSpec {
   readonly flag: string;
   /** None for the options of a subcommand. */
   readonly env?: string;
-  readonly group: "schedule" | "when" | "how" | "telling" | "simulate";
-  /** A job's option may differ between the jobs of one listener. */
-  readonly scope: "job" | "listener" | "simulate";
+  readonly group: "schedule" | "when" | "how" | "telling" | "trial";
+  /** A job's option may differ between the jobs of one listener; the others belong to subcommands. */
+  readonly scope: "job" | "listener" | "simulate" | "check" | "trial";
   /** Name of the value in --help. None: a switch. */
   readonly metavar?: string;
   readonly default?: string;
@@ -660,6 +1609,15 @@ const OPTIONS = {
     about: "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)",
     parse: positiveDuration,
   },
+  cron: {
+    flag: "--cron",
+    env: "TICK_CRON",
+    group: "schedule",
+    scope: "job",
+    metavar: "EXPR",
+    about: "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
+    parse: parseCron,
+  },
   offset: {
     flag: "--offset",
     env: "TICK_OFFSET",
@@ -680,6 +1638,28 @@ const OPTIONS = {
     defaultText: "the first type seen",
     about: "which tick counts: TICK_5, TICK_60 or TICK_3600",
     parse: oneOf("TICK_5", "TICK_60", "TICK_3600"),
+  },
+  tz: {
+    flag: "--tz",
+    env: "TICK_TZ",
+    group: "when",
+    scope: "job",
+    metavar: "ZONE",
+    defaultText: "TZ, else the system's",
+    onlyWith: ["cron"],
+    about: "with --cron: the time zone, such as Europe/Berlin",
+    parse: (text: string) => createZone(text),
+  },
+  catchUp: {
+    flag: "--catch-up",
+    env: "TICK_CATCH_UP",
+    group: "when",
+    scope: "job",
+    metavar: "D",
+    default: "1h",
+    onlyWith: ["cron"],
+    about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
+    parse: parseDuration,
   },
   runOnStart: {
     flag: "--run-on-start",
@@ -761,35 +1741,52 @@ const OPTIONS = {
   },
   for: {
     flag: "--for",
-    group: "simulate",
+    group: "trial",
     scope: "simulate",
     metavar: "D",
     default: "1h",
-    about: "how much of supervisord's time to play",
+    about: "simulate: how much of supervisord's time to play",
     parse: positiveDuration,
   },
   speed: {
     flag: "--speed",
-    group: "simulate",
+    group: "trial",
     scope: "simulate",
     metavar: "N",
     default: "600",
-    about: "how many times faster than the clock; max: no pause between ticks, but none while a run is in progress",
+    about: "simulate: how many times faster than the clock; max: no pause, but no tick while a run is in progress",
     parse: parseSpeed,
   },
   from: {
     flag: "--from",
-    group: "simulate",
-    scope: "simulate",
+    group: "trial",
+    scope: "trial",
     metavar: "TIME",
     defaultText: "now",
-    about: "the time of the first tick, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
+    about: "simulate, check: the time to begin at, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
     parse: parseTime,
+  },
+  number: {
+    flag: "-n",
+    group: "trial",
+    scope: "check",
+    metavar: "N",
+    default: "5",
+    about: "check: how many of the next runs to list, 1 to 1000",
+    parse: wholeNumber(1, 1000),
+  },
+  json: {
+    flag: "--json",
+    group: "trial",
+    scope: "check",
+    default: "no",
+    about: "check: print one JSON object",
+    parse: yesOrNo,
   },
 } satisfies Record<string, OptionSpec>;
 
 /** The options that name a schedule: one of them must be given. */
-const SCHEDULE_KEYS = ["ticks", "every"] as const;
+const SCHEDULE_KEYS = ["ticks", "every", "cron"] as const;
 
 type OptionKey = keyof typeof OPTIONS;
 type ValueOf<O> = O extends { parse(text: string): infer V }
@@ -915,8 +1912,12 @@ function parseSetting(key: OptionKey, { text, origin }: { text: string; origin: 
   }
 }
 
-/** The schedule that the settings name. */
-export function scheduleOf(settings: Settings): Schedule {
+/** The schedule that the settings name. `defaultZone` is asked only if it is needed. */
+export function scheduleOf(settings: Settings, defaultZone: () => Zone): Schedule {
+  if (settings.cron !== undefined) {
+    const zone = settings.tz ?? defaultZone();
+    return { kind: "cron", cron: settings.cron, zone, catchUpSeconds: settings.catchUp };
+  }
   if (settings.every !== undefined) {
     return { kind: "slices", everySeconds: settings.every, offsetSeconds: settings.offset };
   }
@@ -1016,7 +2017,7 @@ const GROUP_TITLES: Readonly<Record<OptionSpec["group"], string>> = {
   when: "When",
   how: "How",
   telling: "Telling",
-  simulate: "simulate only",
+  trial: "Subcommands",
 };
 
 /** The text of --help, made from the table. */
@@ -1025,6 +2026,7 @@ export function helpText(): string {
     `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file`,
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
+    "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick --help | --version",
     "",
@@ -1626,7 +2628,9 @@ export type JournalRecord =
   | { type: "starting"; job: string; run: number; attempt: number; due: number; reason: Reason; serial?: number }
   | { type: "started"; job: string; run: number; attempt: number; pid: number; start: number }
   | ({ type: "finished"; job: string; run: number; attempt: number; result: Result; seconds: number } & ProcessEnd)
-  | { type: "skipped"; job: string; due: number; reason: Reason };
+  | { type: "skipped"; job: string; due: number; reason: Reason }
+  /** `count`: 1,001 stands for any number above 1,000; `due`: the latest of them. */
+  | { type: "missed"; job: string; due: number; count: number };
 
 /** A record as it stands in the file. `at`: epoch seconds of the machine's clock, with fraction. */
 type JournalLine = JournalRecord & { at: number };
@@ -1934,8 +2938,27 @@ class Listener {
       this.writeCounter();
       this.answer();
     };
-    if (due === undefined || (isRestored && this.wasStartedBefore(tick, due))) answer();
-    else this.apply({ type: "due", due, reason: "schedule" }, answer, tick.serial);
+    const isAgain = due !== undefined && isRestored && this.wasStartedBefore(tick, due);
+    const reason = due === undefined || isAgain ? "missed" : this.judge(due, counted.window);
+    if (due === undefined || reason === "missed") answer();
+    else this.apply({ type: "due", due, reason }, answer, tick.serial);
+  }
+
+  // Tells what was missed, and what is made up for.
+  private judge(due: number, window: Window): "schedule" | "catch-up" | "missed" {
+    const { schedule, name } = this.job;
+    const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
+    if (verdict === "schedule") return verdict;
+    const count = countDueTimes(schedule, window);
+    const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const what = `no tick came for ${formatDuration(window.upTo - window.after)}: ${times} missed, the last at ${formatTime(due)}`;
+    const late = `${formatDuration(window.upTo - due)} ago`;
+    if (verdict === "catch-up") this.log.line(`${what}, ${late}; made up for by one run`);
+    else {
+      this.log.line(`${what}, ${late}: longer than --catch-up, not made up for`);
+      this.journal.append({ type: "missed", job: name, due, count });
+    }
+    return verdict;
   }
 
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
@@ -1946,8 +2969,7 @@ class Listener {
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
-    const mismatch = tickMismatch(this.job.schedule, tick.periodSeconds);
-    if (mismatch !== undefined) this.log.line(mismatch);
+    tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
@@ -2247,7 +3269,7 @@ interface SimulationPlan {
 }
 
 function simulate(args: readonly string[]): void {
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate"]);
+  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
   const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
   checkCommand(command);
   const directory = settings.state === undefined || !layer.texts.has("state") ? makeTemporaryDirectory() : undefined;
@@ -2274,10 +3296,13 @@ function planSimulation(
   command: readonly string[],
   statePath: string,
 ): SimulationPlan {
-  const tickType = settings.tick ?? (tickMismatch(scheduleOf(settings), 60) === undefined ? "TICK_60" : "TICK_5");
-  const periodSeconds = TICK_PERIODS[tickType]!;
-  const options = [...layer.texts].filter(([key]) => specOf(key).scope !== "simulate" && key !== "state");
   const from = settings.from ?? Date.now() / 1000;
+  const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
+  const tickType = settings.tick ?? (fitsMinutes ? "TICK_60" : "TICK_5");
+  const periodSeconds = TICK_PERIODS[tickType]!;
+  const options = [...layer.texts].filter(
+    ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state",
+  );
   return {
     tickType,
     periodSeconds,
@@ -2449,6 +3474,48 @@ function removeDirectory(directory: string): void {
   fs.rmdirSync(directory);
 }
 
+// ── check ───────────────────────────────────────────────────────────────────
+// Says in words what will happen, before it is trusted: the schedule, what may surprise, the next runs.
+
+function check(args: readonly string[]): void {
+  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial"]);
+  const environment = parseEnvironment(process.env);
+  const settings = resolveSettings([layer, environment.layer]);
+  const schedule = scheduleOf(settings, defaultZone);
+  const from = settings.from ?? Math.floor(Date.now() / 1000);
+  const next = nextDueTimes(schedule, from, settings.number);
+  const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
+  const text = settings.json
+    ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next })
+    : describeCheck(schedule, warnings, next);
+  writeFully(1, Buffer.from(`${text}\n`));
+}
+
+function scheduleWarnings(schedule: Schedule, tickType: string | undefined, from: number): string[] {
+  const periodSeconds = tickType === undefined ? undefined : TICK_PERIODS[tickType];
+  if (schedule.kind === "cron") return cronWarnings(schedule.cron, schedule.zone, from, periodSeconds);
+  return periodSeconds === undefined ? [] : tickMismatches(schedule, periodSeconds, from);
+}
+
+function describeCheck(schedule: Schedule, warnings: readonly string[], next: readonly number[]): string {
+  const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
+  const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
+  if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
+  else if (next.length === 0) lines.push("no next run");
+  else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
+  return lines.join("\n");
+}
+
+/** Sun 2025-03-30 03:00:00 +02:00 */
+function formatLocal(zone: Zone, second: number): string {
+  const { offset } = zone.spanAt(second);
+  const reading = new Date((second + offset) * 1000);
+  const minutes = Math.abs(offset) / 60;
+  const utcOffset = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(Math.floor(minutes % 60))}`;
+  const clock = reading.toISOString().slice(0, 19).replace("T", " ");
+  return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
+}
+
 // ── main ────────────────────────────────────────────────────────────────────
 
 function checkCommand(command: readonly string[]): void {
@@ -2482,7 +3549,7 @@ function startListener(args: readonly string[]): void {
   const job: Job = {
     name,
     command,
-    schedule: scheduleOf(settings),
+    schedule: scheduleOf(settings, defaultZone),
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
   };
@@ -2515,6 +3582,18 @@ function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
   }
 }
 
+// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock knows
+// the system's zone, and asking that spares the listener what Intl costs.
+function defaultZone(): Zone {
+  const name = process.env.TZ;
+  if (name === undefined) return createZone("local time", (at) => -60 * new Date(at * 1000).getTimezoneOffset());
+  try {
+    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+  } catch (error) {
+    throw new UsageError(`TZ: ${(error as Error).message}; --tz goes before it`);
+  }
+}
+
 function tryDefaultStatePath(name: string, log: Log): string | undefined {
   try {
     return defaultStatePath(name);
@@ -2533,6 +3612,7 @@ export function main(): void {
   try {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${SUPERTICK_VERSION}\n`));
+    else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {

@@ -41,31 +41,47 @@ __export(listener_exports, {
   READY: () => READY,
   TICK_PERIODS: () => TICK_PERIODS,
   UsageError: () => UsageError,
+  checkZone: () => checkZone,
+  clockChanges: () => clockChanges,
   countAfter: () => countAfter,
+  countDueTimes: () => countDueTimes,
   countTick: () => countTick,
   createEventReader: () => createEventReader,
   createJobState: () => createJobState,
   createLog: () => createLog,
+  createZone: () => createZone,
+  cronWarnings: () => cronWarnings,
+  describeCron: () => describeCron,
   describeSchedule: () => describeSchedule,
   dueTime: () => dueTime,
+  dueTimes: () => dueTimes,
   formatCounter: () => formatCounter,
   formatDuration: () => formatDuration,
   formatTime: () => formatTime,
   helpText: () => helpText,
+  instantsOf: () => instantsOf,
+  isDue: () => isDue,
+  judgeDueTime: () => judgeDueTime,
   main: () => main,
+  nextDue: () => nextDue,
+  nextDueTimes: () => nextDueTimes,
+  nextDues: () => nextDues,
   parseCommandLine: () => parseCommandLine,
   parseCounter: () => parseCounter,
+  parseCron: () => parseCron,
   parseDuration: () => parseDuration,
   parseEnvironment: () => parseEnvironment,
   parseRemoteCommunication: () => parseRemoteCommunication,
   parseTick: () => parseTick,
   policyOf: () => policyOf,
+  previousDue: () => previousDue,
   quote: () => quote,
   readJournal: () => readJournal,
+  readingAt: () => readingAt,
   resolveSettings: () => resolveSettings,
   scheduleOf: () => scheduleOf,
   step: () => step,
-  tickMismatch: () => tickMismatch
+  tickMismatches: () => tickMismatches
 });
 module.exports = __toCommonJS(listener_exports);
 var fs = __toESM(require("fs"));
@@ -231,6 +247,31 @@ function dueTime(schedule, count, window) {
       const start = sliceStart(schedule, window.upTo);
       return start > window.after ? start : void 0;
     }
+    case "cron":
+      return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+  }
+}
+function cronAfter(cron, window) {
+  return cron.isFixed ? window.fixedAfter : window.after;
+}
+function judgeDueTime(schedule, due, upTo, periodSeconds) {
+  if (schedule.kind !== "cron" || due > upTo - 2 * periodSeconds) return "schedule";
+  return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
+}
+function countDueTimes(schedule, window) {
+  if (schedule.kind !== "cron") return 1;
+  return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).count;
+}
+function nextDueTimes(schedule, from, count) {
+  switch (schedule.kind) {
+    case "ticks":
+      return [];
+    case "slices": {
+      const first = sliceStart(schedule, from) + schedule.everySeconds;
+      return Array.from({ length: count }, (_, i) => first + i * schedule.everySeconds);
+    }
+    case "cron":
+      return nextDues(schedule.cron, schedule.zone, from, count);
   }
 }
 function countAfter(schedule, count) {
@@ -247,13 +288,16 @@ function describeSchedule(schedule) {
       const offset = schedule.offsetSeconds === 0 ? "" : `, offset ${formatDuration(schedule.offsetSeconds)}`;
       return `every ${formatDuration(schedule.everySeconds)}${offset}`;
     }
+    case "cron":
+      return describeCron(schedule.cron, schedule.zone.name);
   }
 }
-function tickMismatch(schedule, periodSeconds) {
-  if (schedule.kind !== "slices") return void 0;
-  const isMet = schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0;
-  if (isMet) return void 0;
-  return `${describeSchedule(schedule)} does not fit a tick every ${formatDuration(periodSeconds)}; each run comes with the first tick after its due time`;
+function tickMismatches(schedule, periodSeconds, from) {
+  if (schedule.kind === "cron") return tickWarnings(schedule.cron, schedule.zone, from, periodSeconds);
+  if (schedule.kind === "ticks") return [];
+  if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
+  const tick = `a tick every ${formatDuration(periodSeconds)}`;
+  return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
 }
 var DURATION_UNITS = [
   ["w", 604800],
@@ -288,6 +332,689 @@ function formatDuration(seconds) {
 }
 function formatTime(epochSeconds) {
   return new Date(epochSeconds * 1e3).toISOString().replace(/\.\d+Z$/, "Z");
+}
+var MONTHS = "January February March April May June July August September October November December".split(" ");
+var WEEKDAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
+var threeLetters = (name) => name.slice(0, 3).toUpperCase();
+var CRON_FIELDS = [
+  { name: "second", low: 0, high: 59, size: 60, cycle: "minute", everyUnit: "s", names: [] },
+  { name: "minute", low: 0, high: 59, size: 60, cycle: "hour", everyUnit: "m", names: [] },
+  { name: "hour", low: 0, high: 23, size: 24, cycle: "day", everyUnit: "h", names: [] },
+  { name: "day-of-month", low: 1, high: 31, size: 31, cycle: "month", everyUnit: "d", names: [] },
+  { name: "month", low: 1, high: 12, size: 12, cycle: "year", everyUnit: "", names: MONTHS.map(threeLetters) },
+  { name: "day-of-week", low: 0, high: 7, size: 7, cycle: "week", everyUnit: "d", names: WEEKDAYS.map(threeLetters) }
+];
+var MACROS = {
+  "@hourly": "0 * * * *",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@weekly": "0 0 * * 0",
+  "@monthly": "0 0 1 * *",
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *"
+};
+function parseCron(text) {
+  const fields = splitCron(text);
+  const [second, minute, hour, day, month, weekday] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const cron = {
+    text: fields.join(" "),
+    isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
+    needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
+    seconds: bitSet(second),
+    minutes: bitSet(minute),
+    hours: bitSet(hour),
+    months: bitSet(month)[0],
+    days: bitSet(day)[0],
+    nearestWeekdays: day.reduce((bits, item) => item.is === "nearest-weekday" ? bits | 1 << item.day : bits, 0),
+    weekdays: weekdayBits(weekday)
+  };
+  if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
+    throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
+  }
+  return cron;
+}
+function splitCron(text) {
+  const strangeBlank = /[^\S \t]|[\u200b-\u200d\u2060]/.exec(text);
+  if (strangeBlank !== null) {
+    const code = strangeBlank[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+    const name = { "00A0": "a no-break space", "000A": "a line break", "000D": "a carriage return" }[code];
+    const what = name === void 0 ? `the blank U+${code}` : `${name} (U+${code})`;
+    throw new Error(`expression ${quote(text)} has ${what}: fields are separated by spaces or tabs`);
+  }
+  const fields = text.split(/[ \t]+/).filter((field) => field !== "");
+  if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
+  if (fields.length === 5) return ["0", ...fields];
+  const mistake = countMistake(fields);
+  if (mistake !== void 0) throw new Error(mistake);
+  return fields;
+}
+function expandMacro(fields) {
+  const [macro, argument] = fields;
+  const known = Object.keys(MACROS);
+  if (known.includes(macro) && argument === void 0) return MACROS[macro];
+  let why = `is unknown: expected ${listed(known, "or")}`;
+  if (known.includes(macro)) why = "has fields behind it: a macro stands alone";
+  else if (known.includes(macro.toLowerCase())) why = `is unknown: macros are lower-case, ${macro.toLowerCase()}`;
+  else if (macro === "@every") why = `is unknown: use --every ${argument === void 0 ? "90m" : argument}`;
+  else if (macro === "@reboot") why = "is unknown: use --run-on-start";
+  throw new Error(`macro ${quote(fields.join(" "))} ${why}`);
+}
+function countMistake(fields) {
+  const text = fields.join(" ");
+  if (fields.length === 0) return "the expression is empty: expected five fields such as 30 2 * * *";
+  if (MACROS[`@${text}`] !== void 0) return `expression ${quote(text)} is no schedule: did you mean @${text}?`;
+  if (fields.length < 5) {
+    const missing = CRON_FIELDS.slice(fields.length + 1).map((field) => field.name);
+    const verb = missing.length === 1 ? "is" : "are";
+    const fieldWord = fields.length === 1 ? "field" : "fields";
+    return `expression ${quote(text)} has ${fields.length} ${fieldWord}, 5 needed: ${listed(missing)} ${verb} missing`;
+  }
+  const isWord = /^[a-z_][\w.-]{2,}$|^[.~]*\/.*[a-z]/i.test(fields[5]);
+  if (isWord && !WEEKDAYS.map(threeLetters).includes(threeLetters(fields[5]))) {
+    return `expression has ${quote(fields[5])} behind five fields: a crontab line's user and command do not belong here`;
+  }
+  const split = fields.find((field) => /^[,/]|[,/-]$/.test(field));
+  if (split !== void 0) return `expression has a blank beside ${quote(split)}, which splits the field`;
+  if (fields.length === 6 && /^\d{4}$/.test(fields[5])) {
+    return `day-of-week ${fields[5]} is above 7: with six fields the first is seconds, and there is no year field`;
+  }
+  if (fields.length === 6) return void 0;
+  return `expression ${quote(text)} has ${fields.length} fields, 5 needed, or 6 with seconds in front; there is no year field`;
+}
+function parseField(field, text) {
+  if (text === ",") throw refusal(field, text, text, "is an empty list");
+  if (text.startsWith(",")) throw refusal(field, text, text, "begins with a comma");
+  if (text.endsWith(",")) throw refusal(field, text, text, "ends with a comma: no blank may follow it");
+  if (text.includes(",,")) throw refusal(field, text, text, "has an empty list element");
+  if (text === "?" && field.name.startsWith("day")) return parseField(field, "*");
+  return text.split(",").map((item) => parseDayItem(field, text, item) || parseRangeItem(field, text, item));
+}
+function parseDayItem(field, text, item) {
+  if (field.name === "day-of-month") {
+    const [, day, weekday] = /^(L|\d+(?=W))(W?)$/i.exec(item) || [];
+    if (day === void 0) return void 0;
+    const number = day.toUpperCase() === "L" ? 0 : parseValue(field, text, day);
+    return weekday === "" ? { is: "day", day: number } : { is: "nearest-weekday", day: number };
+  }
+  if (field.name === "day-of-week") {
+    const [, weekday, nth] = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item) || [];
+    if (weekday === void 0) return void 0;
+    return { is: "nth-weekday", weekday: parseValue(field, text, weekday) % 7, nth: Number(nth || 0) };
+  }
+  return void 0;
+}
+function parseRangeItem(field, text, item) {
+  const [, star, from, to, stepText] = /^(?:(\*)|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}))?)(?:\/(\d+))?$/i.exec(item) || [];
+  if (star === void 0 && from === void 0) {
+    throw refusal(field, text, item, syntaxHint(field, item) || `is not ${expectedValue(field)}`);
+  }
+  const step2 = stepText === void 0 ? 1 : Number(stepText);
+  if (step2 === 0) throw refusal(field, text, item, `has a step of 0: expected 1 to ${field.size}`);
+  if (step2 > field.size) {
+    const instead = field.everyUnit === "" ? "" : `: use --every ${step2}${field.everyUnit}`;
+    throw refusal(field, text, item, `has a step over the field's ${field.size} values${instead}`);
+  }
+  const low = star === "*" ? field.low : parseValue(field, text, from);
+  let high = low;
+  if (to !== void 0) high = parseValue(field, text, to);
+  else if (star === "*") high = field.low + field.size - 1;
+  else if (stepText !== void 0) high = field.high;
+  if (field.name === "day-of-week" && high === 0 && low > 0) high = 7;
+  if (low > high) {
+    const instead = stepText === void 0 ? `write ${forwardRanges(field, from, to, low, high)}` : "write a list";
+    throw refusal(field, text, item, `runs backwards: ${instead}`);
+  }
+  const values = [];
+  for (let value = low; value <= high; value += step2) values.push(value);
+  return { is: "values", values };
+}
+function forwardRanges(field, from, to, low, high) {
+  const show = (value) => /\d/.test(from + to) ? String(value) : field.names[(value - field.low) % field.size];
+  const range = (a, b) => a === b ? show(a) : `${show(a)}-${show(b)}`;
+  if (field.name !== "day-of-week") return `${range(low, field.high)},${range(field.low, high)}`;
+  return low === 7 ? range(0, high) : `${range(low, 7)},${range(1, high)}`;
+}
+function parseValue(field, text, token) {
+  const named = field.names.indexOf(token.toUpperCase());
+  if (named >= 0) return field.low + named;
+  if (!/^\d+$/.test(token)) throw refusal(field, text, token, nameMistake(field, token));
+  const value = Number(token);
+  if (value < field.low) throw refusal(field, text, token, `is below ${field.low}`);
+  if (value > field.high) throw refusal(field, text, token, syntaxHint(field, token) || `is above ${field.high}`);
+  return value;
+}
+function nameMistake(field, token) {
+  const name = threeLetters(token);
+  if (field.names.includes(name)) return `is not a name of three letters: did you mean ${name}?`;
+  const owner = CRON_FIELDS.find((other) => other.names.includes(name));
+  if (owner === void 0) return `is not ${expectedValue(field)}`;
+  return `is the name of a ${owner.name}: are the fields shifted?`;
+}
+function expectedValue(field) {
+  if (field.names.length === 0) return "a number";
+  return `a number or a name from ${field.names[0]} to ${field.names[field.names.length - 1]}`;
+}
+var [ANY, DAY_FIELD, OTHER_FIELD] = [/./, /^day/, /^(?!day)/];
+var SYNTAX_HINTS = [
+  [/^hour/, /^24$/, "is above 23: midnight is 0"],
+  [ANY, /^@/, "is a macro: a macro stands alone"],
+  [ANY, /["'`]/, "has a quotation mark: the expression is given without"],
+  [ANY, /^[+-]/, "has a sign: values are plain numbers"],
+  [ANY, /\/[+-]/, "has a sign in its step: steps are plain numbers"],
+  [ANY, /\/.*\//, "has two slashes"],
+  [ANY, /^\//, "has nothing before the slash: write * there"],
+  [ANY, /\/$/, "has no step after the slash"],
+  [ANY, /\.\./, "has dots: ranges use a hyphen"],
+  [ANY, /\./, "has a point: values and steps are whole numbers"],
+  [ANY, /;/, "has a semicolon: lists use commas"],
+  [ANY, /[\u2010-\u2015\u2212]/, "has a dash that is no hyphen: ranges use -"],
+  [ANY, /[^ -~]/, "has a character that is not ASCII: digits are 0 to 9"],
+  [ANY, /~/, "is a random range, which is not supported: --jitter spreads runs"],
+  [ANY, /^H($|[(/])/, "is Jenkins' hash, which is not supported: --jitter spreads runs"],
+  [DAY_FIELD, /\?/, "has a question mark, which must stand alone"],
+  [OTHER_FIELD, /\?/, "has a question mark, which means * in a day field only"],
+  [OTHER_FIELD, /^\d*(L|W|LW)$|#/i, "is for the day fields: L, W and # mean nothing here"],
+  [/^day-of-month/, /^L-/i, "counts back from the last day, which is not supported"],
+  [/^day-of-month/, /-.*W$/i, "has W on a range: W goes with one day"],
+  [/^day-of-month/, /L$|#/i, "names a weekday: nL and n#m belong in day-of-week"],
+  [/^day-of-week/, /^L$/i, "is ambiguous: the last Saturday is 6L, the month's last day is L in day-of-month"],
+  [/^day-of-week/, /W$/i, "is a day's nearest weekday: nW belongs in day-of-month"],
+  [/^day-of-week/, /-.*(#|L$)/i, "has L or # on a range: they go with one weekday"],
+  [/^day-of-week/, /#L$/i, "has no occurrence from 1 to 5: the last one is written as in 5L"],
+  [/^day-of-week/, /#/, "has no occurrence from 1 to 5, as in 5#2"],
+  [ANY, /^0x|\de\d/i, "is not a decimal number"],
+  [ANY, /-.*-/, "has two hyphens"],
+  [ANY, /-$/, "has no upper end"],
+  [ANY, /\/.*\D/, "has a step that is not a number"]
+];
+function syntaxHint(field, item) {
+  const row = SYNTAX_HINTS.find(([fields, items]) => fields.test(field.name) && items.test(item));
+  return row === void 0 ? void 0 : row[2];
+}
+function refusal(field, text, token, why) {
+  const shown = /^\d+$/.test(token) ? token : quote(token);
+  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quote(text)}`} ${why}`);
+}
+function bitSet(items) {
+  let [low, high] = [0, 0];
+  const add = (value) => {
+    if (value < 32) low |= 1 << value;
+    else high |= 1 << value - 32;
+  };
+  for (const item of items) {
+    if (item.is === "values") item.values.forEach(add);
+    else if (item.is === "day") add(item.day);
+  }
+  return [low, high];
+}
+function weekdayBits(items) {
+  const bits = [0, 0, 0, 0, 0, 0];
+  for (const item of items) {
+    if (item.is === "nth-weekday") bits[item.nth] |= 1 << item.weekday;
+    if (item.is !== "values") continue;
+    for (const weekday of item.values) for (let nth = 1; nth <= 5; nth++) bits[nth] |= 1 << weekday % 7;
+  }
+  return bits;
+}
+function listed(words, conjunction = "and") {
+  if (words.length < 2) return words.join("");
+  return `${words.slice(0, -1).join(", ")} ${conjunction} ${words[words.length - 1]}`;
+}
+var SECONDS_IN_DAY = 86400;
+var DAYS_IN_400_YEARS = 146097;
+function firstReading(cron, from, until) {
+  const day = Math.floor(from / SECONDS_IN_DAY);
+  const lastDay = Math.floor(until / SECONDS_IN_DAY);
+  let match = firstDay(cron, day, lastDay);
+  if (match === day) {
+    const time = firstTime(cron, from - day * SECONDS_IN_DAY);
+    if (time >= 0) return day * SECONDS_IN_DAY + time;
+    match = firstDay(cron, day + 1, lastDay);
+  }
+  return match * SECONDS_IN_DAY + firstTime(cron, 0);
+}
+function firstTime(cron, from) {
+  const fromHour = Math.floor(from / 3600);
+  const fromMinute = Math.floor(from / 60) % 60;
+  let hour = firstMember(cron.hours, fromHour);
+  let minute = -1;
+  let second = -1;
+  if (hour === fromHour) {
+    minute = firstMember(cron.minutes, fromMinute);
+    if (minute === fromMinute) {
+      second = firstMember(cron.seconds, from % 60);
+      if (second < 0) minute = firstMember(cron.minutes, fromMinute + 1);
+    }
+    if (minute < 0) hour = firstMember(cron.hours, fromHour + 1);
+  }
+  if (hour < 0) return -1;
+  if (minute < 0) minute = firstMember(cron.minutes, 0);
+  if (second < 0) second = firstMember(cron.seconds, 0);
+  return hour * 3600 + minute * 60 + second;
+}
+function firstDay(cron, from, until) {
+  const date = new Date(from * SECONDS_IN_DAY * 1e3);
+  let year = date.getUTCFullYear();
+  let month = date.getUTCMonth() + 1;
+  let day = date.getUTCDate();
+  for (; ; ) {
+    const nextMonth = lowestBit(cron.months & -1 << month);
+    if (nextMonth !== month) day = 1;
+    month = nextMonth;
+    if (month < 0) {
+      year += 1;
+      month = 1;
+      continue;
+    }
+    const first = Date.UTC(year, month - 1, 1) / SECONDS_IN_DAY / 1e3;
+    if (!(first <= until)) return Infinity;
+    const length = month === 2 ? isLeapYear(year) ? 29 : 28 : 30 + (month + (month >> 3) & 1);
+    const match = lowestBit(matchingDays(cron, first, length) & -1 << day);
+    if (match >= 0) return first + match - 1;
+    month += 1;
+    day = 1;
+  }
+}
+function matchingDays(cron, first, length) {
+  const firstWeekday = ((first + 4) % 7 + 7) % 7;
+  let byDay = cron.days | (cron.days & 1) << length;
+  for (let rest = cron.nearestWeekdays; rest !== 0; rest &= rest - 1) {
+    const day = lowestBit(rest) || length;
+    if (day <= length) byDay |= 1 << nearestWeekday(day, length, (firstWeekday + day - 1) % 7);
+  }
+  let byWeekday = weekFrom(cron.weekdays[0], (firstWeekday + length) % 7) << length - 6;
+  for (let nth = 1; nth <= 5; nth++) byWeekday |= weekFrom(cron.weekdays[nth], firstWeekday) << 7 * nth - 6;
+  const month = -1 >>> 31 - length & ~1;
+  return (cron.needsBothDays ? byDay & byWeekday : byDay | byWeekday) & month;
+}
+function weekFrom(weekdays, weekday) {
+  return (weekdays | weekdays << 7) >> weekday & 127;
+}
+function nearestWeekday(day, length, weekday) {
+  if (weekday === 6) return day > 1 ? day - 1 : day + 2;
+  if (weekday === 0) return day < length ? day + 1 : day - 2;
+  return day;
+}
+function isLeapYear(year) {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+function firstMember(set, from) {
+  const low = from < 32 ? set[0] & -1 << from : 0;
+  if (low !== 0) return lowestBit(low);
+  const high = from < 64 ? set[1] & -1 << Math.max(0, from - 32) : 0;
+  return high === 0 ? -1 : 32 + lowestBit(high);
+}
+function lowestBit(bits) {
+  return 31 - Math.clz32(bits & -bits);
+}
+var ZONE_AREAS = /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific)$/i;
+var ZONE_LINKS = `
+UTC=UTC UCT=UTC GMT=UTC GMT0=UTC GMT+0=UTC GMT-0=UTC Greenwich=UTC Universal=UTC Zulu=UTC Etc/UTC=UTC Etc/UCT=UTC
+Etc/GMT=UTC Etc/GMT0=UTC Etc/GMT+0=UTC Etc/GMT-0=UTC Etc/Greenwich=UTC Etc/Universal=UTC Etc/Zulu=UTC
+CET=Europe/Brussels EET=Europe/Athens MET=Europe/Brussels WET=Europe/Lisbon EST=America/Panama MST=America/Phoenix
+HST=Pacific/Honolulu EST5EDT=America/New_York CST6CDT=America/Chicago MST7MDT=America/Denver PST8PDT=America/Los_Angeles
+Cuba=America/Havana Egypt=Africa/Cairo Eire=Europe/Dublin GB=Europe/London GB-Eire=Europe/London Hongkong=Asia/Hong_Kong
+Iceland=Atlantic/Reykjavik Iran=Asia/Tehran Israel=Asia/Jerusalem Jamaica=America/Jamaica Japan=Asia/Tokyo
+Kwajalein=Pacific/Kwajalein Libya=Africa/Tripoli NZ=Pacific/Auckland NZ-CHAT=Pacific/Chatham Navajo=America/Denver
+PRC=Asia/Shanghai Poland=Europe/Warsaw Portugal=Europe/Lisbon ROC=Asia/Taipei ROK=Asia/Seoul Singapore=Asia/Singapore
+Turkey=Europe/Istanbul W-SU=Europe/Moscow US/Alaska=America/Anchorage US/Aleutian=America/Adak US/Arizona=America/Phoenix
+US/Central=America/Chicago US/East-Indiana=America/Indianapolis US/Eastern=America/New_York US/Hawaii=Pacific/Honolulu
+US/Indiana-Starke=America/Indiana/Knox US/Michigan=America/Detroit US/Mountain=America/Denver US/Pacific=America/Los_Angeles
+US/Samoa=Pacific/Pago_Pago America/Argentina/ComodRivadavia=America/Catamarca America/Knox_IN=America/Indiana/Knox
+America/Nuuk=America/Godthab Antarctica/McMurdo=Pacific/Auckland Australia/ACT=Australia/Sydney
+Australia/LHI=Australia/Lord_Howe Australia/NSW=Australia/Sydney Brazil/DeNoronha=America/Noronha
+Chile/EasterIsland=Pacific/Easter Europe/Kyiv=Europe/Kiev Mexico/BajaNorte=America/Tijuana Mexico/BajaSur=America/Mazatlan
+Pacific/Kanton=Pacific/Enderbury`;
+var SLICE_SECONDS = 4 * SECONDS_IN_DAY;
+var SLICES_KEPT = 100;
+var SAVING_LIMIT_SECONDS = 3 * 3600;
+var LARGEST_SHIFT_SECONDS = 26 * 3600;
+var UTC_SPAN = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
+function checkZone(name) {
+  intlOffset(name);
+}
+function createZone(name, offsetAt = intlOffset(name)) {
+  if (offsetAt === void 0) return { name, spanAt: () => UTC_SPAN };
+  const slices = /* @__PURE__ */ new Map();
+  let latest;
+  let spans = [];
+  const spanAt = (second) => {
+    const slice = Math.floor(second / SLICE_SECONDS);
+    if (slice !== latest) {
+      if (slices.size >= SLICES_KEPT) slices.clear();
+      spans = slices.get(slice) || spansOfSlice(offsetAt, slice * SLICE_SECONDS);
+      slices.set(slice, spans);
+      latest = slice;
+    }
+    return second < spans[0].end ? spans[0] : spans[1];
+  };
+  return { name, spanAt };
+}
+function spansOfSlice(offsetAt, sliceStart2) {
+  const start = sliceStart2 - SAVING_LIMIT_SECONDS;
+  const end = sliceStart2 + SLICE_SECONDS;
+  const before = offsetAt(start);
+  const after = offsetAt(end - 1);
+  if (before === after) return [{ start, end, offset: before, jump: 0 }];
+  let [unchanged, changed] = [start, end - 1];
+  while (changed - unchanged > 1) {
+    const middle = Math.floor((unchanged + changed) / 2);
+    if (offsetAt(middle) === before) unchanged = middle;
+    else changed = middle;
+  }
+  return [
+    { start, end: changed, offset: before, jump: 0 },
+    { start: changed, end, offset: after, jump: after - before }
+  ];
+}
+function readingAt(zone, second) {
+  return second + zone.spanAt(second).offset;
+}
+function instantsOf(zone, reading) {
+  const instants = [];
+  let second = reading - LARGEST_SHIFT_SECONDS;
+  while (second <= reading + LARGEST_SHIFT_SECONDS) {
+    const span = zone.spanAt(second);
+    const instant = reading - span.offset;
+    if (second <= instant && instant < span.end) instants.push(instant);
+    second = span.end;
+  }
+  return instants;
+}
+function clockChanges(zone, from, until) {
+  const changes = [];
+  for (let second = zone.spanAt(from).end; second <= until; ) {
+    const span = zone.spanAt(second);
+    if (span.jump !== 0 && span.start === second) changes.push(span);
+    second = span.end;
+  }
+  return changes;
+}
+function intlOffset(name) {
+  const wanted = `${name.toLowerCase()}=`;
+  const link = ZONE_LINKS.split(/\s/).find((pair) => pair.toLowerCase().startsWith(wanted));
+  const known = link === void 0 ? name : link.slice(wanted.length);
+  if (known === "UTC") return void 0;
+  const clock = tryClock(known);
+  if (clock === void 0) throw new Error(`timezone ${quote(name)} ${zoneMistake(name)}`);
+  return (second) => {
+    const [month, day, year, hours, minutes, seconds] = (clock.format(second * 1e3).match(/\d+/g) || []).map(Number);
+    return Date.UTC(year, month - 1, day, hours, minutes, seconds) / 1e3 - second;
+  };
+}
+function tryClock(zone) {
+  if (!ZONE_AREAS.test(zone.split("/")[0])) return void 0;
+  try {
+    const date = { year: "numeric", month: "numeric", day: "numeric" };
+    const time = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" };
+    return new Intl.DateTimeFormat("en-US", { timeZone: zone, ...date, ...time });
+  } catch {
+    return void 0;
+  }
+}
+function zoneMistake(name) {
+  if (name.trim() === "") return "is empty: leave the setting away, or name a zone such as Europe/Berlin";
+  if (/[,;]/.test(name)) return "is a list: expected one zone";
+  if (/\s/.test(name)) return "has a blank: expected a zone such as Europe/Berlin";
+  if (ZONE_AREAS.test(name) || name === "US") return "is a region, not a zone: expected one such as Europe/Berlin";
+  if (/^(UTC|GMT)?[+-]\d/i.test(name)) return "is an offset, not a zone: expected one such as Europe/Berlin";
+  if (/^[A-Z]{2,5}$/.test(name)) return "is an abbreviation, not a zone: expected one such as Europe/Berlin";
+  return "is not known: expected UTC or a name of the tz database such as Europe/Berlin";
+}
+var SEARCH_SECONDS = 100 * 366 * SECONDS_IN_DAY;
+var MOST_COUNTED = 1e3;
+function nextDue(cron, zone, from, until = from + SEARCH_SECONDS) {
+  let second = Math.floor(from) + 1;
+  while (second <= until) {
+    const span = zone.spanAt(second);
+    const due = firstDueWithin(cron, span, second, until + LARGEST_SHIFT_SECONDS);
+    if (due < span.end) return due <= until ? due : void 0;
+    const isNearEnd = span.end - second < LARGEST_SHIFT_SECONDS;
+    second = isNearEnd ? span.end : Math.max(span.end, due - LARGEST_SHIFT_SECONDS);
+  }
+  return void 0;
+}
+function firstDueWithin(cron, span, second, until) {
+  let from = second + span.offset;
+  if (cron.isFixed && span.jump !== 0 && Math.abs(span.jump) < SAVING_LIMIT_SECONDS) {
+    const firstShown = span.start + span.offset;
+    const isStart = second === span.start;
+    if (span.jump > 0 && isStart && firstReading(cron, firstShown - span.jump, firstShown) < firstShown) return second;
+    if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
+  }
+  return firstReading(cron, from, until + span.offset) - span.offset;
+}
+function isDue(cron, zone, after, upTo) {
+  return nextDue(cron, zone, after, upTo) !== void 0;
+}
+function previousDue(cron, zone, from) {
+  let clear = Math.floor(from);
+  let reach = 60;
+  let due = nextDue(cron, zone, clear - reach, clear);
+  while (due === void 0 && reach < SEARCH_SECONDS) {
+    reach *= 2;
+    due = nextDue(cron, zone, clear - reach, clear);
+  }
+  while (due !== void 0 && due < clear) {
+    const middle = Math.floor((due + clear) / 2);
+    const later = nextDue(cron, zone, middle, clear);
+    if (later === void 0) clear = middle;
+    else due = later;
+  }
+  return due;
+}
+function nextDues(cron, zone, from, count) {
+  const dues = [];
+  for (let due = nextDue(cron, zone, from); due !== void 0 && dues.length < count; due = nextDue(cron, zone, due)) {
+    dues.push(due);
+  }
+  return dues;
+}
+function dueTimes(cron, zone, after, upTo) {
+  let latest;
+  let count = 0;
+  for (let due = nextDue(cron, zone, after, upTo); due !== void 0; due = nextDue(cron, zone, due, upTo)) {
+    latest = due;
+    count += 1;
+    if (count > MOST_COUNTED) return { latest: previousDue(cron, zone, upTo), count };
+  }
+  return { latest, count };
+}
+var MOST_TIMES_LISTED = 6;
+function describeCron(cron, zoneName) {
+  const words = [timeWords(cron), dayWords(cron), monthWords(cron)].filter((part) => part !== "");
+  return `${words.join(" ")}, ${zoneName}`;
+}
+function timeWords(cron) {
+  const [hours, minutes, seconds] = [members(cron.hours), members(cron.minutes), members(cron.seconds)];
+  if (hours.length * minutes.length * seconds.length <= MOST_TIMES_LISTED) {
+    const times = [];
+    for (const h of hours) {
+      for (const m of minutes) for (const s of seconds) times.push(clockWords(h * 3600 + m * 60 + s));
+    }
+    return `at ${listed(times)}`;
+  }
+  const isEveryMinute = hours.length * minutes.length === 24 * 60;
+  const isWholeMinute = seconds.length === 1 && seconds[0] === 0;
+  if (isWholeMinute) return minuteWords(hours, minutes);
+  const step2 = evenStep(seconds, 60);
+  const secondWords = step2 > 0 ? rhythmWords(step2, "second", seconds[0]) : `at second ${runs(seconds, String)}`;
+  if (!isEveryMinute) return `${secondWords} in these minutes: ${minuteWords(hours, minutes)}`;
+  return step2 > 0 ? secondWords : `${secondWords} of every minute`;
+}
+function minuteWords(hours, minutes) {
+  const [hourStep, minuteStep] = [evenStep(hours, 24), evenStep(minutes, 60)];
+  const isEveryHour = hours.length === 24;
+  const isSteadyHour = hourStep > 0 && hours[0] === 0;
+  if (minuteStep > 0) {
+    const rhythm = rhythmWords(minuteStep, "minute", minutes[0]);
+    if (isEveryHour) return rhythm;
+    if (hours.length === 1 || isRun(hours)) {
+      return `${rhythm} from ${twoDigits(hours[0])}:00 to ${twoDigits(hours[hours.length - 1])}:59`;
+    }
+    return `${rhythm} in ${isSteadyHour ? `every ${ordinal(hourStep)} hour` : `hours ${runs(hours, String)}`}`;
+  }
+  const marks = `at ${runs(minutes, (minute) => `:${twoDigits(minute)}`)}`;
+  return isSteadyHour ? `${rhythmWords(hourStep, "hour", 0)} ${marks}` : `${marks} in hours ${runs(hours, String)}`;
+}
+function dayWords(cron) {
+  const days = dayOfMonthWords(cron);
+  const weekdays = dayOfWeekWords(cron);
+  if (cron.needsBothDays) {
+    if (days === "" || weekdays === "") return days + weekdays;
+    return `${days} if ${weekdays} (day-of-month and day-of-week must both match)`;
+  }
+  return days === "" || weekdays === "" ? "" : `${days} or ${weekdays} (either day-of-month or day-of-week suffices)`;
+}
+function dayOfMonthWords(cron) {
+  const days = members([cron.days & ~1, 0]);
+  if (days.length === 31) return "";
+  const words = days.length === 0 ? [] : [`the ${runs(days, ordinal)}`];
+  for (const day of members([cron.nearestWeekdays & ~1, 0])) words.push(`the weekday nearest the ${ordinal(day)}`);
+  if (cron.nearestWeekdays & 1) words.push("the last weekday of the month");
+  if (cron.days & 1) words.push("the last day of the month");
+  return `on ${listed(words)}`;
+}
+function dayOfWeekWords(cron) {
+  const [last, ...nths] = cron.weekdays;
+  const plain = nths.reduce((weekly, bits) => weekly & bits, 127);
+  const days = members([(plain & 1) << 7 | plain & ~1, 0]);
+  if (days.length === 7) return "";
+  const words = days.length === 0 ? [] : [runs(days, (day) => `${WEEKDAYS[day % 7]}s`)];
+  ["first", "second", "third", "fourth", "fifth", "last"].forEach((name, i) => {
+    const bits = [...nths, last][i] & ~plain;
+    for (const day of members([bits, 0])) words.push(`the ${name} ${WEEKDAYS[day]} of the month`);
+  });
+  return words.length === 1 && isRun(days) ? `from ${runs(days, (day) => WEEKDAYS[day % 7])}` : `on ${listed(words)}`;
+}
+function monthWords(cron) {
+  const months = members([cron.months, 0]);
+  if (months.length === 12) return "";
+  return `${isRun(months) ? "from" : "in"} ${runs(months, (month) => MONTHS[month - 1])}`;
+}
+function cronWarnings(cron, zone, from, tickPeriod) {
+  return [
+    ...dayWarnings(cron),
+    ...stepWarnings(cron),
+    ...rarityWarnings(cron, zone, from),
+    ...tickWarnings(cron, zone, from, tickPeriod),
+    ...changeWarnings(cron, zone, from)
+  ];
+}
+function dayWarnings(cron) {
+  const [, , , day, , weekday] = cron.text.split(" ");
+  const warnings = [];
+  if (/[^*?]/.test(day) && /[^*?]/.test(weekday)) {
+    const rule = cron.needsBothDays ? "a day must match both, since one of them begins with *" : "a day that matches either is due (the first Monday of a month would be MON#1)";
+    warnings.push(`day-of-month and day-of-week are both set: ${rule}`);
+  }
+  const shortest = cron.days & 1 ? 0 : lowestBit(cron.days);
+  const shorterMonths = shortest === 31 ? 2644 : 4;
+  if (shortest > 28 && cron.needsBothDays && cron.months & shorterMonths && cron.months !== 4) {
+    warnings.push(`months without a ${ordinal(shortest)} are passed over: L is the last day of every month`);
+  }
+  return warnings;
+}
+function stepWarnings(cron) {
+  return cron.text.split(" ").flatMap((text, i) => {
+    const field = CRON_FIELDS[i];
+    const [item] = parseField(field, text);
+    const [, end, step2] = /^(?:\*|\d+(?:-(\d+))?)\/(\d+)$/.exec(text) || [];
+    if (step2 === void 0 || step2 === "1" || item.is !== "values") return [];
+    if (end !== void 0 && Number(end) !== field.high) return [];
+    const [first, last] = [item.values[0], item.values[item.values.length - 1]];
+    if (first === last) return [`${field.name} ${text} is the same as ${first}`];
+    if (field.name !== "day-of-month" && evenStep(item.values, field.size) > 0) return [];
+    const instead = field.everyUnit === "" ? "" : `; --every ${step2}${field.everyUnit} is even`;
+    return [`${field.name} ${text} begins anew with each ${field.cycle}: after ${last} comes ${first}${instead}`];
+  });
+}
+function rarityWarnings(cron, zone, from) {
+  const [due, later] = nextDues(cron, zone, from, 2);
+  if (due === void 0) return [`never due in ${zone.name}: the clock skips every reading that matches`];
+  if (later === void 0 || later - due <= 366 * SECONDS_IN_DAY) return [];
+  const [date, laterDate] = [due, later].map((second) => dateWords(readingAt(zone, second)));
+  return [`due rarely: on ${date}, and after that on ${laterDate}`];
+}
+function tickWarnings(cron, zone, from, tickPeriod) {
+  if (tickPeriod === void 0) {
+    return cron.text.startsWith("0 ") ? [] : ["the seconds field needs TICK_5: runs start on ticks only"];
+  }
+  const warnings = [];
+  const dues = nextDues(cron, zone, from, 60);
+  const tickOf = (due) => Math.ceil(due / tickPeriod) * tickPeriod;
+  const late = dues.find((due) => tickOf(due) !== due);
+  if (late !== void 0) {
+    const [due, tick] = [late, tickOf(late)].map((second) => clockWords(readingAt(zone, second)));
+    warnings.push(`runs start on ticks only: the one due at ${due} starts at ${tick} with TICK_${tickPeriod}`);
+  }
+  if (dues.some((due, i) => i > 0 && tickOf(due) === tickOf(dues[i - 1]))) {
+    warnings.push(`finer than TICK_${tickPeriod}: due times between two ticks are one run`);
+  }
+  return warnings;
+}
+function changeWarnings(cron, zone, from) {
+  if (!cron.isFixed && members(cron.hours).length === 24) return [];
+  const warnings = [];
+  for (const change of clockChanges(zone, from, from + 366 * SECONDS_IN_DAY)) {
+    const after = change.start + change.offset;
+    const [low, high] = [Math.min(after, after - change.jump), Math.max(after, after - change.jump)];
+    const times = [];
+    for (let match = firstReading(cron, low, high); match < high; match = firstReading(cron, match + 1, high)) {
+      times.push(clockWords(match));
+    }
+    if (times.length === 0) continue;
+    const shown = times.length > 4 ? [...times.slice(0, 3), "more"] : times;
+    const verb = change.jump > 0 ? "skips" : "repeats";
+    warnings.push(`on ${dateWords(low)} the clock ${verb} ${listed(shown)}: ${changeRule(cron, change)}`);
+  }
+  return warnings;
+}
+function changeRule(cron, change) {
+  const isSaving = cron.isFixed && Math.abs(change.jump) < SAVING_LIMIT_SECONDS;
+  if (change.jump < 0) return isSaving ? "it runs the first time only" : "it runs both times";
+  return isSaving ? `it runs at ${clockWords(change.start + change.offset)} once` : "it does not run then";
+}
+function members(set) {
+  const values = [];
+  for (let value = firstMember(set, 0); value >= 0; value = firstMember(set, value + 1)) values.push(value);
+  return values;
+}
+function evenStep(values, size) {
+  const step2 = size / values.length;
+  return values.length > 1 && values.every((value, i) => value === values[0] + i * step2) ? step2 : 0;
+}
+function isRun(values) {
+  return values.length > 2 && values[values.length - 1] - values[0] === values.length - 1;
+}
+function runs(values, show) {
+  const words = [];
+  for (let i = 0; i < values.length; i++) {
+    let end = i;
+    while (values[end + 1] === values[end] + 1) end++;
+    if (end - i < 2) words.push(show(values[i]));
+    else {
+      words.push(`${show(values[i])} to ${show(values[end])}`);
+      i = end;
+    }
+  }
+  return listed(words);
+}
+var twoDigits = (value) => String(value).padStart(2, "0");
+function rhythmWords(step2, unit, start) {
+  return (step2 === 1 ? `every ${unit}` : `every ${step2} ${unit}s`) + (start === 0 ? "" : ` from :${twoDigits(start)}`);
+}
+function ordinal(value) {
+  const suffix = Math.floor(value / 10) === 1 ? void 0 : ["th", "st", "nd", "rd"][value % 10];
+  return `${value}${suffix || "th"}`;
+}
+function clockWords(reading) {
+  const text = new Date(reading * 1e3).toISOString();
+  return text.slice(11, text.endsWith(":00.000Z") ? 16 : 19);
+}
+function dateWords(reading) {
+  const date = new Date(reading * 1e3);
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
 var LAST_GRACE_SECONDS = 1;
 function createJobState(lastRun) {
@@ -414,6 +1141,15 @@ var OPTIONS = {
     about: "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)",
     parse: positiveDuration
   },
+  cron: {
+    flag: "--cron",
+    env: "TICK_CRON",
+    group: "schedule",
+    scope: "job",
+    metavar: "EXPR",
+    about: "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
+    parse: parseCron
+  },
   offset: {
     flag: "--offset",
     env: "TICK_OFFSET",
@@ -434,6 +1170,28 @@ var OPTIONS = {
     defaultText: "the first type seen",
     about: "which tick counts: TICK_5, TICK_60 or TICK_3600",
     parse: oneOf("TICK_5", "TICK_60", "TICK_3600")
+  },
+  tz: {
+    flag: "--tz",
+    env: "TICK_TZ",
+    group: "when",
+    scope: "job",
+    metavar: "ZONE",
+    defaultText: "TZ, else the system's",
+    onlyWith: ["cron"],
+    about: "with --cron: the time zone, such as Europe/Berlin",
+    parse: (text) => createZone(text)
+  },
+  catchUp: {
+    flag: "--catch-up",
+    env: "TICK_CATCH_UP",
+    group: "when",
+    scope: "job",
+    metavar: "D",
+    default: "1h",
+    onlyWith: ["cron"],
+    about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
+    parse: parseDuration
   },
   runOnStart: {
     flag: "--run-on-start",
@@ -515,33 +1273,50 @@ var OPTIONS = {
   },
   for: {
     flag: "--for",
-    group: "simulate",
+    group: "trial",
     scope: "simulate",
     metavar: "D",
     default: "1h",
-    about: "how much of supervisord's time to play",
+    about: "simulate: how much of supervisord's time to play",
     parse: positiveDuration
   },
   speed: {
     flag: "--speed",
-    group: "simulate",
+    group: "trial",
     scope: "simulate",
     metavar: "N",
     default: "600",
-    about: "how many times faster than the clock; max: no pause between ticks, but none while a run is in progress",
+    about: "simulate: how many times faster than the clock; max: no pause, but no tick while a run is in progress",
     parse: parseSpeed
   },
   from: {
     flag: "--from",
-    group: "simulate",
-    scope: "simulate",
+    group: "trial",
+    scope: "trial",
     metavar: "TIME",
     defaultText: "now",
-    about: "the time of the first tick, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
+    about: "simulate, check: the time to begin at, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
     parse: parseTime
+  },
+  number: {
+    flag: "-n",
+    group: "trial",
+    scope: "check",
+    metavar: "N",
+    default: "5",
+    about: "check: how many of the next runs to list, 1 to 1000",
+    parse: wholeNumber(1, 1e3)
+  },
+  json: {
+    flag: "--json",
+    group: "trial",
+    scope: "check",
+    default: "no",
+    about: "check: print one JSON object",
+    parse: yesOrNo
   }
 };
-var SCHEDULE_KEYS = ["ticks", "every"];
+var SCHEDULE_KEYS = ["ticks", "every", "cron"];
 var OPTION_KEYS = Object.keys(OPTIONS);
 var specOf = (key) => OPTIONS[key];
 function parseCommandLine(args, scopes) {
@@ -631,7 +1406,12 @@ function parseSetting(key, { text, origin }) {
     );
   }
 }
-function scheduleOf(settings) {
+function scheduleOf(settings, defaultZone2) {
+  var _a2;
+  if (settings.cron !== void 0) {
+    const zone = (_a2 = settings.tz) != null ? _a2 : defaultZone2();
+    return { kind: "cron", cron: settings.cron, zone, catchUpSeconds: settings.catchUp };
+  }
   if (settings.every !== void 0) {
     return { kind: "slices", everySeconds: settings.every, offsetSeconds: settings.offset };
   }
@@ -712,13 +1492,14 @@ var GROUP_TITLES = {
   when: "When",
   how: "How",
   telling: "Telling",
-  simulate: "simulate only"
+  trial: "Subcommands"
 };
 function helpText() {
   const lines = [
     `supertick ${"0.1.0"}: cron for supervisord, in one file`,
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
+    "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick --help | --version",
     "",
@@ -1388,8 +2169,26 @@ var Listener = class {
       this.writeCounter();
       this.answer();
     };
-    if (due === void 0 || isRestored && this.wasStartedBefore(tick, due)) answer();
-    else this.apply({ type: "due", due, reason: "schedule" }, answer, tick.serial);
+    const isAgain = due !== void 0 && isRestored && this.wasStartedBefore(tick, due);
+    const reason = due === void 0 || isAgain ? "missed" : this.judge(due, counted.window);
+    if (due === void 0 || reason === "missed") answer();
+    else this.apply({ type: "due", due, reason }, answer, tick.serial);
+  }
+  // Tells what was missed, and what is made up for.
+  judge(due, window) {
+    const { schedule, name } = this.job;
+    const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
+    if (verdict === "schedule") return verdict;
+    const count = countDueTimes(schedule, window);
+    const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const what = `no tick came for ${formatDuration(window.upTo - window.after)}: ${times} missed, the last at ${formatTime(due)}`;
+    const late = `${formatDuration(window.upTo - due)} ago`;
+    if (verdict === "catch-up") this.log.line(`${what}, ${late}; made up for by one run`);
+    else {
+      this.log.line(`${what}, ${late}: longer than --catch-up, not made up for`);
+      this.journal.append({ type: "missed", job: name, due, count });
+    }
+    return verdict;
   }
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
   isFirstTickOurs(tick) {
@@ -1399,8 +2198,7 @@ var Listener = class {
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
-    const mismatch = tickMismatch(this.job.schedule, tick.periodSeconds);
-    if (mismatch !== void 0) this.log.line(mismatch);
+    tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
@@ -1647,7 +2445,7 @@ function describeEnd(run, end, seconds) {
   return `run ${run.number} finished: ${how}, ${seconds.toFixed(1)}s`;
 }
 function simulate(args) {
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate"]);
+  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
   const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
   checkCommand(command);
   const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
@@ -1667,10 +2465,13 @@ function simulate(args) {
 }
 function planSimulation(settings, layer, command, statePath) {
   var _a2, _b2;
-  const tickType = (_a2 = settings.tick) != null ? _a2 : tickMismatch(scheduleOf(settings), 60) === void 0 ? "TICK_60" : "TICK_5";
+  const from = (_a2 = settings.from) != null ? _a2 : Date.now() / 1e3;
+  const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
+  const tickType = (_b2 = settings.tick) != null ? _b2 : fitsMinutes ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
-  const options = [...layer.texts].filter(([key]) => specOf(key).scope !== "simulate" && key !== "state");
-  const from = (_b2 = settings.from) != null ? _b2 : Date.now() / 1e3;
+  const options = [...layer.texts].filter(
+    ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state"
+  );
   return {
     tickType,
     periodSeconds,
@@ -1692,10 +2493,10 @@ async function play(plan) {
   const ended = new Promise((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal != null ? signal : `exit ${code}`));
   });
-  const runs = followRuns(`${plan.statePath}.runs`);
+  const runs2 = followRuns(`${plan.statePath}.runs`);
   ended.then((how2) => {
     answers.end(`the listener ended (${how2})`);
-    runs.end();
+    runs2.end();
   });
   showLines(listener.stderr, "    | ");
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => listener.stdin.end());
@@ -1707,16 +2508,16 @@ async function play(plan) {
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < plan.tickCount; i++) {
     await waitUntil(startedSeconds + i * plan.pauseSeconds);
-    if (plan.pauseSeconds === 0) await runs.allEnded();
+    if (plan.pauseSeconds === 0) await runs2.allEnded();
     const frame = formatEvent(plan.tickType, i + 1, plan.firstWhen + i * plan.periodSeconds);
     console.log(`${formatTime(plan.firstWhen + i * plan.periodSeconds)} \u2192 ${JSON.stringify(frame)}`);
     listener.stdin.write(frame);
     await answers.expect(ANSWER, "BUSY");
   }
-  await runs.allEnded();
+  await runs2.allEnded();
   listener.stdin.end();
   const how = await ended;
-  console.log(`simulate: ${plan.tickCount} ticks, ${runs.summary()}; the listener ended with ${how}`);
+  console.log(`simulate: ${plan.tickCount} ticks, ${runs2.summary()}; the listener ended with ${how}`);
   return how === "exit 0" ? 0 : 1;
 }
 function startSimulatedListener(args) {
@@ -1823,6 +2624,40 @@ function removeDirectory(directory) {
   for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
   fs.rmdirSync(directory);
 }
+function check(args) {
+  var _a2;
+  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial"]);
+  const environment = parseEnvironment(process.env);
+  const settings = resolveSettings([layer, environment.layer]);
+  const schedule = scheduleOf(settings, defaultZone);
+  const from = (_a2 = settings.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
+  const next = nextDueTimes(schedule, from, settings.number);
+  const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
+  const text = settings.json ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next }) : describeCheck(schedule, warnings, next);
+  writeFully(1, Buffer.from(`${text}
+`));
+}
+function scheduleWarnings(schedule, tickType, from) {
+  const periodSeconds = tickType === void 0 ? void 0 : TICK_PERIODS[tickType];
+  if (schedule.kind === "cron") return cronWarnings(schedule.cron, schedule.zone, from, periodSeconds);
+  return periodSeconds === void 0 ? [] : tickMismatches(schedule, periodSeconds, from);
+}
+function describeCheck(schedule, warnings, next) {
+  const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
+  const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
+  if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
+  else if (next.length === 0) lines.push("no next run");
+  else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
+  return lines.join("\n");
+}
+function formatLocal(zone, second) {
+  const { offset } = zone.spanAt(second);
+  const reading = new Date((second + offset) * 1e3);
+  const minutes = Math.abs(offset) / 60;
+  const utcOffset = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(Math.floor(minutes % 60))}`;
+  const clock = reading.toISOString().slice(0, 19).replace("T", " ");
+  return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
+}
 function checkCommand(command) {
   if (command.length === 0)
     throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
@@ -1852,7 +2687,7 @@ function startListener(args) {
   const job = {
     name,
     command,
-    schedule: scheduleOf(settings),
+    schedule: scheduleOf(settings, defaultZone),
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart
   };
@@ -1881,6 +2716,15 @@ function announce(onSignal) {
     return false;
   }
 }
+function defaultZone() {
+  const name = process.env.TZ;
+  if (name === void 0) return createZone("local time", (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
+  try {
+    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+  } catch (error) {
+    throw new UsageError(`TZ: ${error.message}; --tz goes before it`);
+  }
+}
 function tryDefaultStatePath(name, log) {
   try {
     return defaultStatePath(name);
@@ -1898,6 +2742,7 @@ function main() {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${"0.1.0"}
 `));
+    else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {
@@ -1915,31 +2760,47 @@ function main() {
   READY,
   TICK_PERIODS,
   UsageError,
+  checkZone,
+  clockChanges,
   countAfter,
+  countDueTimes,
   countTick,
   createEventReader,
   createJobState,
   createLog,
+  createZone,
+  cronWarnings,
+  describeCron,
   describeSchedule,
   dueTime,
+  dueTimes,
   formatCounter,
   formatDuration,
   formatTime,
   helpText,
+  instantsOf,
+  isDue,
+  judgeDueTime,
   main,
+  nextDue,
+  nextDueTimes,
+  nextDues,
   parseCommandLine,
   parseCounter,
+  parseCron,
   parseDuration,
   parseEnvironment,
   parseRemoteCommunication,
   parseTick,
   policyOf,
+  previousDue,
   quote,
   readJournal,
+  readingAt,
   resolveSettings,
   scheduleOf,
   step,
-  tickMismatch
+  tickMismatches
 });
 return module.exports;
 });

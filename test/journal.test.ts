@@ -62,7 +62,8 @@ interface Line {
 
 function tryParse(text: string): Line | undefined {
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text);
+    return typeof value?.type === "string" ? value : undefined;
   } catch {
     return undefined;
   }
@@ -654,8 +655,9 @@ describe("killed at any step of its first tick, it counts that once and runs it 
           const tick = supervisord.advance(60)[0];
           const isDone = () => tick.isDone && (!isDue || /run 1 finished/.test(supervisord.stderr));
           await supervisord.until(() => isDone() || !supervisord.isRunning, "the end of the first tick");
+          // One that lived on has come to the end of its steps, or is about to: the next tick is for a fresh one too.
           if (supervisord.isRunning) isOver = true;
-          else await supervisord.restartListener();
+          await supervisord.restartListener();
           await supervisord.answered(tick);
           const count = () => parseCounter(fs.readFileSync(file, "latin1")).count;
           assert.equal(count(), counts[0], `step ${step}`);
@@ -732,8 +734,8 @@ function watch(files: string[]): () => Promise<{ bad: string[]; looks: number }>
   };
 }
 
-it("killed 300 times at random points, it loses, doubles and tears nothing", async (t) => {
-  const KILLS = 75;
+it("killed 240 times at random points, it loses, doubles and tears nothing", async (t) => {
+  const KILLS = 60;
   const directory = temporaryDirectory(t);
   const chains: Array<[name: string, options: string[], goal: number]> = [
     ["count", ["--ticks", "1000000"], 1_000_000],

@@ -6,10 +6,14 @@ import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import {
   countAfter,
+  countDueTimes,
   countTick,
+  createZone,
   dueTime,
   formatDuration,
+  judgeDueTime,
   parseCommandLine,
+  parseCron,
   parseDuration,
   parseTick,
   resolveSettings,
@@ -17,7 +21,7 @@ import {
   TICK_PERIODS,
   type Tick,
   type TickClock,
-  tickMismatch,
+  tickMismatches,
 } from "../listener";
 import * as durations from "./vectors/durations.json";
 import * as vectors from "./vectors/ticks.json";
@@ -96,6 +100,73 @@ function runningTicks(schedule: Schedule, whens: number[], periodSeconds: number
     return due !== undefined;
   });
 }
+
+/** The same, with the due time that each run is for. */
+function cronRuns(schedule: Schedule, whens: number[], periodSeconds: number): Array<{ when: number; due: number }> {
+  const runs: Array<{ when: number; due: number }> = [];
+  let clock: TickClock | undefined;
+  let serial = 0;
+  for (const [i, whenSeconds] of whens.entries()) {
+    if (whenSeconds !== whens[i - 1]) serial++;
+    const counted = countTick(clock, { serial, whenSeconds, periodSeconds });
+    if (counted === undefined) continue;
+    clock = counted.clock;
+    const due = dueTime(schedule, 0, counted.window);
+    if (due === undefined || judgeDueTime(schedule, due, whenSeconds, periodSeconds) === "missed") continue;
+    runs.push({ when: whenSeconds, due });
+  }
+  return runs;
+}
+
+describe("a cron job on ticks", () => {
+  for (const { expr, tz, event, note, whens, runs } of vectors.cron) {
+    const period = TICK_PERIODS[event] ?? 0;
+    it(`${expr} in ${tz} on ${event}${note === "" ? "" : `: ${note}`}`, () => {
+      const schedule: Schedule = { kind: "cron", cron: parseCron(expr), zone: createZone(tz), catchUpSeconds: 86400 };
+      const expected = runs.map(({ when, due }) => ({ when, due: due[due.length - 1] }));
+      assert.deepEqual(cronRuns(schedule, expand(whens, period), period), expected);
+    });
+  }
+
+  const daily: Schedule = { kind: "cron", cron: parseCron("0 3 * * *"), zone: createZone("UTC"), catchUpSeconds: 3600 };
+  const three = 1715655600; // 14 May 2024, 03:00 UTC
+  const cases: Array<[late: number, verdict: string]> = [
+    [0, "schedule"],
+    [60, "schedule"],
+    [120, "catch-up"],
+    [3600, "catch-up"],
+    [3660, "missed"],
+  ];
+  for (const [late, verdict] of cases) {
+    it(`a due time ${late} s ago, with --catch-up 1h on TICK_60: ${verdict}`, () => {
+      assert.equal(judgeDueTime(daily, three, three + late, 60), verdict);
+    });
+  }
+  it("with --catch-up 0 only the last two periods are run for", () => {
+    const never: Schedule = { ...daily, catchUpSeconds: 0 };
+    assert.equal(judgeDueTime(never, three, three + 60, 60), "schedule");
+    assert.equal(judgeDueTime(never, three, three + 120, 60), "missed");
+  });
+  it("counts what was missed to 1,000 and no further", () => {
+    const minutely: Schedule = { ...daily, cron: parseCron("* * * * *") };
+    const windowOf = (seconds: number) => ({ after: three, fixedAfter: three, upTo: three + seconds });
+    assert.equal(countDueTimes(minutely, windowOf(999 * 60)), 999);
+    assert.equal(countDueTimes(minutely, windowOf(86400)), 1001);
+  });
+  it("set back by less than three hours, a fixed job waits for its next time and a wildcard job goes on", () => {
+    const back = three - 7200;
+    const ticks = [three - 60, three, three + 60, back, ...Array.from({ length: 121 }, (_, i) => back + i * 60)];
+    const hourly: Schedule = { ...daily, cron: parseCron("0 * * * *") };
+    assert.deepEqual(
+      cronRuns(daily, ticks, 60).map(({ when }) => when - three),
+      [0],
+    );
+    assert.deepEqual(
+      cronRuns(hourly, ticks, 60).map(({ when }) => when - three),
+      [0, -3600, 0],
+    );
+  });
+});
 
 describe("sequences of ticks", () => {
   for (const { mode, event, every, note, whens, fires } of vectors.every) {
@@ -234,13 +305,13 @@ describe("what a tick cannot meet exactly", () => {
   ];
   for (const [everySeconds, offsetSeconds, period, isMet] of cases) {
     it(`every ${everySeconds} s, offset ${offsetSeconds} s, on a tick every ${period} s is ${isMet ? "met" : "told"}`, () => {
-      const mismatch = tickMismatch({ kind: "slices", everySeconds, offsetSeconds }, period);
-      assert.equal(mismatch === undefined, isMet);
+      const mismatches = tickMismatches({ kind: "slices", everySeconds, offsetSeconds }, period, 0);
+      assert.equal(mismatches.length, isMet ? 0 : 1);
     });
   }
 
   it("a count is met by every tick", () => {
-    assert.equal(tickMismatch({ kind: "ticks", every: 7 }, 3600), undefined);
+    assert.deepEqual(tickMismatches({ kind: "ticks", every: 7 }, 3600, 0), []);
   });
 });
 

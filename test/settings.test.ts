@@ -123,9 +123,14 @@ describe("the schedule", () => {
     ["the largest count", ["--ticks", "2147483648"], {}, { kind: "ticks", every: 2 ** 31 }],
   ];
   for (const [title, args, env, schedule] of cases) {
-    it(title, () => assert.deepEqual(scheduleOf(settings(args, env)), schedule));
+    it(title, () => assert.deepEqual(scheduleOf(settings(args, env), noZone), schedule));
   }
 });
+
+/** These schedules have no zone. */
+function noZone(): never {
+  throw new Error("nobody may ask for it");
+}
 
 it("the policy is made of overlap, timeout and grace", () => {
   const args = ["--ticks", "5", "--timeout", "1m", "--kill-after", "7s"];
@@ -145,8 +150,8 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
   const T = ["--ticks", "5"];
   const cases: Array<[args: string[], env: Env, message: string]> = [
     // no schedule, two, or no command
-    [X, {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY)"],
-    [[], {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY)"],
+    [X, {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON)"],
+    [[], {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON)"],
     [["--ticks", "5", "--every", "5m", ...X], {}, "--ticks and --every are two schedules; give one"],
     [X, { TICK_GOAL: "5", TICK_EVERY: "5m" }, "TICK_GOAL and TICK_EVERY are two schedules; give one"],
     [T, {}, "which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command"],
@@ -271,7 +276,7 @@ interface Documented {
 /** The rows of --help: `  --flag VALUE  TICK_VARIABLE  text`. */
 async function helpedOptions(): Promise<Documented[]> {
   const { stdout } = await supertick(["--help"]);
-  return [...stdout.matchAll(/^ {2}(--[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm)].map(([, flag, env]) => ({
+  return [...stdout.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm)].map(([, flag, env]) => ({
     flag,
     env,
   }));
@@ -279,7 +284,7 @@ async function helpedOptions(): Promise<Documented[]> {
 
 describe("what it says of itself", { concurrency: 4 }, () => {
   const OPTIONS =
-    "--ticks --every --offset --tick --run-on-start --name --overlap --timeout --kill-after --state --verbose --log --for --speed --from";
+    "--ticks --every --cron --offset --tick --tz --catch-up --run-on-start --name --overlap --timeout --kill-after --state --verbose --log --for --speed --from -n --json";
 
   for (const flag of ["--help", "-h"]) {
     it(`${flag} shows every option and exits 0, whatever else is wrong`, async () => {
@@ -306,7 +311,7 @@ describe("what it says of itself", { concurrency: 4 }, () => {
 
   it("README's tables have a row for every option with its variable, and for no other", async () => {
     const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
-    const rows = [...readme.matchAll(/^\| `(--[a-z-]+)[^`]*` \|(?: `(TICK_[A-Z_]+)` \|)?/gm)];
+    const rows = [...readme.matchAll(/^\| `(--?[a-z-]+)[^`]*` \|(?: `(TICK_[A-Z_]+)` \|)?/gm)];
     const documented = rows.map(([, flag, env]): Documented => ({ flag, env }));
     assert.deepEqual(documented, await helpedOptions());
   });
