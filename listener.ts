@@ -138,7 +138,7 @@ function parseHeader(line: string): EventHeader | undefined {
   const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
   const length = Number(tail[2]);
   if (Number.isNaN(serial)) return undefined;
-  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quoteBytes(line)}`);
+  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
   return { name: tail[1], serial, length };
 }
 
@@ -240,6 +240,8 @@ export interface TickClock {
   readonly fixedDecidedSeconds: number;
   /** Read from the counter file, and no tick was counted since. */
   readonly isRestored: boolean;
+  /** It was another supervisord that sent that tick (or we can't tell): its serials say nothing about this one's. */
+  readonly isForeign?: boolean;
 }
 
 /** The times that one tick decides: (after, upTo], or (fixedAfter, upTo] for fixed cron jobs. May be empty. */
@@ -271,8 +273,10 @@ export function parseTick(event: SupervisorEvent): Tick | undefined {
 // The same event can come again: a neighbour of the same priority that answers FAIL gets its event put into our pool
 // too, and after our own restart supervisord delivers again what we did not answer. After a restart the serial alone
 // does not tell, for supervisord may have been restarted too and begun anew: a later `when` is always new.
-function wasCounted(clock: TickClock, tick: Tick): boolean {
-  return tick.serial <= clock.serial && (!clock.isRestored || tick.whenSeconds <= clock.whenSeconds);
+function wasCounted(clock: TickClock, { serial, whenSeconds }: Tick): boolean {
+  if (!clock.isRestored) return serial <= clock.serial;
+  if (clock.isForeign) return serial === clock.serial && whenSeconds === clock.whenSeconds;
+  return serial <= clock.serial && whenSeconds <= clock.whenSeconds;
 }
 
 const FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
@@ -374,9 +378,9 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
   }
 }
 
-/** The count after this tick: it restarts when the goal is reached, as in the script that supertick replaces. */
-export function countAfter(schedule: Schedule, count: number): number {
-  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+/** The count after this tick: it restarts with the run that it brings, as in the script that supertick replaces. */
+export function countAfter(schedule: Schedule, count: number, due: number | undefined): number {
+  return schedule.kind === "ticks" && due !== undefined ? 0 : count;
 }
 
 function sliceStart(slices: { everySeconds: number; offsetSeconds: number }, at: number): number {
@@ -1854,7 +1858,7 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): { layer: Layer; warnin
     if (!name.startsWith("TICK_")) continue;
     const at = names.indexOf(name);
     if (at >= 0) texts.set(OPTION_KEYS[at], { text: env[name] ?? "", origin: name });
-    else warnings.push(`${name} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
+    else warnings.push(`${name.slice(0, 80)} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
   }
   return { layer: { isFlags: false, texts }, warnings };
 }
@@ -2078,6 +2082,7 @@ export function createLog(): Log {
   let queuedBytes = 0;
   let lost = 0;
   let retry: NodeJS.Timeout | undefined;
+  let isPatient = true; // until the reader lets us wait in vain
 
   function drain(): void {
     while (queue.length > 0) {
@@ -2112,8 +2117,9 @@ export function createLog(): Log {
   function drainWithPatience(): void {
     for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1000; queue.length > 0; sleep(10)) {
       drain();
-      if (monotonicSeconds() > end) break;
+      if (!isPatient || monotonicSeconds() > end) break;
     }
+    isPatient = queue.length === 0;
   }
 
   return {
@@ -2137,6 +2143,7 @@ export function createLog(): Log {
 function openOwnStderr(): number | undefined {
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
   try {
+    if (fs.fstatSync(2).isFile()) return undefined; // it never blocks, and the offset that jobs write at is shared
     return fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
   } catch {
     return undefined; // a socket, another user's pipe, or no /proc
@@ -2398,8 +2405,6 @@ interface CounterFile {
   readonly found: CounterContent;
   /** Never throws: what cannot be written is told once, and tried again at the next tick. */
   write(content: NewCounterContent): void;
-  /** Another live listener whose name stands in the file now. */
-  rival(): ProcessIdentity | undefined;
 }
 
 /** @param path undefined: the count lives in memory only */
@@ -2438,11 +2443,22 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; counting in memory until it can`);
       }
     },
-    rival() {
-      const listener = path === undefined ? undefined : tryReadCounter(path)?.listener;
-      return listener !== undefined && listener.pid !== process.pid && isAlive(listener) ? listener : undefined;
-    },
   };
+}
+
+/** Another live listener whose name stands in the counter file. `isEnding`: its supervisord is dead. */
+interface Rival extends ProcessIdentity {
+  readonly isEnding: boolean;
+}
+
+function findRival(path: string): Rival | undefined {
+  const { listener, supervisor } = tryReadCounter(path) ?? {};
+  if (listener === undefined || listener.pid === process.pid || !isAlive(listener)) return undefined;
+  return { ...listener, isEnding: supervisor !== undefined && !isAlive(supervisor) };
+}
+
+function inUseBy(path: string, rival: Rival): string {
+  return `${path} is in use by the listener with pid ${rival.pid}`;
 }
 
 /** Tells a trouble that lasts once, and again when it is another one or was over in between. */
@@ -2531,10 +2547,13 @@ function tryParseCounter(text: string): CounterContent | undefined {
   }
 }
 
-// Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays.
+// Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays, and so
+// does what is no file: --state /dev/null must not cost the machine its /dev/null.
 function setAside(path: string): boolean {
   try {
-    if (fs.statSync(path).isDirectory() && fs.readdirSync(path).length > 0) return false;
+    const there = fs.statSync(path);
+    const isOurs = there.isFile() || (there.isDirectory() && fs.readdirSync(path).length === 0);
+    if (!isOurs) return false;
     fs.renameSync(path, `${path}.bad`);
     return true;
   } catch {
@@ -2570,6 +2589,7 @@ function createCounterFile(path: string, bytes: Buffer): number {
       fs.writeSync(fd, bytes, 0, bytes.length, 0);
       fs.fsyncSync(fd);
       fs.renameSync(draft, path);
+      syncDirectory(path);
       return fd;
     } catch (error) {
       fs.closeSync(fd);
@@ -2646,8 +2666,10 @@ export interface OpenRun {
 export interface JournalPast {
   readonly lastRun: number;
   readonly openRuns: readonly OpenRun[];
-  /** The last run that was about to start. */
+  /** The last run that was about to start for a tick. */
   readonly lastStarting?: LineOf<"starting">;
+  /** Of the last REMOTE_COMMUNICATION event that started a run; -1 if there was none. */
+  readonly lastRemoteSerial: number;
 }
 
 /** Reads the lines of a journal, the oldest first. */
@@ -2655,13 +2677,15 @@ export function readJournal(texts: readonly string[]): JournalPast {
   const open = new Map<number, OpenRun>();
   let lastRun = 0;
   let lastStarting: LineOf<"starting"> | undefined;
+  let lastRemoteSerial = -1;
   for (const text of texts) {
     const line = tryParseLine(text);
     if (line?.type === "job") lastRun = Math.max(lastRun, line.lastRun);
     if (line?.type === "starting") {
-      open.set(line.run, { starting: line });
+      open.set(line.run, { ...open.get(line.run), starting: line }); // a new file repeats it
       lastRun = Math.max(lastRun, line.run);
-      lastStarting = line;
+      if (line.reason === "remote") lastRemoteSerial = line.serial ?? lastRemoteSerial;
+      else if (line.serial !== undefined) lastStarting = line;
     }
     if (line?.type === "started") {
       const run = open.get(line.run);
@@ -2669,7 +2693,7 @@ export function readJournal(texts: readonly string[]): JournalPast {
     }
     if (line?.type === "finished") open.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting };
+  return { lastRun, openRuns: [...open.values()], lastStarting, lastRemoteSerial };
 }
 
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -2679,12 +2703,16 @@ const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   finished: ["run"],
 };
 
-// The file is not trusted: the numbers that are used later are checked here.
+// The file is not trusted: the numbers that are used later are checked here. Signals to pid 1 would go to everybody.
 function tryParseLine(text: string): JournalLine | undefined {
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(NUMBERS_OF[line.type] ?? [])];
-    return numbers.every((key) => Number.isFinite(line[key])) ? line : undefined;
+    const isPlausible = numbers.every((key) => {
+      const isNumber = key === "at" ? Number.isFinite(line[key]) : Number.isInteger(line[key]);
+      return isNumber && line[key] >= 0 && line[key] < 1e12;
+    });
+    return isPlausible && (line.type !== "started" || line.pid > 1) ? line : undefined;
   } catch {
     return undefined;
   }
@@ -2699,9 +2727,9 @@ interface Journal {
 /** @param path undefined: nothing is recorded */
 function openJournal(path: string | undefined, log: Log): Journal {
   const trouble = createTroubleReport(log);
-  const text = path === undefined ? "" : tryReadFile(`${path}.1`) + tryReadFile(path);
+  const text = path === undefined ? "\n" : `${tryReadFile(`${path}.1`)}\n${tryReadFile(path)}`;
   const past = readJournal(text.split("\n"));
-  let isTorn = text !== "" && !text.endsWith("\n");
+  let isTorn = !text.endsWith("\n");
   // A new file begins with what the old one knew of the present, so that two rotations forget nothing that goes on.
   let present: JournalLine[] = past.openRuns.flatMap(({ starting, started }) =>
     started ? [starting, started] : [starting],
@@ -2716,24 +2744,27 @@ function openJournal(path: string | undefined, log: Log): Journal {
   }
 
   function write(file: string, line: JournalLine): void {
-    let fd = openAppending(file);
+    if (sizeOf(file) > MAX_JOURNAL_BYTES) beginAnew(file);
+    const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
+    const fd = openAppending(file);
     try {
-      if (fs.fstatSync(fd).size > MAX_JOURNAL_BYTES) {
-        fs.closeSync(fd);
-        fd = startNewJournal(
-          file,
-          present.map((l) => (l.type === "job" ? { ...l, lastRun } : l)),
-        );
-        isTorn = false;
-      }
-      const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
-      isTorn = true;
-      if (fs.writeSync(fd, bytes) < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
-      isTorn = false;
+      isTorn = fs.writeSync(fd, bytes) < bytes.length;
+      if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
       if (line.type === "starting") fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
+  }
+
+  function beginAnew(file: string): void {
+    try {
+      fs.renameSync(file, `${file}.1`);
+    } catch {
+      fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
+    }
+    isTorn = false;
+    for (const line of present) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    syncDirectory(file);
   }
 
   return {
@@ -2741,7 +2772,9 @@ function openJournal(path: string | undefined, log: Log): Journal {
     append(record) {
       const line = { ...record, at: Date.now() / 1000 };
       try {
+        const isNew = path !== undefined && sizeOf(path) === 0;
         if (path !== undefined) write(path, line);
+        if (path !== undefined && isNew) syncDirectory(path);
         trouble.isOver();
       } catch (error) {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
@@ -2760,20 +2793,31 @@ function openAppending(path: string): number {
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
 }
 
-function startNewJournal(path: string, lines: readonly JournalLine[]): number {
+function sizeOf(path: string): number {
   try {
-    fs.renameSync(path, `${path}.1`);
+    return fs.lstatSync(path).size;
   } catch {
-    fs.truncateSync(path); // renaming is refused, as for a bind-mounted file
+    return 0;
   }
-  const fd = openAppending(path);
-  fs.writeSync(fd, lines.map(journalLine).join(""));
-  return fd;
+}
+
+/** A new name is on the disk only when its directory is. */
+function syncDirectory(file: string): void {
+  try {
+    const fd = fs.openSync(file.replace(/[^/]*$/, "") || ".", fs.constants.O_RDONLY);
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+  } catch {
+    // not every file system can
+  }
 }
 
 function tryReadFile(path: string): string {
   try {
-    return fs.readFileSync(path, "utf8");
+    const { fd } = openRegularFile(path);
+    const text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+    return text;
   } catch {
     return "";
   }
@@ -2800,9 +2844,6 @@ interface ListenerOptions {
   readonly statePath?: string;
   readonly isVerbose: boolean;
 }
-
-/** Why the listener cannot start or go on; it exits with status 1. */
-class ListenerError extends Error {}
 
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
@@ -2834,6 +2875,7 @@ class Listener {
   private lastTickSeconds = 0; // on the monotonic clock
   private lastRemoteSerial = -1;
   private hasSeenEvent = false;
+  private stopSignals = 0;
   private exitStatus = 0;
 
   constructor(
@@ -2847,8 +2889,8 @@ class Listener {
     this.state = createJobState(this.journal.past.lastRun);
     this.tickType = options.tickType;
     this.count = found.count;
-    // Serials of another supervisord say nothing about this one's.
-    this.clock = found.clock && (this.isSameSupervisor() ? found.clock : { ...found.clock, serial: -1 });
+    this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
+    if (this.isSameSupervisor()) this.lastRemoteSerial = this.journal.past.lastRemoteSerial;
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd(),
@@ -2857,8 +2899,6 @@ class Listener {
 
   start(): void {
     const { job, options, log } = this;
-    const rival = this.counter.rival();
-    if (rival !== undefined) throw new ListenerError(this.inUseBy(rival));
     this.writeCounter(); // takes the file for us
     const where = options.statePath === undefined ? "in memory only" : `in ${options.statePath}`;
     log.line(
@@ -2871,7 +2911,13 @@ class Listener {
 
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGUSR2") this.runNow("signal");
-    else if (signal !== "SIGHUP") this.stop(signal); // HUP is no stop: it is for re-reading files
+    else if (signal !== "SIGHUP") this.onStopSignal(signal); // HUP is no stop: it is for re-reading files
+  }
+
+  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
+  private onStopSignal(signal: NodeJS.Signals): void {
+    this.stopSignals++;
+    if (!this.state.isStopping || this.stopSignals > 1) this.stop(signal);
   }
 
   // From bytes to the answer:
@@ -2895,6 +2941,7 @@ class Listener {
   }
 
   private onEvent(event: SupervisorEvent): void {
+    if (this.state.isStopping) return; // for the next listener
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== undefined) this.onTick(event);
     else if (event.name === "REMOTE_COMMUNICATION") this.onRemoteCommunication(event);
@@ -2917,7 +2964,7 @@ class Listener {
 
   private onCountedType(tick: Tick): void {
     if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const isRestored = this.clock?.isRestored === true;
+    const isFirst = this.clock === undefined || this.clock.isRestored;
     const counted = countTick(this.clock, tick);
     if (counted === undefined) {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
@@ -2932,13 +2979,14 @@ class Listener {
       );
     }
     this.tellTick(tick);
-    const due = dueTime(this.job.schedule, this.count, counted.window);
-    this.count = countAfter(this.job.schedule, this.count);
+    // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
+    const due = counted.setBackSeconds > 0 ? undefined : dueTime(this.job.schedule, this.count, counted.window);
+    this.count = countAfter(this.job.schedule, this.count, due);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
-    const isAgain = due !== undefined && isRestored && this.wasStartedBefore(tick, due);
+    const isAgain = due !== undefined && isFirst && this.wasStartedBefore(tick, due);
     const reason = due === undefined || isAgain ? "missed" : this.judge(due, counted.window);
     if (due === undefined || reason === "missed") answer();
     else this.apply({ type: "due", due, reason }, answer, tick.serial);
@@ -2963,9 +3011,10 @@ class Listener {
 
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
   private isFirstTickOurs(tick: Tick): boolean {
-    const rival = this.counter.rival();
+    const { statePath } = this.options;
+    const rival = statePath === undefined ? undefined : findRival(statePath);
     if (rival !== undefined) {
-      this.fail(this.inUseBy(rival));
+      this.fail(inUseBy(statePath!, rival));
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
@@ -2976,14 +3025,10 @@ class Listener {
     return true;
   }
 
-  private inUseBy(rival: ProcessIdentity): string {
-    return `${this.options.statePath} is in use by the listener with pid ${rival.pid}`;
-  }
-
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   private wasStartedBefore(tick: Tick, due: number): boolean {
     const last = this.journal.past.lastStarting;
-    const isIt = last !== undefined && last.serial === tick.serial && last.due === due && this.isSameSupervisor();
+    const isIt = last !== undefined && last.serial === tick.serial && last.due === due;
     if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
@@ -3000,11 +3045,11 @@ class Listener {
     const isForUs = type === "supertick" && ["", this.job.name].includes(data.trim());
     if (!isForUs || event.serial <= this.lastRemoteSerial) return this.answer();
     this.lastRemoteSerial = event.serial;
-    this.runNow("remote", () => this.answer());
+    this.runNow("remote", () => this.answer(), event.serial);
   }
 
-  private runNow(reason: Reason, answer?: () => void): void {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason }, answer);
+  private runNow(reason: Reason, answer?: () => void, serial?: number): void {
+    this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason }, answer, serial);
   }
 
   private answer(): void {
@@ -3128,14 +3173,15 @@ class Listener {
     for (const { starting, started } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const run: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
-      if (started !== undefined && isAlive(started)) this.adopt(run, started, Date.now() / 1000 - started.at);
+      if (started !== undefined && isAlive(started))
+        this.adopt(run, started, Math.max(0, Date.now() / 1000 - started.at));
       else this.tellInterrupted(run);
     }
   }
 
   private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
-    const startedSeconds = monotonicSeconds() - Math.max(0, elapsedSeconds);
+    const startedSeconds = monotonicSeconds() - elapsedSeconds;
     this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
@@ -3144,7 +3190,8 @@ class Listener {
   private lookAtOrphans(): void {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
     for (const [run, { orphan }] of this.processes) {
-      if (orphan !== undefined && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+      const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === undefined);
+      if (orphan !== undefined && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
   }
 
@@ -3286,7 +3333,7 @@ function simulate(args: readonly string[]): void {
     })
     .then((status) => {
       if (directory !== undefined) removeDirectory(directory);
-      process.exitCode = status;
+      process.exit(status); // a timer may still be waiting for the next tick
     });
 }
 
@@ -3300,6 +3347,8 @@ function planSimulation(
   const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
   const tickType = settings.tick ?? (fitsMinutes ? "TICK_60" : "TICK_5");
   const periodSeconds = TICK_PERIODS[tickType]!;
+  if (settings.for < periodSeconds)
+    throw new UsageError(`--for: expected at least one ${tickType}, ${formatDuration(periodSeconds)}`);
   const options = [...layer.texts].filter(
     ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state",
   );
@@ -3321,36 +3370,58 @@ function planSimulation(
 
 async function play(plan: SimulationPlan): Promise<number> {
   const listener = startSimulatedListener(plan.listenerArgs);
+  const runs = followRuns(`${plan.statePath}.runs`);
   const answers = createStrictReader(listener.stdout!);
   const ended = new Promise<string>((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal ?? `exit ${code}`));
   });
-  const runs = followRuns(`${plan.statePath}.runs`);
   ended.then((how) => {
     answers.end(`the listener ended (${how})`);
     runs.end();
   });
   showLines(listener.stderr!, "    | ");
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => listener.stdin!.end());
   listener.stdin!.on("error", () => {}); // its end is told by `ended`
+  const stop = () => listener.stdin!.end();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  process.stdout.on("error", stop); // as with | head
+  let sent = 0;
+  try {
+    for await (const _ of sendTicks(plan, listener.stdin!, answers, runs, ended)) sent++;
+    await runs.allEnded();
+  } finally {
+    stop();
+    await ended;
+  }
+  const how = await ended;
+  console.log(`simulate: ${sent} ticks, ${runs.summary()}; the listener ended with ${how}`);
+  return how === "exit 0" ? 0 : 1;
+}
 
+// Yields after each tick that was answered; ends early when the listener does.
+async function* sendTicks(
+  plan: SimulationPlan,
+  stdin: NodeJS.WritableStream,
+  answers: ReturnType<typeof createStrictReader>,
+  runs: ReturnType<typeof followRuns>,
+  ended: Promise<string>,
+): AsyncGenerator<void> {
   const pause = plan.pauseSeconds === 0 ? "without a pause" : `every ${plan.pauseSeconds}s`;
   console.log(`simulate: ${plan.tickCount} ticks of ${plan.tickType} from ${formatTime(plan.firstWhen)}, ${pause}`);
   await answers.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < plan.tickCount; i++) {
-    await waitUntil(startedSeconds + i * plan.pauseSeconds);
+    const how = await Promise.race([waitUntil(startedSeconds + i * plan.pauseSeconds), ended]);
+    if (how !== undefined) return;
     if (plan.pauseSeconds === 0) await runs.allEnded();
-    const frame = formatEvent(plan.tickType, i + 1, plan.firstWhen + i * plan.periodSeconds);
-    console.log(`${formatTime(plan.firstWhen + i * plan.periodSeconds)} → ${JSON.stringify(frame)}`);
-    listener.stdin!.write(frame);
-    await answers.expect(ANSWER, "BUSY");
+    const when = plan.firstWhen + i * plan.periodSeconds;
+    const frame = formatEvent(plan.tickType, i + 1, when);
+    const answer = answers.expect(ANSWER, "BUSY");
+    console.log(`${formatTime(when)} → ${JSON.stringify(frame)}`);
+    stdin.write(frame);
+    await answer;
+    runs.look();
+    yield;
   }
-  await runs.allEnded();
-  listener.stdin!.end();
-  const how = await ended;
-  console.log(`simulate: ${plan.tickCount} ticks, ${runs.summary()}; the listener ended with ${how}`);
-  return how === "exit 0" ? 0 : 1;
 }
 
 function startSimulatedListener(args: readonly string[]): import("child_process").ChildProcess {
@@ -3427,7 +3498,7 @@ function showLines(stream: NodeJS.ReadableStream, prefix: string): void {
 function followRuns(path: string) {
   const open = new Set<number>();
   const results = new Map<string, number>();
-  let offset = 0;
+  let offset = tryReadFile(path).length; // what stands there already is not of this trial
   let isOver = false;
 
   function look(): void {
@@ -3446,6 +3517,7 @@ function followRuns(path: string) {
   }
 
   return {
+    look,
     async allEnded(): Promise<void> {
       for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
@@ -3543,7 +3615,7 @@ function startListener(args: readonly string[]): void {
     throw new UsageError(NO_SUPERVISORD);
   const log = createLog();
   checkProcessName(process.env, log);
-  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? command[0].split("/").pop()!;
+  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (command[0].split("/").pop() || "job");
   const jobLog: Log = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
   environment.warnings.forEach(jobLog.line);
   const job: Job = {
@@ -3553,21 +3625,36 @@ function startListener(args: readonly string[]): void {
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
   };
-  if (!announce((signal) => listener.onSignal(signal))) {
-    jobLog.line("supervisord does not read our stdout: stopping");
-    process.exit(0);
-  }
-  const statePath = settings.state ?? tryDefaultStatePath(name, jobLog);
-  let listener: Listener;
-  try {
-    listener = new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog);
+  const options = {
+    tickType: settings.tick,
+    statePath: settings.state ?? tryDefaultStatePath(name, jobLog),
+    isVerbose: settings.verbose,
+  };
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, jobLog, () => {
+    if (!announce((signal) => listener.onSignal(signal))) {
+      jobLog.line("supervisord does not read our stdout: stopping");
+      process.exit(0);
+    }
+    const listener = new Listener(job, options, jobLog);
     listener.start();
-  } catch (error) {
-    if (!(error instanceof ListenerError)) throw error;
-    jobLog.line(error.message);
-    jobLog.flush();
-    process.exit(1);
+  });
+}
+
+const RIVAL_PATIENCE_SECONDS = 2;
+const RIVAL_POLL_SECONDS = 0.2;
+
+// Two live listeners on one file would count double, so the second one ends. But one whose supervisord is dead is only
+// ending its job, with a grace: it is waited for, or supervisord's few attempts to start us would be used up by then.
+function whenRivalIsGone(path: string | undefined, patienceSeconds: number, log: Log, start: () => void): void {
+  const rival = path === undefined ? undefined : findRival(path);
+  if (rival === undefined) return start();
+  if (rival.isEnding && patienceSeconds > 0) {
+    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
+    return;
   }
+  log.line(inUseBy(path!, rival));
+  log.flush();
+  process.exit(1);
 }
 
 // READY as soon as the settings are known to be right: events wait in the pipe while the rest is loaded. The signals are
@@ -3617,7 +3704,10 @@ export function main(): void {
     else startListener(args);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    writeFully(2, Buffer.from(`supertick: ${error.message}\n`));
-    process.exit(2);
+    try {
+      writeFully(2, Buffer.from(`supertick: ${error.message}\n`));
+    } finally {
+      process.exit(2);
+    }
   }
 }

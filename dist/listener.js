@@ -141,7 +141,7 @@ function parseHeader(line) {
   const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
   const length = Number(tail[2]);
   if (Number.isNaN(serial)) return void 0;
-  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event of ${tail[2]} bytes: ${quoteBytes(line)}`);
+  if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
   return { name: tail[1], serial, length };
 }
 function createPayloadReader() {
@@ -208,8 +208,10 @@ function parseTick(event) {
   const whenSeconds = Math.floor(Number(when[1]) / periodSeconds) * periodSeconds;
   return { serial: event.serial, whenSeconds, periodSeconds };
 }
-function wasCounted(clock, tick) {
-  return tick.serial <= clock.serial && (!clock.isRestored || tick.whenSeconds <= clock.whenSeconds);
+function wasCounted(clock, { serial, whenSeconds }) {
+  if (!clock.isRestored) return serial <= clock.serial;
+  if (clock.isForeign) return serial === clock.serial && whenSeconds === clock.whenSeconds;
+  return serial <= clock.serial && whenSeconds <= clock.whenSeconds;
 }
 var FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 function countTick(clock, tick) {
@@ -274,8 +276,8 @@ function nextDueTimes(schedule, from, count) {
       return nextDues(schedule.cron, schedule.zone, from, count);
   }
 }
-function countAfter(schedule, count) {
-  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+function countAfter(schedule, count, due) {
+  return schedule.kind === "ticks" && due !== void 0 ? 0 : count;
 }
 function sliceStart(slices, at) {
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
@@ -1358,7 +1360,7 @@ function parseEnvironment(env) {
     if (!name.startsWith("TICK_")) continue;
     const at = names.indexOf(name);
     if (at >= 0) texts.set(OPTION_KEYS[at], { text: (_a2 = env[name]) != null ? _a2 : "", origin: name });
-    else warnings.push(`${name} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
+    else warnings.push(`${name.slice(0, 80)} is not a variable of supertick; it is ignored${suggestion(name, names)}`);
   }
   return { layer: { isFlags: false, texts }, warnings };
 }
@@ -1534,6 +1536,7 @@ function createLog() {
   let queuedBytes = 0;
   let lost = 0;
   let retry;
+  let isPatient = true;
   function drain() {
     while (queue.length > 0) {
       const written = tryWrite(own != null ? own : 2, queue[0]);
@@ -1565,8 +1568,9 @@ function createLog() {
   function drainWithPatience() {
     for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; queue.length > 0; sleep(10)) {
       drain();
-      if (monotonicSeconds() > end) break;
+      if (!isPatient || monotonicSeconds() > end) break;
     }
+    isPatient = queue.length === 0;
   }
   return {
     line(text) {
@@ -1587,6 +1591,7 @@ function createLog() {
 function openOwnStderr() {
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
   try {
+    if (fs.fstatSync(2).isFile()) return void 0;
     return fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
   } catch {
     return void 0;
@@ -1787,13 +1792,17 @@ function openCounterFile(path, log) {
       } catch (error) {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; counting in memory until it can`);
       }
-    },
-    rival() {
-      var _a2;
-      const listener = path === void 0 ? void 0 : (_a2 = tryReadCounter(path)) == null ? void 0 : _a2.listener;
-      return listener !== void 0 && listener.pid !== process.pid && isAlive(listener) ? listener : void 0;
     }
   };
+}
+function findRival(path) {
+  var _a2;
+  const { listener, supervisor } = (_a2 = tryReadCounter(path)) != null ? _a2 : {};
+  if (listener === void 0 || listener.pid === process.pid || !isAlive(listener)) return void 0;
+  return { ...listener, isEnding: supervisor !== void 0 && !isAlive(supervisor) };
+}
+function inUseBy(path, rival) {
+  return `${path} is in use by the listener with pid ${rival.pid}`;
 }
 function createTroubleReport(log) {
   let told;
@@ -1865,7 +1874,9 @@ function tryParseCounter(text) {
 }
 function setAside(path) {
   try {
-    if (fs.statSync(path).isDirectory() && fs.readdirSync(path).length > 0) return false;
+    const there = fs.statSync(path);
+    const isOurs = there.isFile() || there.isDirectory() && fs.readdirSync(path).length === 0;
+    if (!isOurs) return false;
     fs.renameSync(path, `${path}.bad`);
     return true;
   } catch {
@@ -1897,6 +1908,7 @@ function createCounterFile(path, bytes) {
       fs.writeSync(fd, bytes, 0, bytes.length, 0);
       fs.fsyncSync(fd);
       fs.renameSync(draft, path);
+      syncDirectory(path);
       return fd;
     } catch (error) {
       fs.closeSync(fd);
@@ -1936,16 +1948,19 @@ function defaultStatePath(name) {
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
 function readJournal(texts) {
+  var _a2;
   const open = /* @__PURE__ */ new Map();
   let lastRun = 0;
   let lastStarting;
+  let lastRemoteSerial = -1;
   for (const text of texts) {
     const line = tryParseLine(text);
     if ((line == null ? void 0 : line.type) === "job") lastRun = Math.max(lastRun, line.lastRun);
     if ((line == null ? void 0 : line.type) === "starting") {
-      open.set(line.run, { starting: line });
+      open.set(line.run, { ...open.get(line.run), starting: line });
       lastRun = Math.max(lastRun, line.run);
-      lastStarting = line;
+      if (line.reason === "remote") lastRemoteSerial = (_a2 = line.serial) != null ? _a2 : lastRemoteSerial;
+      else if (line.serial !== void 0) lastStarting = line;
     }
     if ((line == null ? void 0 : line.type) === "started") {
       const run = open.get(line.run);
@@ -1953,7 +1968,7 @@ function readJournal(texts) {
     }
     if ((line == null ? void 0 : line.type) === "finished") open.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting };
+  return { lastRun, openRuns: [...open.values()], lastStarting, lastRemoteSerial };
 }
 var NUMBERS_OF = {
   job: ["lastRun"],
@@ -1966,16 +1981,21 @@ function tryParseLine(text) {
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
-    return numbers.every((key) => Number.isFinite(line[key])) ? line : void 0;
+    const isPlausible = numbers.every((key) => {
+      const isNumber = key === "at" ? Number.isFinite(line[key]) : Number.isInteger(line[key]);
+      return isNumber && line[key] >= 0 && line[key] < 1e12;
+    });
+    return isPlausible && (line.type !== "started" || line.pid > 1) ? line : void 0;
   } catch {
     return void 0;
   }
 }
 function openJournal(path, log) {
   const trouble = createTroubleReport(log);
-  const text = path === void 0 ? "" : tryReadFile(`${path}.1`) + tryReadFile(path);
+  const text = path === void 0 ? "\n" : `${tryReadFile(`${path}.1`)}
+${tryReadFile(path)}`;
   const past = readJournal(text.split("\n"));
-  let isTorn = text !== "" && !text.endsWith("\n");
+  let isTorn = !text.endsWith("\n");
   let present = past.openRuns.flatMap(
     ({ starting, started }) => started ? [starting, started] : [starting]
   );
@@ -1987,31 +2007,35 @@ function openJournal(path, log) {
     if (line.type === "starting" || line.type === "started") present.push(line);
   }
   function write(file, line) {
-    let fd = openAppending(file);
+    if (sizeOf(file) > MAX_JOURNAL_BYTES) beginAnew(file);
+    const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
+    const fd = openAppending(file);
     try {
-      if (fs.fstatSync(fd).size > MAX_JOURNAL_BYTES) {
-        fs.closeSync(fd);
-        fd = startNewJournal(
-          file,
-          present.map((l) => l.type === "job" ? { ...l, lastRun } : l)
-        );
-        isTorn = false;
-      }
-      const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
-      isTorn = true;
-      if (fs.writeSync(fd, bytes) < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
-      isTorn = false;
+      isTorn = fs.writeSync(fd, bytes) < bytes.length;
+      if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
       if (line.type === "starting") fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
+  }
+  function beginAnew(file) {
+    try {
+      fs.renameSync(file, `${file}.1`);
+    } catch {
+      fs.truncateSync(file);
+    }
+    isTorn = false;
+    for (const line of present) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    syncDirectory(file);
   }
   return {
     past,
     append(record) {
       const line = { ...record, at: Date.now() / 1e3 };
       try {
+        const isNew = path !== void 0 && sizeOf(path) === 0;
         if (path !== void 0) write(path, line);
+        if (path !== void 0 && isNew) syncDirectory(path);
         trouble.isOver();
       } catch (error) {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
@@ -2028,25 +2052,31 @@ function openAppending(path) {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
 }
-function startNewJournal(path, lines) {
+function sizeOf(path) {
   try {
-    fs.renameSync(path, `${path}.1`);
+    return fs.lstatSync(path).size;
   } catch {
-    fs.truncateSync(path);
+    return 0;
   }
-  const fd = openAppending(path);
-  fs.writeSync(fd, lines.map(journalLine).join(""));
-  return fd;
+}
+function syncDirectory(file) {
+  try {
+    const fd = fs.openSync(file.replace(/[^/]*$/, "") || ".", fs.constants.O_RDONLY);
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+  } catch {
+  }
 }
 function tryReadFile(path) {
   try {
-    return fs.readFileSync(path, "utf8");
+    const { fd } = openRegularFile(path);
+    const text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+    return text;
   } catch {
     return "";
   }
 }
-var ListenerError = class extends Error {
-};
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
@@ -2064,7 +2094,8 @@ var Listener = class {
     this.state = createJobState(this.journal.past.lastRun);
     this.tickType = options.tickType;
     this.count = found.count;
-    this.clock = found.clock && (this.isSameSupervisor() ? found.clock : { ...found.clock, serial: -1 });
+    this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
+    if (this.isSameSupervisor()) this.lastRemoteSerial = this.journal.past.lastRemoteSerial;
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd()
@@ -2090,12 +2121,11 @@ var Listener = class {
   // on the monotonic clock
   lastRemoteSerial = -1;
   hasSeenEvent = false;
+  stopSignals = 0;
   exitStatus = 0;
   start() {
     var _a2;
     const { job, options, log } = this;
-    const rival = this.counter.rival();
-    if (rival !== void 0) throw new ListenerError(this.inUseBy(rival));
     this.writeCounter();
     const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
     log.line(
@@ -2107,7 +2137,12 @@ var Listener = class {
   }
   onSignal(signal) {
     if (signal === "SIGUSR2") this.runNow("signal");
-    else if (signal !== "SIGHUP") this.stop(signal);
+    else if (signal !== "SIGHUP") this.onStopSignal(signal);
+  }
+  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
+  onStopSignal(signal) {
+    this.stopSignals++;
+    if (!this.state.isStopping || this.stopSignals > 1) this.stop(signal);
   }
   // From bytes to the answer:
   onBytes(bytes) {
@@ -2127,6 +2162,7 @@ var Listener = class {
     }, AMBIGUOUS_PAYLOAD_MS);
   }
   onEvent(event) {
+    if (this.state.isStopping) return;
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== void 0) this.onTick(event);
     else if (event.name === "REMOTE_COMMUNICATION") this.onRemoteCommunication(event);
@@ -2146,9 +2182,8 @@ var Listener = class {
     return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
   }
   onCountedType(tick) {
-    var _a2;
     if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const isRestored = ((_a2 = this.clock) == null ? void 0 : _a2.isRestored) === true;
+    const isFirst = this.clock === void 0 || this.clock.isRestored;
     const counted = countTick(this.clock, tick);
     if (counted === void 0) {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
@@ -2163,13 +2198,13 @@ var Listener = class {
       );
     }
     this.tellTick(tick);
-    const due = dueTime(this.job.schedule, this.count, counted.window);
-    this.count = countAfter(this.job.schedule, this.count);
+    const due = counted.setBackSeconds > 0 ? void 0 : dueTime(this.job.schedule, this.count, counted.window);
+    this.count = countAfter(this.job.schedule, this.count, due);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
-    const isAgain = due !== void 0 && isRestored && this.wasStartedBefore(tick, due);
+    const isAgain = due !== void 0 && isFirst && this.wasStartedBefore(tick, due);
     const reason = due === void 0 || isAgain ? "missed" : this.judge(due, counted.window);
     if (due === void 0 || reason === "missed") answer();
     else this.apply({ type: "due", due, reason }, answer, tick.serial);
@@ -2192,9 +2227,10 @@ var Listener = class {
   }
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
   isFirstTickOurs(tick) {
-    const rival = this.counter.rival();
+    const { statePath } = this.options;
+    const rival = statePath === void 0 ? void 0 : findRival(statePath);
     if (rival !== void 0) {
-      this.fail(this.inUseBy(rival));
+      this.fail(inUseBy(statePath, rival));
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
@@ -2204,13 +2240,10 @@ var Listener = class {
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
   }
-  inUseBy(rival) {
-    return `${this.options.statePath} is in use by the listener with pid ${rival.pid}`;
-  }
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   wasStartedBefore(tick, due) {
     const last = this.journal.past.lastStarting;
-    const isIt = last !== void 0 && last.serial === tick.serial && last.due === due && this.isSameSupervisor();
+    const isIt = last !== void 0 && last.serial === tick.serial && last.due === due;
     if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
@@ -2225,10 +2258,10 @@ var Listener = class {
     const isForUs = type === "supertick" && ["", this.job.name].includes(data.trim());
     if (!isForUs || event.serial <= this.lastRemoteSerial) return this.answer();
     this.lastRemoteSerial = event.serial;
-    this.runNow("remote", () => this.answer());
+    this.runNow("remote", () => this.answer(), event.serial);
   }
-  runNow(reason, answer) {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason }, answer);
+  runNow(reason, answer, serial) {
+    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason }, answer, serial);
   }
   answer() {
     this.say(ANSWER);
@@ -2337,13 +2370,14 @@ var Listener = class {
     for (const { starting, started } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const run = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
-      if (started !== void 0 && isAlive(started)) this.adopt(run, started, Date.now() / 1e3 - started.at);
+      if (started !== void 0 && isAlive(started))
+        this.adopt(run, started, Math.max(0, Date.now() / 1e3 - started.at));
       else this.tellInterrupted(run);
     }
   }
   adopt(run, orphan, elapsedSeconds) {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
-    const startedSeconds = monotonicSeconds() - Math.max(0, elapsedSeconds);
+    const startedSeconds = monotonicSeconds() - elapsedSeconds;
     this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
@@ -2351,7 +2385,8 @@ var Listener = class {
   lookAtOrphans() {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
     for (const [run, { orphan }] of this.processes) {
-      if (orphan !== void 0 && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+      const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === void 0);
+      if (orphan !== void 0 && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
   }
   tellInterrupted(run) {
@@ -2460,7 +2495,7 @@ function simulate(args) {
     return 1;
   }).then((status) => {
     if (directory !== void 0) removeDirectory(directory);
-    process.exitCode = status;
+    process.exit(status);
   });
 }
 function planSimulation(settings, layer, command, statePath) {
@@ -2469,6 +2504,8 @@ function planSimulation(settings, layer, command, statePath) {
   const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
   const tickType = (_b2 = settings.tick) != null ? _b2 : fitsMinutes ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
+  if (settings.for < periodSeconds)
+    throw new UsageError(`--for: expected at least one ${tickType}, ${formatDuration(periodSeconds)}`);
   const options = [...layer.texts].filter(
     ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state"
   );
@@ -2489,36 +2526,51 @@ function planSimulation(settings, layer, command, statePath) {
 }
 async function play(plan) {
   const listener = startSimulatedListener(plan.listenerArgs);
+  const runs2 = followRuns(`${plan.statePath}.runs`);
   const answers = createStrictReader(listener.stdout);
   const ended = new Promise((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal != null ? signal : `exit ${code}`));
   });
-  const runs2 = followRuns(`${plan.statePath}.runs`);
   ended.then((how2) => {
     answers.end(`the listener ended (${how2})`);
     runs2.end();
   });
   showLines(listener.stderr, "    | ");
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => listener.stdin.end());
   listener.stdin.on("error", () => {
   });
+  const stop = () => listener.stdin.end();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
+  process.stdout.on("error", stop);
+  let sent = 0;
+  try {
+    for await (const _ of sendTicks(plan, listener.stdin, answers, runs2, ended)) sent++;
+    await runs2.allEnded();
+  } finally {
+    stop();
+    await ended;
+  }
+  const how = await ended;
+  console.log(`simulate: ${sent} ticks, ${runs2.summary()}; the listener ended with ${how}`);
+  return how === "exit 0" ? 0 : 1;
+}
+async function* sendTicks(plan, stdin, answers, runs2, ended) {
   const pause = plan.pauseSeconds === 0 ? "without a pause" : `every ${plan.pauseSeconds}s`;
   console.log(`simulate: ${plan.tickCount} ticks of ${plan.tickType} from ${formatTime(plan.firstWhen)}, ${pause}`);
   await answers.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < plan.tickCount; i++) {
-    await waitUntil(startedSeconds + i * plan.pauseSeconds);
+    const how = await Promise.race([waitUntil(startedSeconds + i * plan.pauseSeconds), ended]);
+    if (how !== void 0) return;
     if (plan.pauseSeconds === 0) await runs2.allEnded();
-    const frame = formatEvent(plan.tickType, i + 1, plan.firstWhen + i * plan.periodSeconds);
-    console.log(`${formatTime(plan.firstWhen + i * plan.periodSeconds)} \u2192 ${JSON.stringify(frame)}`);
-    listener.stdin.write(frame);
-    await answers.expect(ANSWER, "BUSY");
+    const when = plan.firstWhen + i * plan.periodSeconds;
+    const frame = formatEvent(plan.tickType, i + 1, when);
+    const answer = answers.expect(ANSWER, "BUSY");
+    console.log(`${formatTime(when)} \u2192 ${JSON.stringify(frame)}`);
+    stdin.write(frame);
+    await answer;
+    runs2.look();
+    yield;
   }
-  await runs2.allEnded();
-  listener.stdin.end();
-  const how = await ended;
-  console.log(`simulate: ${plan.tickCount} ticks, ${runs2.summary()}; the listener ended with ${how}`);
-  return how === "exit 0" ? 0 : 1;
 }
 function startSimulatedListener(args) {
   const { spawn } = require("child_process");
@@ -2585,7 +2637,7 @@ function showLines(stream, prefix) {
 function followRuns(path) {
   const open = /* @__PURE__ */ new Set();
   const results = /* @__PURE__ */ new Map();
-  let offset = 0;
+  let offset = tryReadFile(path).length;
   let isOver = false;
   function look() {
     var _a2;
@@ -2600,6 +2652,7 @@ function followRuns(path) {
     offset = end;
   }
   return {
+    look,
     async allEnded() {
       for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
@@ -2681,7 +2734,7 @@ function startListener(args) {
     throw new UsageError(NO_SUPERVISORD);
   const log = createLog();
   checkProcessName(process.env, log);
-  const name = (_b2 = (_a2 = settings.name) != null ? _a2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b2 : command[0].split("/").pop();
+  const name = (_b2 = (_a2 = settings.name) != null ? _a2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b2 : command[0].split("/").pop() || "job";
   const jobLog = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
   environment.warnings.forEach(jobLog.line);
   const job = {
@@ -2691,21 +2744,32 @@ function startListener(args) {
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart
   };
-  if (!announce((signal) => listener.onSignal(signal))) {
-    jobLog.line("supervisord does not read our stdout: stopping");
-    process.exit(0);
-  }
-  const statePath = (_c = settings.state) != null ? _c : tryDefaultStatePath(name, jobLog);
-  let listener;
-  try {
-    listener = new Listener(job, { tickType: settings.tick, statePath, isVerbose: settings.verbose }, jobLog);
+  const options = {
+    tickType: settings.tick,
+    statePath: (_c = settings.state) != null ? _c : tryDefaultStatePath(name, jobLog),
+    isVerbose: settings.verbose
+  };
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, jobLog, () => {
+    if (!announce((signal) => listener.onSignal(signal))) {
+      jobLog.line("supervisord does not read our stdout: stopping");
+      process.exit(0);
+    }
+    const listener = new Listener(job, options, jobLog);
     listener.start();
-  } catch (error) {
-    if (!(error instanceof ListenerError)) throw error;
-    jobLog.line(error.message);
-    jobLog.flush();
-    process.exit(1);
+  });
+}
+var RIVAL_PATIENCE_SECONDS = 2;
+var RIVAL_POLL_SECONDS = 0.2;
+function whenRivalIsGone(path, patienceSeconds, log, start) {
+  const rival = path === void 0 ? void 0 : findRival(path);
+  if (rival === void 0) return start();
+  if (rival.isEnding && patienceSeconds > 0) {
+    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
+    return;
   }
+  log.line(inUseBy(path, rival));
+  log.flush();
+  process.exit(1);
 }
 function announce(onSignal) {
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, onSignal);
@@ -2747,9 +2811,12 @@ function main() {
     else startListener(args);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    writeFully(2, Buffer.from(`supertick: ${error.message}
+    try {
+      writeFully(2, Buffer.from(`supertick: ${error.message}
 `));
-    process.exit(2);
+    } finally {
+      process.exit(2);
+    }
   }
 }
 // Annotate the CommonJS export names for ESM import in node:

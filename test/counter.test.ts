@@ -44,6 +44,7 @@ async function tick(supervisord: Supervisord, times = 1): Promise<void> {
 
 /** The count in the file, which must have the right size and shape. */
 function count(file: string): number {
+  assert.ok(fs.statSync(file).isFile(), "a FIFO would hang this test");
   const bytes = fs.readFileSync(file);
   assert.equal(bytes.length, 256);
   assert.equal(bytes[255], 10);
@@ -276,14 +277,23 @@ describe("a file that is found", { concurrency: 4 }, () => {
     assert.ok(fs.existsSync(`${file}/mine`));
   });
 
-  it("as a FIFO does not hang it", async (t) => {
-    const file = `${temporaryDirectory(t)}/state`;
-    execFileSync("mkfifo", [file]);
-    const supervisord = await listen(t, file);
-    await tick(supervisord, 2);
-    assert.equal(count(file), 2);
-    assert.ok(fs.statSync(`${file}.bad`).isFIFO());
-  });
+  const devices: Array<[title: string, make: string[], skip: string | false]> = [
+    ["a FIFO", ["mkfifo"], false],
+    ["a device, such as /dev/null", ["sh", "-c", 'mknod "$0" c 1 3'], isRoot ? false : "only root can make one"],
+  ];
+  for (const [title, [command, ...args], skip] of devices) {
+    it(`as ${title} does not hang it and stays what it is; the count is kept in memory`, { skip }, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      execFileSync(command, [...args, file]);
+      const before = fs.statSync(file);
+      const supervisord = await listen(t, file, FIVE);
+      await tick(supervisord, 5);
+      await supervisord.waitForLog(/run 1 finished/);
+      const [told] = messages(supervisord);
+      assert.match(told, /in memory/);
+      assert.deepEqual([fs.statSync(file).mode, fs.statSync(file).rdev], [before.mode, before.rdev]);
+    });
+  }
 
   it("as a FIFO in a read-only directory does not hang it either", MOUNTS, async (t) => {
     const directory = temporaryDirectory(t);

@@ -174,6 +174,12 @@ describe("a journal says", () => {
     });
   }
 
+  // A listener that is killed while it begins a new file has written only a part of what it knew into that.
+  it("which process a run has, also when its beginning stands there a second time", () => {
+    const [run] = readJournal(text(starting(5), started(5, 50, 9), starting(5))).openRuns;
+    assert.equal(run.started?.pid, 50);
+  });
+
   it("what it says whatever else is in it", () => {
     const junk = fc.oneof(
       fc.string(),
@@ -255,6 +261,47 @@ describe("the journal of a run", { concurrency: 4 }, () => {
 // ── What an earlier listener left ──────────────────────────────────────────
 
 describe("a run that an earlier listener left", { concurrency: 4 }, () => {
+  it("goes on when that one is killed: no second run starts beside it, and its end is told", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, ["--ticks", "1", "--", "sleep", "1000"]);
+    await supervisord.tick();
+    const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(new RegExp(`run 1 of an earlier listener is still going \\(pid ${pid}\\)`));
+    await supervisord.tick();
+    await supervisord.waitForLog(new RegExp(`skipped the run .*: run 1 is still going \\(pid ${pid}\\)`));
+    assert.deepEqual(supervisord.jobProcesses(), [Number(pid)]);
+    process.kill(Number(pid), "SIGKILL");
+    await supervisord.waitForLog(/run 1 finished: exit status unknown/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 2 started/);
+    assert.deepEqual(
+      lines(file, "starting", "finished").map(({ type, run }) => [type, run]),
+      [
+        ["starting", 1],
+        ["finished", 1],
+        ["starting", 2],
+      ],
+    );
+  });
+
+  it("and that ended after that one was killed is told as interrupted", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, ["--ticks", "1", "--", "sleep", "1000"]);
+    await supervisord.tick();
+    const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+    await supervisord.killListener();
+    process.kill(Number(pid), "SIGKILL");
+    await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the run");
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/run 1, due .*, was interrupted/);
+    const [end] = await supervisord.until(
+      () => lines(file, "finished").length > 0 && lines(file, "finished"),
+      "the end in the journal",
+    );
+    assert.deepEqual([end.run, end.result], [1, "interrupted"]);
+  });
+
   it("is told as interrupted once, and the next one has the next number", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     write(`${file}.runs`, starting(6), finished(6), starting(7), started(7, process.pid, 1));
@@ -333,6 +380,13 @@ describe("a run that an earlier listener left", { concurrency: 4 }, () => {
 
 // ── What is found in its place ─────────────────────────────────────────────
 
+// Root ignores permissions; without these two capabilities it does not.
+const CAPABILITIES = "-dac_override,-dac_read_search";
+const DROP = ["setpriv", "--bounding-set", CAPABILITIES, "--inh-caps", CAPABILITIES];
+const HUMBLE = process.getuid?.() === 0 ? DROP : [];
+const canBeHumble = HUMBLE.length === 0 || spawnSync(DROP[0], [...DROP.slice(1), "true"]).status === 0;
+const PERMISSIONS = { skip: canBeHumble ? false : "root's permissions cannot be dropped here" };
+
 describe("whatever stands in the place of the journal, jobs run", { concurrency: 4 }, () => {
   it("a torn last line is ignored, and the next one is whole", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
@@ -402,6 +456,25 @@ describe("whatever stands in the place of the journal, jobs run", { concurrency:
     );
   });
 
+  it("a file that may not be written: one warning", PERMISSIONS, async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.writeFileSync(`${file}.runs`, `${text(job(41)).join("\n")}\n`, { mode: 0o400 });
+    const command = [...HUMBLE, ...RUNTIME, LISTENER, "--state", file, ...EACH_TICK];
+    const supervisord = await listen(t, "", [], { command });
+    for (const run of [42, 43]) {
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+    }
+    assertWarnedOnce(supervisord, file, "EACCES");
+    fs.chmodSync(`${file}.runs`, 0o600);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 44 finished: exit 0/);
+    assert.deepEqual(
+      lines(file, "finished").map((line) => line.run),
+      [44],
+    );
+  });
+
   it("a link: it is not followed, for what it names may be anybody's", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     fs.writeFileSync(`${file}.precious`, "mine\n");
@@ -430,6 +503,12 @@ describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
   const padding =
     `${JSON.stringify({ type: "skipped", at: 1, job: "job", due: 1, reason: "x".repeat(1000) })}\n`.repeat(260);
 
+  /** Between its two names there is no file for a moment. */
+  function isAnew(file: string): boolean {
+    const there = fs.statSync(`${file}.runs`, { throwIfNoEntry: false });
+    return there !== undefined && there.size < 2048;
+  }
+
   it("and what goes on is known after two of them and a restart: run numbers, and the run in progress", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     const left = leaveProcess(t);
@@ -442,9 +521,11 @@ describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
     assert.ok(fs.statSync(`${file}.runs.1`).size > 256 * 1024);
     assert.ok(fs.statSync(`${file}.runs`).size < 2048);
 
+    assert.equal(fs.statSync(`${file}.runs`).mode & 0o777, 0o600);
+
     fs.appendFileSync(`${file}.runs`, padding);
     await supervisord.tick();
-    await supervisord.until(() => fs.statSync(`${file}.runs`).size < 2048, "the second rotation");
+    await supervisord.until(() => isAnew(file), "the second rotation");
     await supervisord.restartListener();
     await supervisord.until(() => supervisord.stderr.match(/run 41 of an earlier listener/g)?.length === 2, "the run");
     left.kill("SIGKILL");
@@ -463,7 +544,7 @@ describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
       fs.appendFileSync(`${file}.runs`, padding);
       await supervisord.restartListener();
       await supervisord.until(() => supervisord.stderr.match(/; count /g)?.length === times + 1, "the start");
-      await supervisord.until(() => fs.statSync(`${file}.runs`).size < 2048, "the rotation");
+      await supervisord.until(() => isAnew(file), "the rotation");
     }
     supervisord.signal("SIGUSR2");
     await supervisord.waitForLog(/run 41 finished/);

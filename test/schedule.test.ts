@@ -96,7 +96,7 @@ function runningTicks(schedule: Schedule, whens: number[], periodSeconds: number
     clock = counted.clock;
     count++;
     const due = dueTime(schedule, count, counted.window);
-    count = countAfter(schedule, count);
+    count = countAfter(schedule, count, due);
     return due !== undefined;
   });
 }
@@ -123,7 +123,7 @@ describe("a cron job on ticks", () => {
     const period = TICK_PERIODS[event] ?? 0;
     it(`${expr} in ${tz} on ${event}${note === "" ? "" : `: ${note}`}`, () => {
       const schedule: Schedule = { kind: "cron", cron: parseCron(expr), zone: createZone(tz), catchUpSeconds: 86400 };
-      const expected = runs.map(({ when, due }) => ({ when, due: due[due.length - 1] }));
+      const expected = runs.map(({ when, due }) => ({ when, due: expand(due, 300).pop() }));
       assert.deepEqual(cronRuns(schedule, expand(whens, period), period), expected);
     });
   }

@@ -21,7 +21,8 @@ interface Simulation {
   directory: string;
   stdout: string;
   stderr: string;
-  status: Promise<number | string | null>;
+  /** How it ended, which must be in time. */
+  end(): Promise<number | string | null>;
   until<T>(condition: () => T | undefined | null | false, what: string): Promise<T>;
   /** Pids of the living that have our TMPDIR. */
   processes(): number[];
@@ -47,11 +48,13 @@ function simulate(t: TestContext, args: string[], { env, preload }: Setting = {}
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const status = new Promise<number | string | null>((resolve) => {
-    child.once("close", (code, signal) => resolve(signal ?? code));
+  let ended: { status: number | string | null } | undefined;
+  child.once("close", (code, signal) => {
+    ended = { status: signal ?? code };
   });
   const simulation: Simulation = {
-    ...{ child, directory, stdout: "", stderr: "", status },
+    ...{ child, directory, stdout: "", stderr: "" },
+    end: async () => (await simulation.until(() => ended, "the end of simulate")).status,
     async until(condition, what) {
       for (const end = Date.now() + LIMIT_MS; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
         const value = condition();
@@ -97,14 +100,9 @@ function tryKill(pid: number): void {
   }
 }
 
-/** Waits for its end; it must be in time, with that status, and leave nothing behind. */
+/** Waits for its end; it must be with that status, and leave nothing behind. */
 async function ends(simulation: Simulation, status: number): Promise<void> {
-  let ended: { status: number | string | null } | undefined;
-  void simulation.status.then((status) => {
-    ended = { status };
-  });
-  await simulation.until(() => ended, "the end of simulate");
-  assert.equal(ended?.status, status, simulation.stdout + simulation.stderr);
+  assert.equal(await simulation.end(), status, simulation.stdout + simulation.stderr);
   assert.equal(simulation.stderr, "");
   await leavesNothing(simulation);
 }
@@ -245,15 +243,11 @@ describe("--speed", { concurrency: 4 }, () => {
 
 function badListener(script: string): string {
   return `
-    const { writeSync } = require("fs");
-    const say = (text) => writeSync(1, text);
     if (!process.argv.includes("simulate")) {
-      process.argv = [process.argv[0], process.argv[1], "--help"];
-      const { exit } = process;
+      require("module").prototype._compile = () => {}; // the real one
+      const say = (text) => require("fs").writeSync(1, text);
+      process.stdin.on("end", () => process.exit(0)).resume();
       ${script}
-      setInterval(() => {}, 1000);
-      process.stdin.on("end", () => exit(0)).resume();
-      throw process.on("uncaughtException", () => {});
     }`;
 }
 
@@ -267,8 +261,12 @@ describe("simulate is as strict as supervisord", { concurrency: 4 }, () => {
     ["FAIL", onEvent('say("RESULT 4\\nFAILREADY\\n");'), /UNKNOWN: in state BUSY the listener wrote "RESULT 4/],
     ["no result", onEvent('say("READY\\n");'), /UNKNOWN: in state BUSY the listener wrote "READY/],
     ["a bad result line", onEvent('say("RESULT two\\nOKREADY\\n");'), /UNKNOWN: in state BUSY/],
-    ["an end without a word", "exit(7);", /the listener ended \(exit 7\)/],
-    ["an end in the middle of an answer", onEvent('say("RESULT 2\\nO"); exit(0);'), /the listener ended \(exit 0\)/],
+    ["an end without a word", "process.exit(7);", /the listener ended \(exit 7\)/],
+    [
+      "an end in the middle of an answer",
+      onEvent('say("RESULT 2\\nO"); process.exit(0);'),
+      /the listener ended \(exit 0\)/,
+    ],
     ["an end by a signal", 'say("READY\\n"); process.kill(process.pid, "SIGKILL");', /the listener ended \(SIGKILL\)/],
   ];
   for (const [title, script, told] of cases) {
@@ -303,7 +301,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
         const simulation = simulate(t, [...args, ...LONG]);
         await simulation.until(() => simulation.stdout.includes("| armed"), "the job");
         end(simulation.child.pid as number);
-        await simulation.status;
+        await simulation.end();
         assert.doesNotMatch(simulation.stdout + simulation.stderr, /\n {4}at /, "no stack trace");
         await leavesNothing(simulation);
       });
@@ -323,7 +321,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
     ]);
     const [, pid] = await simulation.until(() => simulation.stdout.match(/parent (\d+)/), "the job");
     process.kill(Number(pid), "SIGKILL");
-    assert.equal(await simulation.status, 1);
+    assert.equal(await simulation.end(), 1);
     assert.match(simulation.stdout, /the listener ended \(SIGKILL\)/);
   });
 
@@ -331,7 +329,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
     const simulation = simulate(t, ["--ticks", "1", "--for", "1h", "--", "/bin/true"]);
     await simulation.until(() => simulation.stdout.includes("→"), "the first frame");
     simulation.child.stdout?.destroy();
-    await simulation.status;
+    await simulation.end();
     assert.equal(simulation.stderr, "");
     await leavesNothing(simulation);
   });
@@ -343,7 +341,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
     process.kill(-(simulation.child.pid as number), "SIGINT");
     await simulation.until(() => simulation.stdout.includes("sent SIGTERM"), "the first one");
     process.kill(-(simulation.child.pid as number), "SIGINT");
-    await simulation.status;
+    await simulation.end();
     await leavesNothing(simulation);
   });
 });
