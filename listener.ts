@@ -321,7 +321,9 @@ export type Schedule =
   /** Once in every slice of time; slices begin at multiples of `everySeconds` since the epoch, plus the offset. */
   | { readonly kind: "slices"; readonly everySeconds: number; readonly offsetSeconds: number }
   /** At the times of a cron expression; one that was missed by no more than `catchUpSeconds` is made up for. */
-  | { readonly kind: "cron"; readonly cron: CronExpression; readonly zone: Zone; readonly catchUpSeconds: number };
+  | { readonly kind: "cron"; readonly cron: CronExpression; readonly zone: Zone; readonly catchUpSeconds: number }
+  /** On events of these types of supervisord's; no tick makes it due. */
+  | { readonly kind: "events"; readonly names: readonly string[] };
 
 /**
  * The due time, in epoch seconds, that the tick with this count and window brings; undefined if there is none.
@@ -337,6 +339,8 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
     }
     case "cron":
       return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+    case "events":
+      return undefined;
   }
 }
 
@@ -358,6 +362,11 @@ export function judgeDueTime(
   return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
 }
 
+/** The window of a job whose runs come so much later than they are due. */
+export function delayWindow({ after, fixedAfter, upTo }: Window, seconds: number): Window {
+  return { after: after - seconds, fixedAfter: fixedAfter - seconds, upTo: upTo - seconds };
+}
+
 /** How many due times the window holds, counted up to 1,001. */
 export function countDueTimes(schedule: Schedule, window: Window): number {
   if (schedule.kind !== "cron") return 1;
@@ -368,6 +377,7 @@ export function countDueTimes(schedule: Schedule, window: Window): number {
 export function nextDueTimes(schedule: Schedule, from: number, count: number): number[] {
   switch (schedule.kind) {
     case "ticks":
+    case "events":
       return [];
     case "slices": {
       const first = sliceStart(schedule, from) + schedule.everySeconds;
@@ -387,6 +397,28 @@ function sliceStart(slices: { everySeconds: number; offsetSeconds: number }, at:
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
 }
 
+/** Does the job run on this event? An abstract type means all of its kind: PROCESS_STATE also PROCESS_STATE_FATAL. */
+export function isListenedTo(schedule: Schedule, eventName: string): boolean {
+  if (schedule.kind !== "events") return false;
+  return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
+}
+
+/**
+ * A delay in [0, limit) that is always the same for the same key: it spreads the jobs of many hosts without chance.
+ * The hash is FNV-1a, 32 bits.
+ */
+export function stableDelay(key: string, limitSeconds: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return limitSeconds === 0 ? 0 : (hash >>> 0) % limitSeconds;
+}
+
+/** The largest delay that can't reach the next due time, looking at the next hundred. */
+export function longestDelay(schedule: Schedule, from: number): number {
+  const dues = nextDueTimes(schedule, from, 100);
+  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), Number.POSITIVE_INFINITY);
+}
+
 /** The schedule in words: "every 5 ticks", "every 1h30m". */
 export function describeSchedule(schedule: Schedule): string {
   switch (schedule.kind) {
@@ -398,13 +430,15 @@ export function describeSchedule(schedule: Schedule): string {
     }
     case "cron":
       return describeCron(schedule.cron, schedule.zone.name);
+    case "events":
+      return `on ${schedule.names.join(", ")}`;
   }
 }
 
 /** Why this schedule cannot be met exactly on ticks of that period, seen from a time; empty if it can. */
 export function tickMismatches(schedule: Schedule, periodSeconds: number, from: number): string[] {
   if (schedule.kind === "cron") return tickWarnings(schedule.cron, schedule.zone, from, periodSeconds);
-  if (schedule.kind === "ticks") return [];
+  if (schedule.kind !== "slices") return [];
   if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
   const tick = `a tick every ${formatDuration(periodSeconds)}`;
   return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
@@ -966,19 +1000,6 @@ export function readingAt(zone: Zone, second: number): number {
   return second + zone.spanAt(second).offset;
 }
 
-/** The instants at which a clock of the zone shows the reading: none where it is skipped, two where it is repeated. */
-export function instantsOf(zone: Zone, reading: number): number[] {
-  const instants: number[] = [];
-  let second = reading - LARGEST_SHIFT_SECONDS;
-  while (second <= reading + LARGEST_SHIFT_SECONDS) {
-    const span = zone.spanAt(second);
-    const instant = reading - span.offset;
-    if (second <= instant && instant < span.end) instants.push(instant);
-    second = span.end;
-  }
-  return instants;
-}
-
 /** The spans in (from, until] that begin with a change of the clock. */
 export function clockChanges(zone: Zone, from: number, until: number): ZoneSpan[] {
   const changes: ZoneSpan[] = [];
@@ -1036,20 +1057,17 @@ function zoneMistake(name: string): string {
 // There is one search, nextDue. All other questions are asked of it, so that they can't disagree.
 
 const SEARCH_SECONDS = 100 * 366 * SECONDS_IN_DAY; // calendar days recur within 40 years: 29 February on a given weekday
+const LAST_SECOND = 6e12; // in the year 192,104: some way before the end of what Date and Intl can tell
 const MOST_COUNTED = 1000;
 
-/** The first due time after `from` and not after `until`, in epoch seconds. */
-export function nextDue(
-  cron: CronExpression,
-  zone: Zone,
-  from: number,
-  until = from + SEARCH_SECONDS,
-): number | undefined {
+/** The first due time after `from` and not after `until`, in epoch seconds. What is not due in 100 years never is. */
+export function nextDue(cron: CronExpression, zone: Zone, from: number, until = Infinity): number | undefined {
+  const last = Math.min(until, from + SEARCH_SECONDS, LAST_SECOND);
   let second = Math.floor(from) + 1;
-  while (second <= until) {
+  while (second <= last) {
     const span = zone.spanAt(second);
-    const due = firstDueWithin(cron, span, second, until + LARGEST_SHIFT_SECONDS);
-    if (due < span.end) return due <= until ? due : undefined;
+    const due = firstDueWithin(cron, span, second, last + LARGEST_SHIFT_SECONDS);
+    if (due < span.end) return due <= last ? due : undefined;
     // Nothing is due until a clock of this offset would show the match: go there, but for the reach of a change on the
     // way. Near the span's end go to the end only, since there the clock can be put back to readings before `second`.
     const isNearEnd = span.end - second < LARGEST_SHIFT_SECONDS;
@@ -1372,13 +1390,15 @@ function dateWords(reading: number): string {
 // To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
-export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote";
+export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
 /** How a run ended. */
 export type Result = "success" | "failure" | "timeout" | "interrupted";
 
 export interface JobPolicy {
   /** What a due run does while the last one is still going. */
-  readonly overlap: "skip";
+  readonly overlap: "skip" | "queue";
+  /** With queue: how many may wait. */
+  readonly queueLimit: number;
   /** 0: no limit. */
   readonly timeoutSeconds: number;
   /** The grace between SIGTERM and SIGKILL. */
@@ -1393,13 +1413,21 @@ export interface ProcessEnd {
   readonly error?: string;
 }
 
-/** One execution of the job. */
-export interface Run {
-  readonly number: number;
-  readonly attempt: number;
+/** Why and for when a run shall start. */
+export interface DueRun {
   /** Epoch seconds. */
   readonly due: number;
   readonly reason: Reason;
+  /** Of the event that brought it. */
+  readonly serial?: number;
+  /** With --on: the event itself. */
+  readonly event?: SupervisorEvent;
+}
+
+/** One execution of the job. */
+export interface Run extends DueRun {
+  readonly number: number;
+  readonly attempt: number;
   readonly phase: "starting" | "running" | "ending" | "killed";
   /** Of the leader of its process group; undefined until it has started. */
   readonly pid?: number;
@@ -1414,11 +1442,13 @@ export interface Run {
 export interface JobState {
   readonly lastRun: number;
   readonly runs: readonly Run[];
+  /** Due, and waiting for the run in progress to end; the oldest first. */
+  readonly waiting: readonly DueRun[];
   readonly isStopping: boolean;
 }
 
 export type JobInput =
-  | { readonly type: "due"; readonly due: number; readonly reason: Reason }
+  | ({ readonly type: "due" } & DueRun)
   | { readonly type: "adopted"; readonly run: Run; readonly elapsedSeconds: number }
   | { readonly type: "started"; readonly run: number; readonly pid: number }
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
@@ -1431,6 +1461,7 @@ export type JobInput =
 export type JobAction =
   | { readonly type: "start"; readonly run: Run }
   | { readonly type: "skip"; readonly due: number; readonly reason: Reason; readonly behind: Run }
+  | { readonly type: "wait"; readonly due: number; readonly behind: Run }
   | { readonly type: "armDeadline"; readonly run: Run; readonly seconds: number }
   | { readonly type: "armGrace"; readonly run: Run; readonly seconds: number }
   | { readonly type: "terminate"; readonly run: Run }
@@ -1446,12 +1477,12 @@ export type Step = [JobState, JobAction[]];
 const LAST_GRACE_SECONDS = 1;
 
 export function createJobState(lastRun: number): JobState {
-  return { lastRun, runs: [], isStopping: false };
+  return { lastRun, runs: [], waiting: [], isStopping: false };
 }
 
 /** What has happened → the new state, and what to do, in this order. An input about a run that is gone changes nothing. */
 export function step(policy: JobPolicy, state: JobState, input: JobInput): Step {
-  if (input.type === "due") return startOrSkip(state, input);
+  if (input.type === "due") return takeDue(policy, state, input);
   if (input.type === "stop") return stopAll(policy, state);
   if (input.type === "adopted") return adopt(policy, state, input.run, input.elapsedSeconds);
   const run = state.runs.find((r) => r.number === input.run);
@@ -1472,11 +1503,19 @@ export function step(policy: JobPolicy, state: JobState, input: JobInput): Step 
   }
 }
 
-function startOrSkip(state: JobState, { due, reason }: { due: number; reason: Reason }): Step {
+function takeDue(policy: JobPolicy, state: JobState, { type: _, ...dueRun }: JobInput & { type: "due" }): Step {
   if (state.isStopping) return [state, []];
-  const behind = state.runs[0];
-  if (behind !== undefined) return [state, [{ type: "skip", due, reason, behind }]];
-  const run: Run = { number: state.lastRun + 1, attempt: 1, due, reason, phase: "starting" };
+  const [behind] = state.runs;
+  const { due, reason } = dueRun;
+  if (behind === undefined) return startRun(state, dueRun);
+  if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
+    return [state, [{ type: "skip", due, reason, behind }]];
+  }
+  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
+}
+
+function startRun(state: JobState, dueRun: DueRun): Step {
+  const run: Run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: "starting" };
   return [{ ...state, lastRun: run.number, runs: [...state.runs, run] }, [{ type: "start", run }]];
 }
 
@@ -1549,8 +1588,12 @@ function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean
 function finish(state: JobState, run: Run, end: ProcessEnd): Step {
   const next = { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
   const actions: JobAction[] = [{ type: "finish", run, result: resultOf(run, end), end }];
-  if (next.isStopping && next.runs.length === 0) actions.push({ type: "stopped" });
-  return [next, actions];
+  if (next.runs.length > 0) return [next, actions];
+  if (next.isStopping) return [next, [...actions, { type: "stopped" }]];
+  if (next.waiting.length === 0) return [next, actions];
+  const [first, ...waiting] = next.waiting;
+  const [started, more] = startRun({ ...next, waiting }, first);
+  return [started, [...actions, ...more]];
 }
 
 function resultOf(run: Run, end: ProcessEnd): Result {
@@ -1622,6 +1665,15 @@ const OPTIONS = {
     about: "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
     parse: parseCron,
   },
+  on: {
+    flag: "--on",
+    env: "TICK_ON",
+    group: "schedule",
+    scope: "job",
+    metavar: "EVENTS",
+    about: "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin",
+    parse: parseEventNames,
+  },
   offset: {
     flag: "--offset",
     env: "TICK_OFFSET",
@@ -1665,6 +1717,17 @@ const OPTIONS = {
     about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
     parse: parseDuration,
   },
+  jitter: {
+    flag: "--jitter",
+    env: "TICK_JITTER",
+    group: "when",
+    scope: "job",
+    metavar: "D",
+    default: "0",
+    onlyWith: ["every", "cron"],
+    about: "with --every, --cron: delay each run by a time below D, always the same for the same host and job",
+    parse: parseDuration,
+  },
   runOnStart: {
     flag: "--run-on-start",
     env: "TICK_RUN_ON_START",
@@ -1690,9 +1753,9 @@ const OPTIONS = {
     group: "how",
     scope: "job",
     metavar: "POLICY",
-    default: "skip",
-    about: "what a due run does while the last one is still going: skip",
-    parse: oneOf("skip"),
+    defaultText: "skip; with --on queue",
+    about: "what a due run does while the last one is still going: skip, or queue (one waits; with --on 1,000)",
+    parse: oneOf("skip", "queue"),
   },
   timeout: {
     flag: "--timeout",
@@ -1790,7 +1853,7 @@ const OPTIONS = {
 } satisfies Record<string, OptionSpec>;
 
 /** The options that name a schedule: one of them must be given. */
-const SCHEDULE_KEYS = ["ticks", "every", "cron"] as const;
+const SCHEDULE_KEYS = ["ticks", "every", "cron", "on"] as const;
 
 type OptionKey = keyof typeof OPTIONS;
 type ValueOf<O> = O extends { parse(text: string): infer V }
@@ -1922,15 +1985,24 @@ export function scheduleOf(settings: Settings, defaultZone: () => Zone): Schedul
     const zone = settings.tz ?? defaultZone();
     return { kind: "cron", cron: settings.cron, zone, catchUpSeconds: settings.catchUp };
   }
+  if (settings.on !== undefined) return { kind: "events", names: settings.on };
   if (settings.every !== undefined) {
     return { kind: "slices", everySeconds: settings.every, offsetSeconds: settings.offset };
   }
   return { kind: "ticks", every: settings.ticks! };
 }
 
+const MAX_WAITING_EVENTS = 1000;
+
 /** The policy that the settings name. */
 export function policyOf(settings: Settings): JobPolicy {
-  return { overlap: settings.overlap, timeoutSeconds: settings.timeout, killAfterSeconds: settings.killAfter };
+  const { on, overlap, timeout, killAfter } = settings;
+  return {
+    overlap: overlap ?? (on === undefined ? "skip" : "queue"),
+    queueLimit: on === undefined ? 1 : MAX_WAITING_EVENTS,
+    timeoutSeconds: timeout,
+    killAfterSeconds: killAfter,
+  };
 }
 
 function wholeNumber(low: number, high: number): (text: string) => number {
@@ -1974,6 +2046,24 @@ function parseName(text: string): string {
 function parsePath(text: string): string {
   if (text === "" || text.includes("\0")) throw new Expectation("a file name");
   return text;
+}
+
+// Supervisor's types by its documentation, https://supervisord.org/events.html, but for the ticks. One that is abstract
+// there means all types below it.
+const EVENT_TYPES =
+  "EVENT PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED".split(
+    " ",
+  );
+
+function parseEventNames(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (name.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
+    if (!EVENT_TYPES.includes(name)) {
+      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name, EVENT_TYPES)}`);
+    }
+  }
+  return names;
 }
 
 function parseSpeed(text: string): number {
@@ -2200,19 +2290,23 @@ function isAlive(process: ProcessIdentity): boolean {
 }
 
 /**
- * Starts a command as the leader of a session and process group of its own, with stdin from /dev/null and all its
- * output going where our log goes, for stdout is supervisord's.
+ * Starts a command as the leader of a session and process group of its own, with `input` or nothing on its stdin and all
+ * its output going where our log goes, for stdout is supervisord's.
  * @returns undefined where it could not be started; `onEnd` says why, later
  */
 function startProcess(
   command: readonly string[],
   env: NodeJS.ProcessEnv,
+  input: string | undefined,
   onEnd: (end: ProcessEnd) => void,
 ): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const onError = (error: unknown) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: ["ignore", 2, 2], detached: true });
+    const stdin = input === undefined ? "ignore" : "pipe";
+    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, 2, 2], detached: true });
+    child.stdin?.on("error", () => {}); // a command need not read it
+    child.stdin?.end(input);
     child.on("error", (error) => child.pid === undefined && onError(error));
     child.on("exit", (exit, signal) => onEnd({ exit, signal }));
     return child.pid === undefined ? undefined : { pid: child.pid, start: identify(child.pid)?.start ?? 0 };
@@ -2668,8 +2762,8 @@ export interface JournalPast {
   readonly openRuns: readonly OpenRun[];
   /** The last run that was about to start for a tick. */
   readonly lastStarting?: LineOf<"starting">;
-  /** Of the last REMOTE_COMMUNICATION event that started a run; -1 if there was none. */
-  readonly lastRemoteSerial: number;
+  /** Of the last event of each kind that started a run; -1 if there was none. */
+  readonly lastSerials: Readonly<Record<"remote" | "event", number>>;
 }
 
 /** Reads the lines of a journal, the oldest first. */
@@ -2677,14 +2771,15 @@ export function readJournal(texts: readonly string[]): JournalPast {
   const open = new Map<number, OpenRun>();
   let lastRun = 0;
   let lastStarting: LineOf<"starting"> | undefined;
-  let lastRemoteSerial = -1;
+  const lastSerials = { remote: -1, event: -1 };
   for (const text of texts) {
     const line = tryParseLine(text);
     if (line?.type === "job") lastRun = Math.max(lastRun, line.lastRun);
     if (line?.type === "starting") {
       open.set(line.run, { ...open.get(line.run), starting: line }); // a new file repeats it
       lastRun = Math.max(lastRun, line.run);
-      if (line.reason === "remote") lastRemoteSerial = line.serial ?? lastRemoteSerial;
+      const { reason, serial = -1 } = line;
+      if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
       else if (line.serial !== undefined) lastStarting = line;
     }
     if (line?.type === "started") {
@@ -2693,7 +2788,7 @@ export function readJournal(texts: readonly string[]): JournalPast {
     }
     if (line?.type === "finished") open.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting, lastRemoteSerial };
+  return { lastRun, openRuns: [...open.values()], lastStarting, lastSerials };
 }
 
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -2835,6 +2930,8 @@ export interface Job {
   readonly schedule: Schedule;
   readonly policy: JobPolicy;
   readonly isRunOnStart: boolean;
+  /** Each run is delayed by a time below this. */
+  readonly jitterSeconds: number;
 }
 
 interface ListenerOptions {
@@ -2873,9 +2970,11 @@ class Listener {
   private tickType: string | undefined;
   private periodSeconds = 0;
   private lastTickSeconds = 0; // on the monotonic clock
-  private lastRemoteSerial = -1;
+  private lastSerials = { remote: -1, event: -1 };
   private hasSeenEvent = false;
   private stopSignals = 0;
+  private delaySeconds = 0; // by --jitter
+  private restSeconds = 0; // of it, below one period
   private exitStatus = 0;
 
   constructor(
@@ -2890,7 +2989,7 @@ class Listener {
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
-    if (this.isSameSupervisor()) this.lastRemoteSerial = this.journal.past.lastRemoteSerial;
+    if (this.isSameSupervisor()) this.lastSerials = { ...this.journal.past.lastSerials };
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd(),
@@ -2944,7 +3043,8 @@ class Listener {
     if (this.state.isStopping) return; // for the next listener
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== undefined) this.onTick(event);
-    else if (event.name === "REMOTE_COMMUNICATION") this.onRemoteCommunication(event);
+    else if (this.isRunNow(event)) this.onOnce(event, "remote");
+    else if (isListenedTo(this.job.schedule, event.name)) this.onOnce(event, "event");
     else this.answer();
   }
 
@@ -2970,6 +3070,8 @@ class Listener {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
+    this.startHeld(); // this tick came early
+    const undecided = this.clock;
     this.lastTickSeconds = monotonicSeconds();
     this.clock = counted.clock;
     this.count++;
@@ -2980,17 +3082,40 @@ class Listener {
     }
     this.tellTick(tick);
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    const due = counted.setBackSeconds > 0 ? undefined : dueTime(this.job.schedule, this.count, counted.window);
+    const window = delayWindow(counted.window, this.delaySeconds - this.restSeconds);
+    const due = counted.setBackSeconds > 0 ? undefined : dueTime(this.job.schedule, this.count, window);
     this.count = countAfter(this.job.schedule, this.count, due);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
     const isAgain = due !== undefined && isFirst && this.wasStartedBefore(tick, due);
-    const reason = due === undefined || isAgain ? "missed" : this.judge(due, counted.window);
-    if (due === undefined || reason === "missed") answer();
-    else this.apply({ type: "due", due, reason }, answer, tick.serial);
+    const reason = due === undefined || isAgain ? "missed" : this.judge(due, window);
+    if (due === undefined || reason === "missed") return answer();
+    const { serial } = tick;
+    if (this.restSeconds === 0) return this.apply({ type: "due", due, reason, serial }, answer);
+    this.hold({ due, reason, serial }, undecided);
+    answer();
   }
+
+  // The part of --jitter below one period. Until the run starts, its due time stays undecided in the counter file: after
+  // a restart the next tick brings it again, so that nothing is lost.
+  private hold(dueRun: DueRun, undecided: TickClock | undefined): void {
+    const decided = this.clock!;
+    const before = decided.whenSeconds - this.periodSeconds;
+    const { decidedSeconds = before, fixedDecidedSeconds = before } = undecided ?? {};
+    this.clock = { ...decided, decidedSeconds, fixedDecidedSeconds };
+    const cancel = startTimer(this.restSeconds, () => this.startHeld());
+    this.startHeld = () => {
+      cancel();
+      this.startHeld = () => {};
+      this.clock = decided;
+      this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+    };
+  }
+
+  /** Starts the run that is being held, if there is one. */
+  private startHeld = (): void => {};
 
   // Tells what was missed, and what is made up for.
   private judge(due: number, window: Window): "schedule" | "catch-up" | "missed" {
@@ -3019,16 +3144,28 @@ class Listener {
     }
     this.periodSeconds = tick.periodSeconds;
     tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
+    this.setDelay(tick);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
   }
 
+  // Whole periods move the window; only the rest below one is a timer.
+  private setDelay({ whenSeconds, periodSeconds }: Tick): void {
+    const { name, schedule, jitterSeconds } = this.job;
+    if (jitterSeconds === 0) return;
+    const { hostname } = require("os") as typeof import("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
+  }
+
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   private wasStartedBefore(tick: Tick, due: number): boolean {
     const last = this.journal.past.lastStarting;
-    const isIt = last !== undefined && last.serial === tick.serial && last.due === due;
+    const isIt = last !== undefined && last.due === due && (last.serial === tick.serial || this.delaySeconds > 0);
     if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
@@ -3040,16 +3177,24 @@ class Listener {
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
 
-  private onRemoteCommunication(event: SupervisorEvent): void {
+  private isRunNow(event: SupervisorEvent): boolean {
+    if (event.name !== "REMOTE_COMMUNICATION") return false;
     const { type, data } = parseRemoteCommunication(event.payload);
-    const isForUs = type === "supertick" && ["", this.job.name].includes(data.trim());
-    if (!isForUs || event.serial <= this.lastRemoteSerial) return this.answer();
-    this.lastRemoteSerial = event.serial;
-    this.runNow("remote", () => this.answer(), event.serial);
+    return type === "supertick" && ["", this.job.name].includes(data.trim());
   }
 
-  private runNow(reason: Reason, answer?: () => void, serial?: number): void {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason }, answer, serial);
+  // Events are delivered again as ticks are, and each kind is counted by itself.
+  private onOnce(event: SupervisorEvent, reason: "remote" | "event"): void {
+    const { serial } = event;
+    if (serial <= this.lastSerials[reason]) return this.answer();
+    this.lastSerials[reason] = serial;
+    const due = Math.floor(Date.now() / 1000);
+    const payload = reason === "event" ? event : undefined;
+    this.apply({ type: "due", due, reason, serial, event: payload }, () => this.answer());
+  }
+
+  private runNow(reason: Reason): void {
+    this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
 
   private answer(): void {
@@ -3075,13 +3220,13 @@ class Listener {
   // Runs:
 
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
-  private apply(input: JobInput, answer?: () => void, serial?: number): void {
+  private apply(input: JobInput, answer?: () => void): void {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
     for (const action of actions) {
       if (action.type !== "start") continue;
-      const { number, attempt, due, reason } = action.run;
+      const { number, attempt, due, reason, serial } = action.run;
       this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
     }
     answer?.();
@@ -3092,6 +3237,8 @@ class Listener {
     switch (action.type) {
       case "start":
         return this.startRun(action.run);
+      case "wait":
+        return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
         return this.skip(action.due, action.reason, action.behind);
       case "armDeadline":
@@ -3119,7 +3266,7 @@ class Listener {
     if (!this.state.runs.some((r) => r.number === run.number)) return;
     this.processes.set(run.number, { startedSeconds: monotonicSeconds(), cancels: [] });
     const onEnd = (end: ProcessEnd) => this.onProcessEnd(run, end);
-    const started = startProcess(this.job.command, jobEnvironment(this.job, run), onEnd);
+    const started = startProcess(this.job.command, jobEnvironment(this.job, run), run.event?.payload, onEnd);
     if (started === undefined) return; // onEnd will say why
     this.recordStarted(run, started);
     const { number, due, reason } = run;
@@ -3283,14 +3430,25 @@ const NO_SUPERVISORD =
   "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 
 function jobEnvironment(job: Job, run: Run): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
+  const facts: NodeJS.ProcessEnv = {
     SUPERTICK_JOB: job.name,
     SUPERTICK_RUN: String(run.number),
     SUPERTICK_DUE: String(run.due),
     SUPERTICK_ATTEMPT: String(run.attempt),
     SUPERTICK_REASON: run.reason,
   };
+  if (run.event !== undefined) facts.SUPERTICK_EVENT = run.event.name;
+  return { ...payloadTokens(run.event?.payload ?? ""), ...process.env, ...facts };
+}
+
+/** processname:web groupname:web … on the first line → SUPERTICK_PROCESSNAME=web … */
+export function payloadTokens(payload: string): Record<string, string> {
+  const tokens: Record<string, string> = {};
+  for (const token of payload.split("\n", 1)[0].split(" ")) {
+    const [, key, value] = /^([A-Za-z]\w*):([^\0]*)$/.exec(token) ?? [];
+    if (key !== undefined) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+  }
+  return tokens;
 }
 
 function describeEnd(run: Run, end: ProcessEnd, seconds: number): string {
@@ -3624,6 +3782,7 @@ function startListener(args: readonly string[]): void {
     schedule: scheduleOf(settings, defaultZone),
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
+    jitterSeconds: settings.jitter,
   };
   const options = {
     tickType: settings.tick,

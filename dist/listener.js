@@ -51,6 +51,7 @@ __export(listener_exports, {
   createLog: () => createLog,
   createZone: () => createZone,
   cronWarnings: () => cronWarnings,
+  delayWindow: () => delayWindow,
   describeCron: () => describeCron,
   describeSchedule: () => describeSchedule,
   dueTime: () => dueTime,
@@ -59,9 +60,10 @@ __export(listener_exports, {
   formatDuration: () => formatDuration,
   formatTime: () => formatTime,
   helpText: () => helpText,
-  instantsOf: () => instantsOf,
   isDue: () => isDue,
+  isListenedTo: () => isListenedTo,
   judgeDueTime: () => judgeDueTime,
+  longestDelay: () => longestDelay,
   main: () => main,
   nextDue: () => nextDue,
   nextDueTimes: () => nextDueTimes,
@@ -73,6 +75,7 @@ __export(listener_exports, {
   parseEnvironment: () => parseEnvironment,
   parseRemoteCommunication: () => parseRemoteCommunication,
   parseTick: () => parseTick,
+  payloadTokens: () => payloadTokens,
   policyOf: () => policyOf,
   previousDue: () => previousDue,
   quote: () => quote,
@@ -80,6 +83,7 @@ __export(listener_exports, {
   readingAt: () => readingAt,
   resolveSettings: () => resolveSettings,
   scheduleOf: () => scheduleOf,
+  stableDelay: () => stableDelay,
   step: () => step,
   tickMismatches: () => tickMismatches
 });
@@ -251,6 +255,8 @@ function dueTime(schedule, count, window) {
     }
     case "cron":
       return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+    case "events":
+      return void 0;
   }
 }
 function cronAfter(cron, window) {
@@ -260,6 +266,9 @@ function judgeDueTime(schedule, due, upTo, periodSeconds) {
   if (schedule.kind !== "cron" || due > upTo - 2 * periodSeconds) return "schedule";
   return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
 }
+function delayWindow({ after, fixedAfter, upTo }, seconds) {
+  return { after: after - seconds, fixedAfter: fixedAfter - seconds, upTo: upTo - seconds };
+}
 function countDueTimes(schedule, window) {
   if (schedule.kind !== "cron") return 1;
   return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).count;
@@ -267,6 +276,7 @@ function countDueTimes(schedule, window) {
 function nextDueTimes(schedule, from, count) {
   switch (schedule.kind) {
     case "ticks":
+    case "events":
       return [];
     case "slices": {
       const first = sliceStart(schedule, from) + schedule.everySeconds;
@@ -282,6 +292,19 @@ function countAfter(schedule, count, due) {
 function sliceStart(slices, at) {
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
 }
+function isListenedTo(schedule, eventName) {
+  if (schedule.kind !== "events") return false;
+  return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
+}
+function stableDelay(key, limitSeconds) {
+  let hash = 2166136261;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 16777619);
+  return limitSeconds === 0 ? 0 : (hash >>> 0) % limitSeconds;
+}
+function longestDelay(schedule, from) {
+  const dues = nextDueTimes(schedule, from, 100);
+  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), Number.POSITIVE_INFINITY);
+}
 function describeSchedule(schedule) {
   switch (schedule.kind) {
     case "ticks":
@@ -292,11 +315,13 @@ function describeSchedule(schedule) {
     }
     case "cron":
       return describeCron(schedule.cron, schedule.zone.name);
+    case "events":
+      return `on ${schedule.names.join(", ")}`;
   }
 }
 function tickMismatches(schedule, periodSeconds, from) {
   if (schedule.kind === "cron") return tickWarnings(schedule.cron, schedule.zone, from, periodSeconds);
-  if (schedule.kind === "ticks") return [];
+  if (schedule.kind !== "slices") return [];
   if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
   const tick = `a tick every ${formatDuration(periodSeconds)}`;
   return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
@@ -712,17 +737,6 @@ function spansOfSlice(offsetAt, sliceStart2) {
 function readingAt(zone, second) {
   return second + zone.spanAt(second).offset;
 }
-function instantsOf(zone, reading) {
-  const instants = [];
-  let second = reading - LARGEST_SHIFT_SECONDS;
-  while (second <= reading + LARGEST_SHIFT_SECONDS) {
-    const span = zone.spanAt(second);
-    const instant = reading - span.offset;
-    if (second <= instant && instant < span.end) instants.push(instant);
-    second = span.end;
-  }
-  return instants;
-}
 function clockChanges(zone, from, until) {
   const changes = [];
   for (let second = zone.spanAt(from).end; second <= until; ) {
@@ -764,13 +778,15 @@ function zoneMistake(name) {
   return "is not known: expected UTC or a name of the tz database such as Europe/Berlin";
 }
 var SEARCH_SECONDS = 100 * 366 * SECONDS_IN_DAY;
+var LAST_SECOND = 6e12;
 var MOST_COUNTED = 1e3;
-function nextDue(cron, zone, from, until = from + SEARCH_SECONDS) {
+function nextDue(cron, zone, from, until = Infinity) {
+  const last = Math.min(until, from + SEARCH_SECONDS, LAST_SECOND);
   let second = Math.floor(from) + 1;
-  while (second <= until) {
+  while (second <= last) {
     const span = zone.spanAt(second);
-    const due = firstDueWithin(cron, span, second, until + LARGEST_SHIFT_SECONDS);
-    if (due < span.end) return due <= until ? due : void 0;
+    const due = firstDueWithin(cron, span, second, last + LARGEST_SHIFT_SECONDS);
+    if (due < span.end) return due <= last ? due : void 0;
     const isNearEnd = span.end - second < LARGEST_SHIFT_SECONDS;
     second = isNearEnd ? span.end : Math.max(span.end, due - LARGEST_SHIFT_SECONDS);
   }
@@ -1020,10 +1036,10 @@ function dateWords(reading) {
 }
 var LAST_GRACE_SECONDS = 1;
 function createJobState(lastRun) {
-  return { lastRun, runs: [], isStopping: false };
+  return { lastRun, runs: [], waiting: [], isStopping: false };
 }
 function step(policy, state, input) {
-  if (input.type === "due") return startOrSkip(state, input);
+  if (input.type === "due") return takeDue(policy, state, input);
   if (input.type === "stop") return stopAll(policy, state);
   if (input.type === "adopted") return adopt(policy, state, input.run, input.elapsedSeconds);
   const run = state.runs.find((r) => r.number === input.run);
@@ -1043,11 +1059,18 @@ function step(policy, state, input) {
       return graceOver(state, run);
   }
 }
-function startOrSkip(state, { due, reason }) {
+function takeDue(policy, state, { type: _, ...dueRun }) {
   if (state.isStopping) return [state, []];
-  const behind = state.runs[0];
-  if (behind !== void 0) return [state, [{ type: "skip", due, reason, behind }]];
-  const run = { number: state.lastRun + 1, attempt: 1, due, reason, phase: "starting" };
+  const [behind] = state.runs;
+  const { due, reason } = dueRun;
+  if (behind === void 0) return startRun(state, dueRun);
+  if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
+    return [state, [{ type: "skip", due, reason, behind }]];
+  }
+  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
+}
+function startRun(state, dueRun) {
+  const run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: "starting" };
   return [{ ...state, lastRun: run.number, runs: [...state.runs, run] }, [{ type: "start", run }]];
 }
 function adopt(policy, state, run, elapsedSeconds) {
@@ -1109,8 +1132,12 @@ function stopOne(policy, state, run, isSecond) {
 function finish(state, run, end) {
   const next = { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
   const actions = [{ type: "finish", run, result: resultOf(run, end), end }];
-  if (next.isStopping && next.runs.length === 0) actions.push({ type: "stopped" });
-  return [next, actions];
+  if (next.runs.length > 0) return [next, actions];
+  if (next.isStopping) return [next, [...actions, { type: "stopped" }]];
+  if (next.waiting.length === 0) return [next, actions];
+  const [first, ...waiting] = next.waiting;
+  const [started, more] = startRun({ ...next, waiting }, first);
+  return [started, [...actions, ...more]];
 }
 function resultOf(run, end) {
   if (run.cause === "timeout") return "timeout";
@@ -1151,6 +1178,15 @@ var OPTIONS = {
     metavar: "EXPR",
     about: "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
     parse: parseCron
+  },
+  on: {
+    flag: "--on",
+    env: "TICK_ON",
+    group: "schedule",
+    scope: "job",
+    metavar: "EVENTS",
+    about: "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin",
+    parse: parseEventNames
   },
   offset: {
     flag: "--offset",
@@ -1195,6 +1231,17 @@ var OPTIONS = {
     about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
     parse: parseDuration
   },
+  jitter: {
+    flag: "--jitter",
+    env: "TICK_JITTER",
+    group: "when",
+    scope: "job",
+    metavar: "D",
+    default: "0",
+    onlyWith: ["every", "cron"],
+    about: "with --every, --cron: delay each run by a time below D, always the same for the same host and job",
+    parse: parseDuration
+  },
   runOnStart: {
     flag: "--run-on-start",
     env: "TICK_RUN_ON_START",
@@ -1220,9 +1267,9 @@ var OPTIONS = {
     group: "how",
     scope: "job",
     metavar: "POLICY",
-    default: "skip",
-    about: "what a due run does while the last one is still going: skip",
-    parse: oneOf("skip")
+    defaultText: "skip; with --on queue",
+    about: "what a due run does while the last one is still going: skip, or queue (one waits; with --on 1,000)",
+    parse: oneOf("skip", "queue")
   },
   timeout: {
     flag: "--timeout",
@@ -1318,7 +1365,7 @@ var OPTIONS = {
     parse: yesOrNo
   }
 };
-var SCHEDULE_KEYS = ["ticks", "every", "cron"];
+var SCHEDULE_KEYS = ["ticks", "every", "cron", "on"];
 var OPTION_KEYS = Object.keys(OPTIONS);
 var specOf = (key) => OPTIONS[key];
 function parseCommandLine(args, scopes) {
@@ -1414,13 +1461,21 @@ function scheduleOf(settings, defaultZone2) {
     const zone = (_a2 = settings.tz) != null ? _a2 : defaultZone2();
     return { kind: "cron", cron: settings.cron, zone, catchUpSeconds: settings.catchUp };
   }
+  if (settings.on !== void 0) return { kind: "events", names: settings.on };
   if (settings.every !== void 0) {
     return { kind: "slices", everySeconds: settings.every, offsetSeconds: settings.offset };
   }
   return { kind: "ticks", every: settings.ticks };
 }
+var MAX_WAITING_EVENTS = 1e3;
 function policyOf(settings) {
-  return { overlap: settings.overlap, timeoutSeconds: settings.timeout, killAfterSeconds: settings.killAfter };
+  const { on, overlap, timeout, killAfter } = settings;
+  return {
+    overlap: overlap != null ? overlap : on === void 0 ? "skip" : "queue",
+    queueLimit: on === void 0 ? 1 : MAX_WAITING_EVENTS,
+    timeoutSeconds: timeout,
+    killAfterSeconds: killAfter
+  };
 }
 function wholeNumber(low, high) {
   return (text) => {
@@ -1458,6 +1513,19 @@ function parseName(text) {
 function parsePath(text) {
   if (text === "" || text.includes("\0")) throw new Expectation("a file name");
   return text;
+}
+var EVENT_TYPES = "EVENT PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED".split(
+  " "
+);
+function parseEventNames(text) {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (name.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
+    if (!EVENT_TYPES.includes(name)) {
+      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name, EVENT_TYPES)}`);
+    }
+  }
+  return names;
 }
 function parseSpeed(text) {
   if (text === "max") return Number.POSITIVE_INFINITY;
@@ -1629,15 +1697,19 @@ function isAlive(process2) {
   var _a2;
   return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
-function startProcess(command, env, onEnd) {
-  var _a2, _b2;
+function startProcess(command, env, input, onEnd) {
+  var _a2, _b2, _c, _d;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: ["ignore", 2, 2], detached: true });
+    const stdin = input === void 0 ? "ignore" : "pipe";
+    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, 2, 2], detached: true });
+    (_a2 = child.stdin) == null ? void 0 : _a2.on("error", () => {
+    });
+    (_b2 = child.stdin) == null ? void 0 : _b2.end(input);
     child.on("error", (error) => child.pid === void 0 && onError(error));
     child.on("exit", (exit, signal) => onEnd({ exit, signal }));
-    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_b2 = (_a2 = identify(child.pid)) == null ? void 0 : _a2.start) != null ? _b2 : 0 };
+    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_d = (_c = identify(child.pid)) == null ? void 0 : _c.start) != null ? _d : 0 };
   } catch (error) {
     setImmediate(onError, error);
     return void 0;
@@ -1948,18 +2020,18 @@ function defaultStatePath(name) {
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
 function readJournal(texts) {
-  var _a2;
   const open = /* @__PURE__ */ new Map();
   let lastRun = 0;
   let lastStarting;
-  let lastRemoteSerial = -1;
+  const lastSerials = { remote: -1, event: -1 };
   for (const text of texts) {
     const line = tryParseLine(text);
     if ((line == null ? void 0 : line.type) === "job") lastRun = Math.max(lastRun, line.lastRun);
     if ((line == null ? void 0 : line.type) === "starting") {
       open.set(line.run, { ...open.get(line.run), starting: line });
       lastRun = Math.max(lastRun, line.run);
-      if (line.reason === "remote") lastRemoteSerial = (_a2 = line.serial) != null ? _a2 : lastRemoteSerial;
+      const { reason, serial = -1 } = line;
+      if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
       else if (line.serial !== void 0) lastStarting = line;
     }
     if ((line == null ? void 0 : line.type) === "started") {
@@ -1968,7 +2040,7 @@ function readJournal(texts) {
     }
     if ((line == null ? void 0 : line.type) === "finished") open.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting, lastRemoteSerial };
+  return { lastRun, openRuns: [...open.values()], lastStarting, lastSerials };
 }
 var NUMBERS_OF = {
   job: ["lastRun"],
@@ -2095,7 +2167,7 @@ var Listener = class {
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
-    if (this.isSameSupervisor()) this.lastRemoteSerial = this.journal.past.lastRemoteSerial;
+    if (this.isSameSupervisor()) this.lastSerials = { ...this.journal.past.lastSerials };
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd()
@@ -2119,9 +2191,13 @@ var Listener = class {
   periodSeconds = 0;
   lastTickSeconds = 0;
   // on the monotonic clock
-  lastRemoteSerial = -1;
+  lastSerials = { remote: -1, event: -1 };
   hasSeenEvent = false;
   stopSignals = 0;
+  delaySeconds = 0;
+  // by --jitter
+  restSeconds = 0;
+  // of it, below one period
   exitStatus = 0;
   start() {
     var _a2;
@@ -2165,7 +2241,8 @@ var Listener = class {
     if (this.state.isStopping) return;
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== void 0) this.onTick(event);
-    else if (event.name === "REMOTE_COMMUNICATION") this.onRemoteCommunication(event);
+    else if (this.isRunNow(event)) this.onOnce(event, "remote");
+    else if (isListenedTo(this.job.schedule, event.name)) this.onOnce(event, "event");
     else this.answer();
   }
   onTick(event) {
@@ -2189,6 +2266,8 @@ var Listener = class {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
+    this.startHeld();
+    const undecided = this.clock;
     this.lastTickSeconds = monotonicSeconds();
     this.clock = counted.clock;
     this.count++;
@@ -2198,17 +2277,40 @@ var Listener = class {
       );
     }
     this.tellTick(tick);
-    const due = counted.setBackSeconds > 0 ? void 0 : dueTime(this.job.schedule, this.count, counted.window);
+    const window = delayWindow(counted.window, this.delaySeconds - this.restSeconds);
+    const due = counted.setBackSeconds > 0 ? void 0 : dueTime(this.job.schedule, this.count, window);
     this.count = countAfter(this.job.schedule, this.count, due);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
     const isAgain = due !== void 0 && isFirst && this.wasStartedBefore(tick, due);
-    const reason = due === void 0 || isAgain ? "missed" : this.judge(due, counted.window);
-    if (due === void 0 || reason === "missed") answer();
-    else this.apply({ type: "due", due, reason }, answer, tick.serial);
+    const reason = due === void 0 || isAgain ? "missed" : this.judge(due, window);
+    if (due === void 0 || reason === "missed") return answer();
+    const { serial } = tick;
+    if (this.restSeconds === 0) return this.apply({ type: "due", due, reason, serial }, answer);
+    this.hold({ due, reason, serial }, undecided);
+    answer();
   }
+  // The part of --jitter below one period. Until the run starts, its due time stays undecided in the counter file: after
+  // a restart the next tick brings it again, so that nothing is lost.
+  hold(dueRun, undecided) {
+    const decided = this.clock;
+    const before = decided.whenSeconds - this.periodSeconds;
+    const { decidedSeconds = before, fixedDecidedSeconds = before } = undecided != null ? undecided : {};
+    this.clock = { ...decided, decidedSeconds, fixedDecidedSeconds };
+    const cancel = startTimer(this.restSeconds, () => this.startHeld());
+    this.startHeld = () => {
+      cancel();
+      this.startHeld = () => {
+      };
+      this.clock = decided;
+      this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+    };
+  }
+  /** Starts the run that is being held, if there is one. */
+  startHeld = () => {
+  };
   // Tells what was missed, and what is made up for.
   judge(due, window) {
     const { schedule, name } = this.job;
@@ -2235,15 +2337,26 @@ var Listener = class {
     }
     this.periodSeconds = tick.periodSeconds;
     tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
+    this.setDelay(tick);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
   }
+  // Whole periods move the window; only the rest below one is a timer.
+  setDelay({ whenSeconds, periodSeconds }) {
+    const { name, schedule, jitterSeconds } = this.job;
+    if (jitterSeconds === 0) return;
+    const { hostname } = require("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
+  }
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   wasStartedBefore(tick, due) {
     const last = this.journal.past.lastStarting;
-    const isIt = last !== void 0 && last.serial === tick.serial && last.due === due;
+    const isIt = last !== void 0 && last.due === due && (last.serial === tick.serial || this.delaySeconds > 0);
     if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
@@ -2253,15 +2366,22 @@ var Listener = class {
     const count = schedule.kind === "ticks" ? `: count ${this.count} of ${schedule.every}` : "";
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
-  onRemoteCommunication(event) {
+  isRunNow(event) {
+    if (event.name !== "REMOTE_COMMUNICATION") return false;
     const { type, data } = parseRemoteCommunication(event.payload);
-    const isForUs = type === "supertick" && ["", this.job.name].includes(data.trim());
-    if (!isForUs || event.serial <= this.lastRemoteSerial) return this.answer();
-    this.lastRemoteSerial = event.serial;
-    this.runNow("remote", () => this.answer(), event.serial);
+    return type === "supertick" && ["", this.job.name].includes(data.trim());
   }
-  runNow(reason, answer, serial) {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason }, answer, serial);
+  // Events are delivered again as ticks are, and each kind is counted by itself.
+  onOnce(event, reason) {
+    const { serial } = event;
+    if (serial <= this.lastSerials[reason]) return this.answer();
+    this.lastSerials[reason] = serial;
+    const due = Math.floor(Date.now() / 1e3);
+    const payload = reason === "event" ? event : void 0;
+    this.apply({ type: "due", due, reason, serial, event: payload }, () => this.answer());
+  }
+  runNow(reason) {
+    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
   answer() {
     this.say(ANSWER);
@@ -2282,13 +2402,13 @@ var Listener = class {
   }
   // Runs:
   /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
-  apply(input, answer, serial) {
+  apply(input, answer) {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
     for (const action of actions) {
       if (action.type !== "start") continue;
-      const { number, attempt, due, reason } = action.run;
+      const { number, attempt, due, reason, serial } = action.run;
       this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
     }
     answer == null ? void 0 : answer();
@@ -2298,6 +2418,8 @@ var Listener = class {
     switch (action.type) {
       case "start":
         return this.startRun(action.run);
+      case "wait":
+        return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
         return this.skip(action.due, action.reason, action.behind);
       case "armDeadline":
@@ -2320,10 +2442,11 @@ var Listener = class {
     }
   }
   startRun(run) {
+    var _a2;
     if (!this.state.runs.some((r) => r.number === run.number)) return;
     this.processes.set(run.number, { startedSeconds: monotonicSeconds(), cancels: [] });
     const onEnd = (end) => this.onProcessEnd(run, end);
-    const started = startProcess(this.job.command, jobEnvironment(this.job, run), onEnd);
+    const started = startProcess(this.job.command, jobEnvironment(this.job, run), (_a2 = run.event) == null ? void 0 : _a2.payload, onEnd);
     if (started === void 0) return;
     this.recordStarted(run, started);
     const { number, due, reason } = run;
@@ -2464,14 +2587,25 @@ var Listener = class {
 };
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function jobEnvironment(job, run) {
-  return {
-    ...process.env,
+  var _a2, _b2;
+  const facts = {
     SUPERTICK_JOB: job.name,
     SUPERTICK_RUN: String(run.number),
     SUPERTICK_DUE: String(run.due),
     SUPERTICK_ATTEMPT: String(run.attempt),
     SUPERTICK_REASON: run.reason
   };
+  if (run.event !== void 0) facts.SUPERTICK_EVENT = run.event.name;
+  return { ...payloadTokens((_b2 = (_a2 = run.event) == null ? void 0 : _a2.payload) != null ? _b2 : ""), ...process.env, ...facts };
+}
+function payloadTokens(payload) {
+  var _a2;
+  const tokens = {};
+  for (const token of payload.split("\n", 1)[0].split(" ")) {
+    const [, key, value] = (_a2 = /^([A-Za-z]\w*):([^\0]*)$/.exec(token)) != null ? _a2 : [];
+    if (key !== void 0) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+  }
+  return tokens;
 }
 function describeEnd(run, end, seconds) {
   var _a2, _b2;
@@ -2742,7 +2876,8 @@ function startListener(args) {
     command,
     schedule: scheduleOf(settings, defaultZone),
     policy: policyOf(settings),
-    isRunOnStart: settings.runOnStart
+    isRunOnStart: settings.runOnStart,
+    jitterSeconds: settings.jitter
   };
   const options = {
     tickType: settings.tick,
@@ -2837,6 +2972,7 @@ function main() {
   createLog,
   createZone,
   cronWarnings,
+  delayWindow,
   describeCron,
   describeSchedule,
   dueTime,
@@ -2845,9 +2981,10 @@ function main() {
   formatDuration,
   formatTime,
   helpText,
-  instantsOf,
   isDue,
+  isListenedTo,
   judgeDueTime,
+  longestDelay,
   main,
   nextDue,
   nextDueTimes,
@@ -2859,6 +2996,7 @@ function main() {
   parseEnvironment,
   parseRemoteCommunication,
   parseTick,
+  payloadTokens,
   policyOf,
   previousDue,
   quote,
@@ -2866,6 +3004,7 @@ function main() {
   readingAt,
   resolveSettings,
   scheduleOf,
+  stableDelay,
   step,
   tickMismatches
 });

@@ -15,7 +15,7 @@ import {
   step,
 } from "../listener";
 
-const POLICY: JobPolicy = { overlap: "skip", timeoutSeconds: 300, killAfterSeconds: 5 };
+const POLICY: JobPolicy = { overlap: "skip", queueLimit: 1, timeoutSeconds: 300, killAfterSeconds: 5 };
 const NO_LIMIT: JobPolicy = { ...POLICY, timeoutSeconds: 0 };
 const EXIT_0: ProcessEnd = { exit: 0, signal: null };
 
@@ -226,13 +226,55 @@ describe("a run", () => {
     const [state, [action]] = step(POLICY, createJobState(41), { type: "due", due: 900, reason: "remote" });
     const run = { number: 42, attempt: 1, due: 900, reason: "remote", phase: "starting" };
     assert.deepEqual(action, { type: "start", run });
-    assert.deepEqual(state, { lastRun: 42, runs: [run], isStopping: false });
+    assert.deepEqual(state, { lastRun: 42, runs: [run], waiting: [], isStopping: false });
   });
 
   it("that is skipped takes no number, and names the one it is behind", () => {
     const [state, [action]] = step(POLICY, after(POLICY, due, started), { type: "due", due: 900, reason: "signal" });
     assert.deepEqual(action, { type: "skip", due: 900, reason: "signal", behind: { ...state.runs[0] } });
     assert.equal(state.lastRun, 1);
+  });
+
+  it("waits its turn with overlap queue, and what is over the limit is skipped", () => {
+    const policy: JobPolicy = { ...POLICY, overlap: "queue", queueLimit: 2 };
+    const busy = after(policy, due, started);
+    const dueAt = (time: number): JobInput => ({ type: "due", due: time, reason: "event", serial: time });
+    const [one, waits] = step(policy, busy, dueAt(901));
+    const [two] = step(policy, one, dueAt(902));
+    const [three, skips] = step(policy, two, dueAt(903));
+    assert.deepEqual([waits[0].type, skips[0].type], ["wait", "skip"]);
+    assert.deepEqual(
+      three.waiting.map((waiting) => waiting.due),
+      [901, 902],
+    );
+    const [next, actions] = step(policy, three, { type: "exited", run: 1, end: EXIT_0 });
+    assert.deepEqual(
+      actions.map(({ type }) => type),
+      ["finish", "start"],
+    );
+    assert.deepEqual(next.runs[0], {
+      number: 2,
+      attempt: 1,
+      due: 901,
+      reason: "event",
+      serial: 901,
+      phase: "starting",
+    });
+    assert.equal(next.waiting.length, 1);
+  });
+
+  it("that waits is not started after a stop", () => {
+    const policy: JobPolicy = { ...POLICY, overlap: "queue" };
+    const state = after(policy, due, started, { type: "due", due: 901, reason: "schedule" }, { type: "stop" });
+    const [, actions] = step(
+      policy,
+      { ...state, runs: [{ ...state.runs[0], end: EXIT_0 }] },
+      { type: "groupGone", run: 1 },
+    );
+    assert.deepEqual(
+      actions.map(({ type }) => type),
+      ["finish", "stopped"],
+    );
   });
 
   it("without a limit gets no deadline", () => {

@@ -57,7 +57,7 @@ describe("an option", () => {
   const cases: Case[] = [
     ["--tick", "TICK_EVENT", "TICK_5", "tick", "TICK_5", undefined],
     ["--name", "TICK_NAME", "nightly sync", "name", "nightly sync", undefined],
-    ["--overlap", "TICK_OVERLAP", "skip", "overlap", "skip", "skip"],
+    ["--overlap", "TICK_OVERLAP", "queue", "overlap", "queue", undefined],
     ["--timeout", "TICK_TIMEOUT", "1h30m", "timeout", 5400, 0],
     ["--kill-after", "TICK_KILL_AFTER", "90", "killAfter", 90, 5],
     ["--state", "TICK_STATE", "/a b/c", "state", "/a b/c", undefined],
@@ -134,7 +134,11 @@ function noZone(): never {
 
 it("the policy is made of overlap, timeout and grace", () => {
   const args = ["--ticks", "5", "--timeout", "1m", "--kill-after", "7s"];
-  assert.deepEqual(policyOf(settings(args)), { overlap: "skip", timeoutSeconds: 60, killAfterSeconds: 7 });
+  const times = { timeoutSeconds: 60, killAfterSeconds: 7 };
+  assert.deepEqual(policyOf(settings(args)), { overlap: "skip", queueLimit: 1, ...times });
+  assert.deepEqual(policyOf(settings([...args, "--overlap", "queue"])), { overlap: "queue", queueLimit: 1, ...times });
+  const events = ["--on", "PROCESS_STATE", ...args.slice(2)];
+  assert.deepEqual(policyOf(settings(events)), { overlap: "queue", queueLimit: 1000, ...times });
 });
 
 // ── Mistakes ───────────────────────────────────────────────────────────────
@@ -150,8 +154,16 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
   const T = ["--ticks", "5"];
   const cases: Array<[args: string[], env: Env, message: string]> = [
     // no schedule, two, or no command
-    [X, {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON)"],
-    [[], {}, "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON)"],
+    [
+      X,
+      {},
+      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON)",
+    ],
+    [
+      [],
+      {},
+      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON)",
+    ],
     [["--ticks", "5", "--every", "5m", ...X], {}, "--ticks and --every are two schedules; give one"],
     [X, { TICK_GOAL: "5", TICK_EVERY: "5m" }, "TICK_GOAL and TICK_EVERY are two schedules; give one"],
     [T, {}, "which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command"],
@@ -204,7 +216,23 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--name", ".hidden", ...X], {}, `--name: ${NAME}, got ".hidden"`],
     [[...T, "--name", "a\u0007", ...X], {}, `--name: ${NAME}, got "a\\u0007"`],
     [[...T, ...X], { TICK_NAME: "y".repeat(101) }, `TICK_NAME: ${NAME}, got "${"y".repeat(80)}…"`],
-    [[...T, "--overlap", "queue", ...X], {}, '--overlap: expected skip, got "queue"'],
+    [[...T, "--overlap", "quue", ...X], {}, '--overlap: expected skip or queue, got "quue"'],
+    [["--cron", "0 25 * * *", ...X], {}, '--cron "0 25 * * *": hour 25 is above 23'],
+    [["--cron", "0 22-4 * * *", ...X], {}, '--cron "0 22-4 * * *": hour "22-4" runs backwards: write 22-23,0-4'],
+    [[...T, "--tz", "UTC", ...X], {}, "--tz has no effect with --ticks; it goes with --cron"],
+    [[...T, "--jitter", "5m", ...X], {}, "--jitter has no effect with --ticks; it goes with --every or --cron"],
+    [
+      ["--cron", "@daily", ...X],
+      { TICK_CATCH_UP: "-1h" },
+      'TICK_CATCH_UP: expected a duration such as 30s, 5m or 1h30m, got "-1h"',
+    ],
+    [
+      ["--on", "PROCESS_STATE_FATL", ...X],
+      {},
+      '--on "PROCESS_STATE_FATL": "PROCESS_STATE_FATL" is no event type of supervisord; did you mean PROCESS_STATE_FATAL?',
+    ],
+    [["--on", "TICK_60", ...X], {}, '--on "TICK_60": ticks are for --ticks, --every and --cron'],
+    [["--on", "PROCESS_STATE", "--every", "5m", ...X], {}, "--every and --on are two schedules; give one"],
     [[...T, "--timeout", "-5", ...X], {}, `--timeout: ${DURATION}, got "-5"`],
     [[...T, ...X], { TICK_TIMEOUT: "abc" }, `TICK_TIMEOUT: ${DURATION}, got "abc"`],
     [[...T, "--kill-after", "0", ...X], {}, '--kill-after: expected a duration of at least 1s, got "0"'],
@@ -284,7 +312,7 @@ async function helpedOptions(): Promise<Documented[]> {
 
 describe("what it says of itself", { concurrency: 4 }, () => {
   const OPTIONS =
-    "--ticks --every --cron --offset --tick --tz --catch-up --run-on-start --name --overlap --timeout --kill-after --state --verbose --log --for --speed --from -n --json";
+    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --state --verbose --log --for --speed --from -n --json";
 
   for (const flag of ["--help", "-h"]) {
     it(`${flag} shows every option and exits 0, whatever else is wrong`, async () => {

@@ -267,7 +267,11 @@ describe("simulate is as strict as supervisord", { concurrency: 4 }, () => {
       onEvent('say("RESULT 2\\nO"); process.exit(0);'),
       /the listener ended \(exit 0\)/,
     ],
-    ["an end by a signal", 'say("READY\\n"); process.kill(process.pid, "SIGKILL");', /the listener ended \(SIGKILL\)/],
+    [
+      "an end by a signal",
+      'say("READY\\n"); process.kill(process.pid, "SIGKILL");',
+      /the listener ended (\(|with )SIGKILL/,
+    ],
   ];
   for (const [title, script, told] of cases) {
     it(`${title} ends it with 1, told as such`, async (t) => {
@@ -277,6 +281,38 @@ describe("simulate is as strict as supervisord", { concurrency: 4 }, () => {
       assert.match(simulation.stdout, told);
     });
   }
+});
+
+// The listener itself, but with something in its process that writes to stdout, as a runtime's warning would.
+describe("simulate sees a stray byte of a listener that is right otherwise", { concurrency: 2 }, () => {
+  const stray = (when: string) => `
+    if (!process.argv.includes("simulate")) {
+      const fs = require("fs");
+      const { writeSync } = fs;
+      fs.writeSync = (fd, ...rest) => {
+        if (fd === 1 && String(rest[0]).includes(${JSON.stringify(when)})) writeSync(1, ".");
+        return writeSync(fd, ...rest);
+      };
+    }`;
+  const cases: Array<[title: string, when: string, told: RegExp]> = [
+    ["before READY", "READY", /UNKNOWN: in state ACKNOWLEDGED the listener wrote "\./],
+    ["before a result", "RESULT", /UNKNOWN: in state BUSY the listener wrote "\./],
+  ];
+  for (const [title, when, told] of cases) {
+    it(title, async (t) => {
+      const args = ["--ticks", "5", "--for", "5m", "--", "/bin/true"];
+      const simulation = simulate(t, args, { preload: stray(when) });
+      await ends(simulation, 1);
+      assert.match(simulation.stdout, told);
+    });
+  }
+});
+
+it("a job that kills its listener ends simulate with 1", async (t) => {
+  const args = ["--ticks", "1", "--for", "5m", "--", "sh", "-c", "kill -9 $PPID"];
+  const simulation = simulate(t, args);
+  await ends(simulation, 1);
+  assert.match(simulation.stdout, /the listener ended \(SIGKILL\)/);
 });
 
 // ── The end ────────────────────────────────────────────────────────────────
@@ -322,7 +358,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
     const [, pid] = await simulation.until(() => simulation.stdout.match(/parent (\d+)/), "the job");
     process.kill(Number(pid), "SIGKILL");
     assert.equal(await simulation.end(), 1);
-    assert.match(simulation.stdout, /the listener ended \(SIGKILL\)/);
+    assert.match(simulation.stdout, /the listener ended (\(|with )SIGKILL/);
   });
 
   it("without a stack trace when nobody reads it any more, as with `| head`", async (t) => {
