@@ -3,12 +3,9 @@
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
 const supertick = (function (require, module) {
-"use strict";
-var __create = Object.create;
 var __defProp = Object.defineProperty;
 var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
 var __getOwnPropNames = Object.getOwnPropertyNames;
-var __getProtoOf = Object.getPrototypeOf;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
 var __export = (target, all) => {
   for (var name in all)
@@ -22,73 +19,17 @@ var __copyProps = (to, from, except, desc) => {
   }
   return to;
 };
-var __toESM = (mod, isNodeMode, target) => (target = mod != null ? __create(__getProtoOf(mod)) : {}, __copyProps(
-  // If the importer is in node compatibility mode or this is not an ESM
-  // file that has been converted to a CommonJS file using a Babel-
-  // compatible transform (i.e. "__esModule" has not been set), then set
-  // "default" to the CommonJS "module.exports" for node compatibility.
-  isNodeMode || !mod || !mod.__esModule ? __defProp(target, "default", { value: mod, enumerable: true }) : target,
-  mod
-));
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// listener.ts
-var listener_exports = {};
-__export(listener_exports, {
-  ANSWER: () => ANSWER,
-  Expectation: () => Expectation,
-  ProtocolError: () => ProtocolError,
-  READY: () => READY,
-  TICK_PERIODS: () => TICK_PERIODS,
-  UsageError: () => UsageError,
-  checkZone: () => checkZone,
-  clockChanges: () => clockChanges,
-  countAfter: () => countAfter,
-  countDueTimes: () => countDueTimes,
-  countTick: () => countTick,
-  createEventReader: () => createEventReader,
-  createJobState: () => createJobState,
-  createLog: () => createLog,
-  createZone: () => createZone,
-  cronWarnings: () => cronWarnings,
-  delayWindow: () => delayWindow,
-  describeCron: () => describeCron,
-  describeSchedule: () => describeSchedule,
-  dueTime: () => dueTime,
-  dueTimes: () => dueTimes,
-  formatCounter: () => formatCounter,
-  formatDuration: () => formatDuration,
-  formatTime: () => formatTime,
-  helpText: () => helpText,
-  isDue: () => isDue,
-  isListenedTo: () => isListenedTo,
-  judgeDueTime: () => judgeDueTime,
-  longestDelay: () => longestDelay,
-  main: () => main,
-  nextDue: () => nextDue,
-  nextDueTimes: () => nextDueTimes,
-  nextDues: () => nextDues,
-  parseCommandLine: () => parseCommandLine,
-  parseCounter: () => parseCounter,
-  parseCron: () => parseCron,
-  parseDuration: () => parseDuration,
-  parseEnvironment: () => parseEnvironment,
-  parseRemoteCommunication: () => parseRemoteCommunication,
-  parseTick: () => parseTick,
-  payloadTokens: () => payloadTokens,
-  policyOf: () => policyOf,
-  previousDue: () => previousDue,
-  quote: () => quote,
-  readJournal: () => readJournal,
-  readingAt: () => readingAt,
-  resolveSettings: () => resolveSettings,
-  scheduleOf: () => scheduleOf,
-  stableDelay: () => stableDelay,
-  step: () => step,
-  tickMismatches: () => tickMismatches
+// main.ts
+var main_exports = {};
+__export(main_exports, {
+  main: () => main
 });
-module.exports = __toCommonJS(listener_exports);
-var fs = __toESM(require("fs"));
+module.exports = __toCommonJS(main_exports);
+
+// listener.ts
+var fs = require("fs");
 var ProtocolError = class extends Error {
 };
 var READY = "READY\n";
@@ -697,9 +638,6 @@ var SLICES_KEPT = 100;
 var SAVING_LIMIT_SECONDS = 3 * 3600;
 var LARGEST_SHIFT_SECONDS = 26 * 3600;
 var UTC_SPAN = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
-function checkZone(name) {
-  intlOffset(name);
-}
 function createZone(name, offsetAt = intlOffset(name)) {
   if (offsetAt === void 0) return { name, spanAt: () => UTC_SPAN };
   const slices = /* @__PURE__ */ new Map();
@@ -801,9 +739,6 @@ function firstDueWithin(cron, span, second, until) {
     if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
   }
   return firstReading(cron, from, until + span.offset) - span.offset;
-}
-function isDue(cron, zone, after, upTo) {
-  return nextDue(cron, zone, after, upTo) !== void 0;
 }
 function previousDue(cron, zone, from) {
   let clear = Math.floor(from);
@@ -1799,8 +1734,9 @@ function writeFully(fd, bytes) {
 var COUNTER_FILE_BYTES = 256;
 function formatCounter(content) {
   const { count, clock, supervisor, listener, periodSeconds } = content;
-  const tick = clock === void 0 ? "" : `when=${clock.whenSeconds} serial=${clock.serial} period=${periodSeconds} decided=${clock.decidedSeconds} fixed=${clock.fixedDecidedSeconds} `;
-  return `${count}
+  const numbers = (clock2) => `when=${clock2.whenSeconds.toFixed()} serial=${clock2.serial.toFixed()} period=${periodSeconds} decided=${clock2.decidedSeconds.toFixed()} fixed=${clock2.fixedDecidedSeconds.toFixed()} `;
+  const tick = clock === void 0 ? "" : numbers(clock);
+  return `${count.toFixed()}
 ${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
 }
 function formatIdentity({ pid, start }) {
@@ -2956,57 +2892,7 @@ function main() {
 }
 // Annotate the CommonJS export names for ESM import in node:
 0 && (module.exports = {
-  ANSWER,
-  Expectation,
-  ProtocolError,
-  READY,
-  TICK_PERIODS,
-  UsageError,
-  checkZone,
-  clockChanges,
-  countAfter,
-  countDueTimes,
-  countTick,
-  createEventReader,
-  createJobState,
-  createLog,
-  createZone,
-  cronWarnings,
-  delayWindow,
-  describeCron,
-  describeSchedule,
-  dueTime,
-  dueTimes,
-  formatCounter,
-  formatDuration,
-  formatTime,
-  helpText,
-  isDue,
-  isListenedTo,
-  judgeDueTime,
-  longestDelay,
-  main,
-  nextDue,
-  nextDueTimes,
-  nextDues,
-  parseCommandLine,
-  parseCounter,
-  parseCron,
-  parseDuration,
-  parseEnvironment,
-  parseRemoteCommunication,
-  parseTick,
-  payloadTokens,
-  policyOf,
-  previousDue,
-  quote,
-  readJournal,
-  readingAt,
-  resolveSettings,
-  scheduleOf,
-  stableDelay,
-  step,
-  tickMismatches
+  main
 });
 return module.exports;
 });

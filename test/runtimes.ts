@@ -14,7 +14,7 @@ import * as path from "node:path";
 
 const PROJECT = path.join(__dirname, "..");
 const CACHE = process.env.SUPERTICK_RUNTIMES || path.join(PROJECT, "node_modules", ".cache", "supertick-runtimes");
-const TESTS = ["test/protocol.test.ts", "test/package-kinds.test.ts"];
+const TESTS = ["test/protocol.test.ts", "test/due.test.ts", "test/package-kinds.test.ts"];
 
 // ── The runtimes ───────────────────────────────────────────────────────────
 
