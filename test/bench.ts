@@ -46,6 +46,7 @@ const BOUNDS: Record<string, Bound[]> = {
   ],
   wakeUps: [{ atMost: 0 }],
   run: [{ against: "bare Node", atMost: 1.15 }],
+  nextDue: [{ atMost: 50 }, { against: "croner", atMost: 1 }, { against: "cron-parser", atMost: 1 }],
 };
 
 // ── Settings ───────────────────────────────────────────────────────────────
@@ -528,6 +529,17 @@ async function measureRun(): Promise<Figure[]> {
   ];
 }
 
+/** By class of the schedule vectors. Loaded here, since only this one needs croner and cron-parser. */
+async function measureSchedules(): Promise<Figure[]> {
+  const { measureNextDue } = await import("./bench/next-due.ts");
+  return [...measureNextDue(flags.quick ? 1 : 5)].map(([group, samples]) => ({
+    title: `a due time: ${group}`,
+    unit: "µs",
+    samples,
+    bounds: BOUNDS.nextDue.filter(({ against }) => against === undefined || samples[against] !== undefined),
+  }));
+}
+
 const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   start: measureStart,
   "idle-memory": measureIdleMemory,
@@ -535,6 +547,7 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   tick: measureTick,
   "wake-ups": measureWakeUps,
   run: measureRun,
+  "next-due": measureSchedules,
 };
 
 // ── The table ──────────────────────────────────────────────────────────────
