@@ -3552,7 +3552,9 @@ async function play(plan: SimulationPlan): Promise<number> {
     await ended;
   }
   const how = await ended;
-  console.log(`simulate: ${sent} ticks, ${runs.summary()}; the listener ended with ${how}`);
+  console.log(
+    `simulate: ${sent === 1 ? "1 tick" : `${sent} ticks`}, ${runs.summary()}; the listener ended with ${how}`,
+  );
   return how === "exit 0" ? 0 : 1;
 }
 
@@ -3686,6 +3688,7 @@ function followRuns(path: string) {
     },
     summary(): string {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
+      if (open.size > 0) counts.push(`${open.size} unfinished`);
       return counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
     },
   };

@@ -2620,7 +2620,9 @@ async function play(plan) {
     await ended;
   }
   const how = await ended;
-  console.log(`simulate: ${sent} ticks, ${runs2.summary()}; the listener ended with ${how}`);
+  console.log(
+    `simulate: ${sent === 1 ? "1 tick" : `${sent} ticks`}, ${runs2.summary()}; the listener ended with ${how}`
+  );
   return how === "exit 0" ? 0 : 1;
 }
 async function* sendTicks(plan, stdin, answers, runs2, ended) {
@@ -2732,6 +2734,7 @@ function followRuns(path) {
     },
     summary() {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
+      if (open.size > 0) counts.push(`${open.size} unfinished`);
       return counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
     }
   };
