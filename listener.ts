@@ -2827,16 +2827,16 @@ function openJournal(path: string | undefined, log: Log): Journal {
   const past = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
   // A new file begins with what the old one knew of the present, so that two rotations forget nothing that goes on.
-  let present: JournalLine[] = past.openRuns.flatMap(({ starting, started }) =>
+  let carriedOver: JournalLine[] = past.openRuns.flatMap(({ starting, started }) =>
     started ? [starting, started] : [starting],
   );
   let lastRun = past.lastRun;
 
   function remember(line: JournalLine): void {
     if (line.type === "starting") lastRun = line.run;
-    if (line.type === "finished") present = present.filter((l) => !("run" in l) || l.run !== line.run);
-    if (line.type === "job") present = [line, ...present.filter((l) => l.type !== "job")];
-    if (line.type === "starting" || line.type === "started") present.push(line);
+    if (line.type === "finished") carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
+    if (line.type === "starting" || line.type === "started") carriedOver.push(line);
   }
 
   function write(file: string, line: JournalLine): void {
@@ -2859,7 +2859,7 @@ function openJournal(path: string | undefined, log: Log): Journal {
       fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
     }
     isTorn = false;
-    for (const line of present) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    for (const line of carriedOver) write(file, line.type === "job" ? { ...line, lastRun } : line);
     syncDirectory(file);
   }
 

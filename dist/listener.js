@@ -2004,15 +2004,15 @@ function openJournal(path, log) {
 ${tryReadFile(path)}`;
   const past = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
-  let present = past.openRuns.flatMap(
+  let carriedOver = past.openRuns.flatMap(
     ({ starting, started }) => started ? [starting, started] : [starting]
   );
   let lastRun = past.lastRun;
   function remember(line) {
     if (line.type === "starting") lastRun = line.run;
-    if (line.type === "finished") present = present.filter((l) => !("run" in l) || l.run !== line.run);
-    if (line.type === "job") present = [line, ...present.filter((l) => l.type !== "job")];
-    if (line.type === "starting" || line.type === "started") present.push(line);
+    if (line.type === "finished") carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
+    if (line.type === "starting" || line.type === "started") carriedOver.push(line);
   }
   function write(file, line) {
     if (sizeOf(file) > MAX_JOURNAL_BYTES) beginAnew(file);
@@ -2033,7 +2033,7 @@ ${tryReadFile(path)}`;
       fs.truncateSync(file);
     }
     isTorn = false;
-    for (const line of present) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    for (const line of carriedOver) write(file, line.type === "job" ? { ...line, lastRun } : line);
     syncDirectory(file);
   }
   return {
