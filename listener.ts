@@ -1890,7 +1890,10 @@ export function parseCommandLine(args: readonly string[], scopes: ReadonlyArray<
   for (let i = 0; i < args.length; i++) {
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
-    if (!word.startsWith("-")) throw new UsageError(`${quote(word)} is no option; the command goes behind --`);
+    if (!word.startsWith("-"))
+      throw new UsageError(
+        `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`,
+      );
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === undefined) {
@@ -3001,9 +3004,10 @@ class Listener {
     const { job, options, log } = this;
     this.writeCounter(); // takes the file for us
     const where = options.statePath === undefined ? "in memory only" : `in ${options.statePath}`;
-    log.line(
-      `${describeSchedule(job.schedule)} of ${options.tickType ?? "the first type seen"}; count ${this.count} ${where}`,
-    );
+    const tick = options.tickType ?? "the first type of tick seen";
+    const counts =
+      job.schedule.kind === "ticks" ? ` of ${tick}; count ${this.count} ${where}` : ` on ${tick}; state ${where}`;
+    log.line(`${describeSchedule(job.schedule)}${job.schedule.kind === "events" ? `; state ${where}` : counts}`);
     this.recordJob();
     this.takeOverRuns();
     if (job.isRunOnStart) this.runNow("start");
@@ -3050,6 +3054,8 @@ class Listener {
   }
 
   private onTick(event: SupervisorEvent): void {
+    // Nobody subscribes an --on job to ticks: this one is a neighbour's, whose ticks may never come again.
+    if (this.tickType === undefined && this.job.schedule.kind === "events") return this.answer();
     const tick = parseTick(event);
     this.tickType = this.tickType ?? event.name;
     if (tick === undefined)
@@ -3478,6 +3484,8 @@ function simulate(args: readonly string[]): void {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
   const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
   checkCommand(command);
+  if (settings.on !== undefined)
+    throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
   const directory = settings.state === undefined || !layer.texts.has("state") ? makeTemporaryDirectory() : undefined;
   const plan = planSimulation(
     settings,
@@ -3719,6 +3727,10 @@ function check(args: readonly string[]): void {
   const from = settings.from ?? Math.floor(Date.now() / 1000);
   const next = nextDueTimes(schedule, from, settings.number);
   const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
+  if (settings.jitter > 0) {
+    const longest = formatDuration(Math.min(settings.jitter, longestDelay(schedule, from)));
+    warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
+  }
   const text = settings.json
     ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next })
     : describeCheck(schedule, warnings, next);
@@ -3735,6 +3747,8 @@ function describeCheck(schedule: Schedule, warnings: readonly string[], next: re
   const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
   const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
   if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
+  else if (schedule.kind === "events")
+    lines.push("when that is depends on what supervisord sends: name them in events= too");
   else if (next.length === 0) lines.push("no next run");
   else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
   return lines.join("\n");
@@ -3765,7 +3779,7 @@ function checkProcessName(env: NodeJS.ProcessEnv, log: Log): void {
   if (name === undefined || group === undefined || name === group) return;
   const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
   if (Number(/\d+$/.exec(name)?.[0] ?? 0) > 0) throw new UsageError(why);
-  log.line(`if ${why}`);
+  log.line(why.replace("is one", "may be one"));
 }
 
 function startListener(args: readonly string[]): void {

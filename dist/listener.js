@@ -1309,7 +1309,10 @@ function parseCommandLine(args, scopes) {
   for (let i = 0; i < args.length; i++) {
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
-    if (!word.startsWith("-")) throw new UsageError(`${quote(word)} is no option; the command goes behind --`);
+    if (!word.startsWith("-"))
+      throw new UsageError(
+        `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`
+      );
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === void 0) {
@@ -2140,9 +2143,9 @@ var Listener = class {
     const { job, options, log } = this;
     this.writeCounter();
     const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
-    log.line(
-      `${describeSchedule(job.schedule)} of ${(_a2 = options.tickType) != null ? _a2 : "the first type seen"}; count ${this.count} ${where}`
-    );
+    const tick = (_a2 = options.tickType) != null ? _a2 : "the first type of tick seen";
+    const counts = job.schedule.kind === "ticks" ? ` of ${tick}; count ${this.count} ${where}` : ` on ${tick}; state ${where}`;
+    log.line(`${describeSchedule(job.schedule)}${job.schedule.kind === "events" ? `; state ${where}` : counts}`);
     this.recordJob();
     this.takeOverRuns();
     if (job.isRunOnStart) this.runNow("start");
@@ -2183,6 +2186,7 @@ var Listener = class {
   }
   onTick(event) {
     var _a2;
+    if (this.tickType === void 0 && this.job.schedule.kind === "events") return this.answer();
     const tick = parseTick(event);
     this.tickType = (_a2 = this.tickType) != null ? _a2 : event.name;
     if (tick === void 0)
@@ -2553,6 +2557,8 @@ function simulate(args) {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
   const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
   checkCommand(command);
+  if (settings.on !== void 0)
+    throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
   const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
   const plan = planSimulation(
     settings,
@@ -2759,6 +2765,10 @@ function check(args) {
   const from = (_a2 = settings.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
   const next = nextDueTimes(schedule, from, settings.number);
   const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
+  if (settings.jitter > 0) {
+    const longest = formatDuration(Math.min(settings.jitter, longestDelay(schedule, from)));
+    warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
+  }
   const text = settings.json ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next }) : describeCheck(schedule, warnings, next);
   writeFully(1, Buffer.from(`${text}
 `));
@@ -2772,6 +2782,8 @@ function describeCheck(schedule, warnings, next) {
   const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
   const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
   if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
+  else if (schedule.kind === "events")
+    lines.push("when that is depends on what supervisord sends: name them in events= too");
   else if (next.length === 0) lines.push("no next run");
   else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
   return lines.join("\n");
@@ -2795,7 +2807,7 @@ function checkProcessName(env, log) {
   if (name === void 0 || group === void 0 || name === group) return;
   const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
   if (Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0) throw new UsageError(why);
-  log.line(`if ${why}`);
+  log.line(why.replace("is one", "may be one"));
 }
 function startListener(args) {
   var _a2, _b2, _c;

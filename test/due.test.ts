@@ -116,6 +116,14 @@ describe("on events of supervisord", { concurrency: 4 }, () => {
     assert.deepEqual(supervisord.stderr.match(/^ran \d$/gm), ["ran 1", "ran 2", "ran 3", "ran 4", "ran 5", "ran 6"]);
   });
 
+  it("a tick that a neighbour lets come is answered and starts no watch for more", async (t) => {
+    const supervisord = await start(t, ["--on", "PROCESS_STATE", "--verbose", ...JOB]);
+    await supervisord.tick({ type: "TICK_5" });
+    await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", FATAL));
+    await supervisord.waitForLog(/run 1 finished/);
+    assert.doesNotMatch(supervisord.stderr, /TICK_5/);
+  });
+
   it("a command that does not read a large payload is no trouble", async (t) => {
     const supervisord = await start(t, ["--on", "PROCESS_LOG", "--", "/bin/true"]);
     await supervisord.answered(supervisord.send("PROCESS_LOG_STDOUT", "x".repeat(300_000)));
@@ -225,6 +233,18 @@ describe("check", { concurrency: 2 }, () => {
       check(["--cron", "*/5 * * * *", "--tick", "TICK_3600", "--tz", "UTC"]).stdout,
       /note: finer than TICK_3600/,
     );
+  });
+
+  it("tells of jitter, and that no list can be made for events and counts", () => {
+    assert.match(
+      check(["--every", "1h", "--jitter", "10m"]).stdout,
+      /note: each run starts later than listed, .* below 10m/,
+    );
+    assert.match(
+      check(["--on", "PROCESS_STATE"]).stdout,
+      /^on PROCESS_STATE\nwhen that is depends on what supervisord sends/,
+    );
+    assert.match(check(["--ticks", "5"]).stdout, /^every 5 ticks\nwhen that is depends on when the counting began/);
   });
 
   it("what README's table says of a schedule, it says", () => {

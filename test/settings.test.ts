@@ -170,7 +170,7 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--"], {}, "which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command"],
     [[...T, "--", ""], {}, "the command behind -- is empty"],
     // words that are no options
-    [[...T, "x"], {}, '"x" is no option; the command goes behind --'],
+    [[...T, "x"], {}, '"x" is no option: the command goes behind --, and a value with spaces needs quotes'],
     [["--tiks", "5", ...X], {}, 'unknown option "--tiks"; did you mean --ticks?'],
     [["--kill_after=5", ...T, ...X], {}, 'unknown option "--kill_after"; did you mean --kill-after?'],
     [[...T, "--something-else", ...X], {}, 'unknown option "--something-else"'],
@@ -231,6 +231,7 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
       {},
       '--on "PROCESS_STATE_FATL": "PROCESS_STATE_FATL" is no event type of supervisord; did you mean PROCESS_STATE_FATAL?',
     ],
+    [["simulate", "--on", "EVENT", ...X], {}, "simulate plays ticks only; --on waits for other events of supervisord"],
     [["--on", "TICK_60", ...X], {}, '--on "TICK_60": ticks are for --ticks, --every and --cron'],
     [["--on", "PROCESS_STATE", "--every", "5m", ...X], {}, "--every and --on are two schedules; give one"],
     [[...T, "--timeout", "-5", ...X], {}, `--timeout: ${DURATION}, got "-5"`],
