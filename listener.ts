@@ -2277,15 +2277,36 @@ export interface ProcessIdentity {
 
 /** The live process with this pid; undefined if there is none, or only its zombie. */
 function identify(pid: number): ProcessIdentity | undefined {
-  let stat: string;
+  const [state, , , , ...rest] = processFields(pid);
+  return state === undefined || state === "Z" || state === "X" ? undefined : { pid, start: Number(rest[15]) };
+}
+
+// pid (any text) state ppid group session …: those behind the name, of which the 20th is the start time.
+function processFields(pid: number): string[] {
   try {
-    stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The leader of a run whose pid was not written down, because the listener was killed right after it had started it: it
+ * is known by the variables that every run gets.
+ */
+function findRun(job: string, run: number, due: number): ProcessIdentity | undefined {
+  const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
+  const isIt = (pid: string) => {
+    const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
+    return facts.every((fact) => variables.includes(fact)) && processFields(Number(pid))[3] === pid;
+  };
+  try {
+    const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
+    return leader === undefined ? undefined : identify(Number(leader));
   } catch {
     return undefined;
   }
-  // pid (any text) state ppid … : the 20th field behind the name is the start time
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, start: Number(fields[19]) };
 }
 
 function isAlive(process: ProcessIdentity): boolean {
@@ -3326,10 +3347,13 @@ class Listener {
   private takeOverRuns(): void {
     for (const { starting, started } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
-      const run: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
-      if (started !== undefined && isAlive(started))
-        this.adopt(run, started, Math.max(0, Date.now() / 1000 - started.at));
-      else this.tellInterrupted(run);
+      const leader = started ?? findRun(this.job.name, number, due);
+      const run: Run = { number, attempt, due, reason, phase: "running", pid: leader?.pid };
+      if (leader === undefined || !isAlive(leader)) this.tellInterrupted(run);
+      else {
+        if (started === undefined) this.recordStarted(run, leader);
+        this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
+      }
     }
   }
 

@@ -1622,14 +1622,29 @@ function errorCode(error) {
   return (_a2 = error.code) != null ? _a2 : String(error);
 }
 function identify(pid) {
-  let stat;
+  const [state, , , , ...rest] = processFields(pid);
+  return state === void 0 || state === "Z" || state === "X" ? void 0 : { pid, start: Number(rest[15]) };
+}
+function processFields(pid) {
   try {
-    stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return [];
+  }
+}
+function findRun(job, run, due) {
+  const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
+  const isIt = (pid) => {
+    const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
+    return facts.every((fact) => variables.includes(fact)) && processFields(Number(pid))[3] === pid;
+  };
+  try {
+    const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
+    return leader === void 0 ? void 0 : identify(Number(leader));
   } catch {
     return void 0;
   }
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? void 0 : { pid, start: Number(fields[19]) };
 }
 function isAlive(process2) {
   var _a2;
@@ -2432,10 +2447,13 @@ var Listener = class {
   takeOverRuns() {
     for (const { starting, started } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
-      const run = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
-      if (started !== void 0 && isAlive(started))
-        this.adopt(run, started, Math.max(0, Date.now() / 1e3 - started.at));
-      else this.tellInterrupted(run);
+      const leader = started != null ? started : findRun(this.job.name, number, due);
+      const run = { number, attempt, due, reason, phase: "running", pid: leader == null ? void 0 : leader.pid };
+      if (leader === void 0 || !isAlive(leader)) this.tellInterrupted(run);
+      else {
+        if (started === void 0) this.recordStarted(run, leader);
+        this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
+      }
     }
   }
   adopt(run, orphan, elapsedSeconds) {

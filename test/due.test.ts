@@ -1,7 +1,7 @@
 // When jobs run and what is said of it, through the shipped file: cron on ticks, what was missed, events, jitter, check.
 
 import * as assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -168,6 +168,31 @@ describe("with --jitter", { concurrency: 4 }, () => {
   function nameWithDelay(isWanted: (delay: number) => boolean, limit: number): string {
     for (let i = 0; ; i++) if (isWanted(stableDelay(`${os.hostname()} j${i}`, limit))) return `j${i}`;
   }
+});
+
+it("a run whose pid could not be written down any more is found, and nothing is started beside it", async (t) => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-due-"));
+  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  const facts = { SUPERTICK_JOB: "job", SUPERTICK_RUN: "7", SUPERTICK_DUE: "1700000000" };
+  const left = spawn("/bin/sleep", ["1000"], { env: facts, detached: true, stdio: "ignore" });
+  t.after(() => left.kill("SIGKILL"));
+  const starting = {
+    type: "starting",
+    job: "job",
+    run: 7,
+    attempt: 1,
+    due: 1700000000,
+    reason: "schedule",
+    at: 1700000000,
+  };
+  fs.writeFileSync(`${directory}/state.runs`, `${JSON.stringify(starting)}\n`);
+  const supervisord = await start(t, ["--ticks", "1", "--state", `${directory}/state`, ...JOB]);
+  await supervisord.tick();
+  await supervisord.waitForLog(new RegExp(`skipped .*: run 7 is still going \\(pid ${left.pid}\\)`));
+  left.kill("SIGKILL");
+  await supervisord.waitForLog(/run 7 finished/);
+  await supervisord.tick();
+  await supervisord.waitForLog(/run 8 finished: exit 0/);
 });
 
 describe("check", { concurrency: 2 }, () => {
