@@ -11,7 +11,7 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   run        the command is started in a session of its own, watched, and its result is told
 //
-// The map. Start reading at `startListener` if you want to know why a job did not run; the sections above it are pure.
+// The map. Start reading at `startListener` if you want to know why a job did not run; what stands above the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks and windows          which ticks count, and the stretch of time that each of them decides
@@ -22,6 +22,7 @@
 //   ═══ the outside world ═══
 //   Log                        stderr, without ever blocking on it
 //   Processes                  who is alive; the commands that are run
+//   Supervisord's pipes        events in, answers out
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
 //   Listener                   the only one to perform what the policy asks for
@@ -360,6 +361,11 @@ export function judgeDueTime(
 ): "schedule" | "catch-up" | "missed" {
   if (schedule.kind !== "cron" || due > upTo - 2 * periodSeconds) return "schedule";
   return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
+}
+
+/** The clock as if that window had not been decided yet. */
+export function withUndecided(clock: TickClock, { after, fixedAfter }: Window): TickClock {
+  return { ...clock, decidedSeconds: after, fixedDecidedSeconds: fixedAfter };
 }
 
 /** The window of a job whose runs come so much later than they are due. */
@@ -1559,10 +1565,11 @@ function graceOver(state: JobState, run: Run): Step {
   return [state, []];
 }
 
-// The first stop asks every run to end; the second one kills.
+// The first stop asks every run to end, and what waits behind it is skipped; the second one kills.
 function stopAll(policy: JobPolicy, state: JobState): Step {
-  let next: JobState = { ...state, isStopping: true };
-  const actions: JobAction[] = [];
+  let next: JobState = { ...state, waiting: [], isStopping: true };
+  const [behind] = state.runs;
+  const actions: JobAction[] = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
   for (const run of state.runs) {
     const [after, more] = stopOne(policy, next, run, state.isStopping);
     next = after;
@@ -2980,6 +2987,13 @@ interface RunningProcess {
   readonly orphan?: ProcessIdentity; // not our child: its end must be looked for
 }
 
+/** A run that waits for the part of its --jitter below one period. */
+interface HeldRun {
+  readonly dueRun: DueRun;
+  readonly undecided: Window;
+  readonly cancel: () => void;
+}
+
 class Listener {
   private readonly reader = createEventReader();
   private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
@@ -3000,6 +3014,7 @@ class Listener {
   private stopSignals = 0;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
+  private held: HeldRun | undefined;
   private exitStatus = 0;
 
   constructor(
@@ -3092,74 +3107,73 @@ class Listener {
 
   private onCountedType(tick: Tick): void {
     if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const isFirst = this.clock === undefined || this.clock.isRestored;
-    const counted = countTick(this.clock, tick);
+    const before = this.clock;
+    const counted = countTick(before, tick);
     if (counted === undefined) {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
     this.startHeld(); // this tick came early
-    const undecided = this.clock;
     this.lastTickSeconds = monotonicSeconds();
     this.clock = counted.clock;
     this.count++;
     if (counted.setBackSeconds > 0) {
-      this.log.line(
-        `the clock was set back by ${counted.setBackSeconds}s; going on from ${formatTime(tick.whenSeconds)}`,
-      );
+      const now = formatTime(tick.whenSeconds);
+      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
     }
     this.tellTick(tick);
+    this.decide(tick, counted, before);
+  }
+
+  private decide(tick: Tick, { window, setBackSeconds }: CountedTick, before: TickClock | undefined): void {
+    const { schedule } = this.job;
+    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    const window = delayWindow(counted.window, this.delaySeconds - this.restSeconds);
-    const due = counted.setBackSeconds > 0 ? undefined : dueTime(this.job.schedule, this.count, window);
-    this.count = countAfter(this.job.schedule, this.count, due);
+    const due = setBackSeconds > 0 ? undefined : dueTime(schedule, this.count, shifted);
+    this.count = countAfter(schedule, this.count, due);
+    const isFirst = before === undefined || before.isRestored;
+    const dueRun =
+      due === undefined || (isFirst && this.wasStartedBefore(tick, due)) ? undefined : this.judge(tick, due, shifted);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
-    const isAgain = due !== undefined && isFirst && this.wasStartedBefore(tick, due);
-    const reason = due === undefined || isAgain ? "missed" : this.judge(due, window);
-    if (due === undefined || reason === "missed") return answer();
-    const { serial } = tick;
-    if (this.restSeconds === 0) return this.apply({ type: "due", due, reason, serial }, answer);
-    this.hold({ due, reason, serial }, undecided);
+    if (dueRun !== undefined && this.restSeconds === 0) return this.apply({ type: "due", ...dueRun }, answer);
+    if (dueRun !== undefined) this.hold(dueRun, window);
     answer();
   }
 
-  // The part of --jitter below one period. Until the run starts, its due time stays undecided in the counter file: after
-  // a restart the next tick brings it again, so that nothing is lost.
-  private hold(dueRun: DueRun, undecided: TickClock | undefined): void {
-    const decided = this.clock!;
-    const before = decided.whenSeconds - this.periodSeconds;
-    const { decidedSeconds = before, fixedDecidedSeconds = before } = undecided ?? {};
-    this.clock = { ...decided, decidedSeconds, fixedDecidedSeconds };
-    const cancel = startTimer(this.restSeconds, () => this.startHeld());
-    this.startHeld = () => {
-      cancel();
-      this.startHeld = () => {};
-      this.clock = decided;
-      this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
-    };
+  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
+  // after a restart the next tick decides it again, so that nothing is lost.
+  private hold(dueRun: DueRun, undecided: Window): void {
+    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
   }
 
-  /** Starts the run that is being held, if there is one. */
-  private startHeld = (): void => {};
+  private startHeld(): void {
+    if (this.held === undefined || this.state.isStopping) return;
+    const { dueRun, cancel } = this.held;
+    cancel();
+    this.held = undefined;
+    this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+  }
 
   // Tells what was missed, and what is made up for.
-  private judge(due: number, window: Window): "schedule" | "catch-up" | "missed" {
+  private judge({ serial }: Tick, due: number, window: Window): DueRun | undefined {
     const { schedule, name } = this.job;
     const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
-    if (verdict === "schedule") return verdict;
+    if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
     const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
-    const what = `no tick came for ${formatDuration(window.upTo - window.after)}: ${times} missed, the last at ${formatTime(due)}`;
-    const late = `${formatDuration(window.upTo - due)} ago`;
-    if (verdict === "catch-up") this.log.line(`${what}, ${late}; made up for by one run`);
-    else {
-      this.log.line(`${what}, ${late}: longer than --catch-up, not made up for`);
-      this.journal.append({ type: "missed", job: name, due, count });
+    const pause = formatDuration(window.upTo - window.after);
+    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
+    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
+    if (verdict === "catch-up") {
+      this.log.line(`${what}; made up for by one run`);
+      return { due, reason: verdict, serial };
     }
-    return verdict;
+    this.log.line(`${what}: longer than --catch-up, not made up for`);
+    this.journal.append({ type: "missed", job: name, due, count });
+    return undefined;
   }
 
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
@@ -3398,7 +3412,8 @@ class Listener {
   // Files and the end:
 
   private writeCounter(): void {
-    const { count, clock, supervisor, self, periodSeconds } = this;
+    const { count, held, supervisor, self, periodSeconds } = this;
+    const clock = this.clock && held ? withUndecided(this.clock, held.undecided) : this.clock;
     this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
   }
 
@@ -3801,9 +3816,10 @@ function checkCommand(command: readonly string[]): void {
 function checkProcessName(env: NodeJS.ProcessEnv, log: Log): void {
   const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
   if (name === undefined || group === undefined || name === group) return;
-  const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (Number(/\d+$/.exec(name)?.[0] ?? 0) > 0) throw new UsageError(why);
-  log.line(why.replace("is one", "may be one"));
+  const isFurther = Number(/\d+$/.exec(name)?.[0] ?? 0) > 0;
+  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
+  if (isFurther) throw new UsageError(why);
+  log.line(why);
 }
 
 function startListener(args: readonly string[]): void {

@@ -207,6 +207,9 @@ function judgeDueTime(schedule, due, upTo, periodSeconds) {
   if (schedule.kind !== "cron" || due > upTo - 2 * periodSeconds) return "schedule";
   return upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed";
 }
+function withUndecided(clock, { after, fixedAfter }) {
+  return { ...clock, decidedSeconds: after, fixedDecidedSeconds: fixedAfter };
+}
 function delayWindow({ after, fixedAfter, upTo }, seconds) {
   return { after: after - seconds, fixedAfter: fixedAfter - seconds, upTo: upTo - seconds };
 }
@@ -1042,8 +1045,9 @@ function graceOver(state, run) {
   return [state, []];
 }
 function stopAll(policy, state) {
-  let next = { ...state, isStopping: true };
-  const actions = [];
+  let next = { ...state, waiting: [], isStopping: true };
+  const [behind] = state.runs;
+  const actions = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
   for (const run of state.runs) {
     const [after, more] = stopOne(policy, next, run, state.isStopping);
     next = after;
@@ -2152,6 +2156,7 @@ var Listener = class {
   // by --jitter
   restSeconds = 0;
   // of it, below one period
+  held;
   exitStatus = 0;
   start() {
     var _a2;
@@ -2215,72 +2220,67 @@ var Listener = class {
   }
   onCountedType(tick) {
     if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const isFirst = this.clock === void 0 || this.clock.isRestored;
-    const counted = countTick(this.clock, tick);
+    const before = this.clock;
+    const counted = countTick(before, tick);
     if (counted === void 0) {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
     this.startHeld();
-    const undecided = this.clock;
     this.lastTickSeconds = monotonicSeconds();
     this.clock = counted.clock;
     this.count++;
     if (counted.setBackSeconds > 0) {
-      this.log.line(
-        `the clock was set back by ${counted.setBackSeconds}s; going on from ${formatTime(tick.whenSeconds)}`
-      );
+      const now = formatTime(tick.whenSeconds);
+      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
     }
     this.tellTick(tick);
-    const window = delayWindow(counted.window, this.delaySeconds - this.restSeconds);
-    const due = counted.setBackSeconds > 0 ? void 0 : dueTime(this.job.schedule, this.count, window);
-    this.count = countAfter(this.job.schedule, this.count, due);
+    this.decide(tick, counted, before);
+  }
+  decide(tick, { window, setBackSeconds }, before) {
+    const { schedule } = this.job;
+    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
+    const due = setBackSeconds > 0 ? void 0 : dueTime(schedule, this.count, shifted);
+    this.count = countAfter(schedule, this.count, due);
+    const isFirst = before === void 0 || before.isRestored;
+    const dueRun = due === void 0 || isFirst && this.wasStartedBefore(tick, due) ? void 0 : this.judge(tick, due, shifted);
     const answer = () => {
       this.writeCounter();
       this.answer();
     };
-    const isAgain = due !== void 0 && isFirst && this.wasStartedBefore(tick, due);
-    const reason = due === void 0 || isAgain ? "missed" : this.judge(due, window);
-    if (due === void 0 || reason === "missed") return answer();
-    const { serial } = tick;
-    if (this.restSeconds === 0) return this.apply({ type: "due", due, reason, serial }, answer);
-    this.hold({ due, reason, serial }, undecided);
+    if (dueRun !== void 0 && this.restSeconds === 0) return this.apply({ type: "due", ...dueRun }, answer);
+    if (dueRun !== void 0) this.hold(dueRun, window);
     answer();
   }
-  // The part of --jitter below one period. Until the run starts, its due time stays undecided in the counter file: after
-  // a restart the next tick brings it again, so that nothing is lost.
+  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
+  // after a restart the next tick decides it again, so that nothing is lost.
   hold(dueRun, undecided) {
-    const decided = this.clock;
-    const before = decided.whenSeconds - this.periodSeconds;
-    const { decidedSeconds = before, fixedDecidedSeconds = before } = undecided != null ? undecided : {};
-    this.clock = { ...decided, decidedSeconds, fixedDecidedSeconds };
-    const cancel = startTimer(this.restSeconds, () => this.startHeld());
-    this.startHeld = () => {
-      cancel();
-      this.startHeld = () => {
-      };
-      this.clock = decided;
-      this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
-    };
+    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
   }
-  /** Starts the run that is being held, if there is one. */
-  startHeld = () => {
-  };
+  startHeld() {
+    if (this.held === void 0 || this.state.isStopping) return;
+    const { dueRun, cancel } = this.held;
+    cancel();
+    this.held = void 0;
+    this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+  }
   // Tells what was missed, and what is made up for.
-  judge(due, window) {
+  judge({ serial }, due, window) {
     const { schedule, name } = this.job;
     const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
-    if (verdict === "schedule") return verdict;
+    if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
     const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
-    const what = `no tick came for ${formatDuration(window.upTo - window.after)}: ${times} missed, the last at ${formatTime(due)}`;
-    const late = `${formatDuration(window.upTo - due)} ago`;
-    if (verdict === "catch-up") this.log.line(`${what}, ${late}; made up for by one run`);
-    else {
-      this.log.line(`${what}, ${late}: longer than --catch-up, not made up for`);
-      this.journal.append({ type: "missed", job: name, due, count });
+    const pause = formatDuration(window.upTo - window.after);
+    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
+    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
+    if (verdict === "catch-up") {
+      this.log.line(`${what}; made up for by one run`);
+      return { due, reason: verdict, serial };
     }
-    return verdict;
+    this.log.line(`${what}: longer than --catch-up, not made up for`);
+    this.journal.append({ type: "missed", job: name, due, count });
+    return void 0;
   }
   // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
   isFirstTickOurs(tick) {
@@ -2492,7 +2492,8 @@ var Listener = class {
   }
   // Files and the end:
   writeCounter() {
-    const { count, clock, supervisor, self, periodSeconds } = this;
+    const { count, held, supervisor, self, periodSeconds } = this;
+    const clock = this.clock && held ? withUndecided(this.clock, held.undecided) : this.clock;
     this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
   }
   recordJob() {
@@ -2823,9 +2824,10 @@ function checkProcessName(env, log) {
   var _a2, _b2;
   const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
   if (name === void 0 || group === void 0 || name === group) return;
-  const why = `the process ${quote(name)} is one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0) throw new UsageError(why);
-  log.line(why.replace("is one", "may be one"));
+  const isFurther = Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0;
+  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
+  if (isFurther) throw new UsageError(why);
+  log.line(why);
 }
 function startListener(args) {
   var _a2, _b2, _c;

@@ -161,7 +161,27 @@ describe("with --jitter", { concurrency: 4 }, () => {
     await hour(midnight + 3600); // held again, for what is below one period
     await hour(midnight + 7200); // this one comes before the timer
     await supervisord.waitForLog(new RegExp(`due ${midnight} schedule`));
+    await supervisord.waitForLog(/run 1 finished/);
+    await hour(midnight + 10800); // and nothing is held a second time that this one could bring forward
+    await hour(midnight + 14400);
     assert.equal(count(supervisord.stderr, /run \d+ started/), 1);
+  });
+
+  it("a run that is being held when the listener is stopped is run for after its restart", async (t) => {
+    const name = nameWithDelay((delay) => delay === 1 || delay === 2, 5);
+    const job = ["--", "/bin/sh", "-c", 'trap "" TERM; echo "due $SUPERTICK_DUE"; sleep 1000'];
+    const args = ["--name", name, "--every", "1m", "--jitter", "5s", "--tick", "TICK_5", "--kill-after", "4s", ...job];
+    const supervisord = await Supervisord.start({ args });
+    t.after(() => supervisord.dispose());
+    const tick = (when: number) => supervisord.tick({ when, type: "TICK_5" });
+    await tick(THREE - 5);
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/^due \d+$/m);
+    await tick(THREE); // held for a second or two, which the stop outlasts
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+    await supervisord.restartListener();
+    await tick(THREE + 5);
+    await supervisord.waitForLog(new RegExp(`^due ${THREE}$`, "m"));
   });
 
   /** A job name whose delay on this host is of the kind wanted. */

@@ -263,6 +263,14 @@ describe("a run", () => {
     assert.equal(next.waiting.length, 1);
   });
 
+  it("that waits when the stop comes is told as skipped", () => {
+    const policy: JobPolicy = { ...POLICY, overlap: "queue" };
+    const waiting = after(policy, due, started, { type: "due", due: 901, reason: "event" });
+    const [state, actions] = step(policy, waiting, { type: "stop" });
+    assert.deepEqual(state.waiting, []);
+    assert.deepEqual(actions[0], { type: "skip", due: 901, reason: "event", behind: waiting.runs[0] });
+  });
+
   it("that waits is not started after a stop", () => {
     const policy: JobPolicy = { ...POLICY, overlap: "queue" };
     const state = after(policy, due, started, { type: "due", due: 901, reason: "schedule" }, { type: "stop" });
