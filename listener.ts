@@ -196,8 +196,12 @@ export function parseRemoteCommunication(payload: string): { type: string; data:
 
 /** Somebody else's text for a message of ours: quoted, cut, and with everything escaped that a terminal could act on. */
 export function quote(text: string): string {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return JSON.stringify(cut).replace(
+  return jsonText(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+/** JSON in which everything is escaped that a terminal could act on. */
+function jsonText(value: unknown): string {
+  return JSON.stringify(value).replace(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     escapeCodeUnit,
   );
@@ -1388,27 +1392,42 @@ function dateWords(reading: number): string {
 // What happens to the runs of one job: a state machine. `step` takes what has happened and says what to do about it; the
 // listener does it. Nothing here knows a process, a timer or a file.
 //
-//   due → starting → running ──────────────────────────────→ finished
-//                       └ deadline or stop → ending → killed ┘
+//   due → asking → next → starting → running ──────────────────────────────→ attempt over → concluded
+//           │        ↑       ↑           └ deadline, stop, replace → ending → killed ┘ │
+//           └ held   │       └──────────────────────── backoff ←──────────── failed, retries left
+//                    └ with replace: until the run before it is gone
 //
-// In `ending` the group was sent SIGTERM and the grace runs. It runs for the group: a shell that dies at once must not
-// leave the command it started beside the next run, so the leader's exit alone does not end the run.
-// To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
+// `asking` is there with --only-if alone. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
+// group: a shell that dies at once must not leave the command it started beside the next run, so the leader's exit alone
+// does not end the run. A run is one due time with all its attempts; only what it comes to in the end is its result.
+// To add an input or an action: extend the union, then step (or the runner's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
-/** How a run ended. */
+/** How an attempt, and with its last one the run, ended. */
 export type Result = "success" | "failure" | "timeout" | "interrupted";
+/** What --only-if said: exit 0, exit 1, anything else, or nothing in time. */
+export type Verdict = "allowed" | "held" | "error" | "timeout";
+/** Why a run that was due did not start after all. */
+export type HoldReason = Exclude<Verdict, "allowed"> | "replaced" | "stopped";
 
 export interface JobPolicy {
   /** What a due run does while the last one is still going. */
-  readonly overlap: "skip" | "queue";
+  readonly overlap: "skip" | "queue" | "replace" | "allow";
   /** With queue: how many may wait. */
   readonly queueLimit: number;
-  /** 0: no limit. */
+  /** Of one attempt. 0: no limit. */
   readonly timeoutSeconds: number;
   /** The grace between SIGTERM and SIGKILL. */
   readonly killAfterSeconds: number;
+  /** How often a failed run is tried again. */
+  readonly retries: number;
+  /** Before the first retry; it doubles with each. */
+  readonly retryDelaySeconds: number;
+  /** Does a waiting retry give way to the next due run? Not where each run has an event of its own. */
+  readonly isRetryYielding: boolean;
+  /** Is a run asked about (--only-if) before it starts? */
+  readonly isAsking: boolean;
 }
 
 /** How a process ended. All null where nobody could see it. */
@@ -1430,15 +1449,16 @@ export interface DueRun {
   readonly event?: SupervisorEvent;
 }
 
-/** One execution of the job. */
+/** One due time, and what is done for it. */
 export interface Run extends DueRun {
   readonly number: number;
+  /** Counted from 1. */
   readonly attempt: number;
-  readonly phase: "starting" | "running" | "ending" | "killed";
+  readonly phase: "asking" | "next" | "starting" | "running" | "ending" | "killed" | "backoff";
   /** Of the leader of its process group; undefined until it has started. */
   readonly pid?: number;
   /** Why it is being ended. */
-  readonly cause?: "timeout" | "stop";
+  readonly cause?: "timeout" | "stop" | "replace";
   /** Set when the leader is gone. */
   readonly end?: ProcessEnd;
   /** Started by an earlier listener that was killed: its exit status will never be known. */
@@ -1447,33 +1467,67 @@ export interface Run extends DueRun {
 
 export interface JobState {
   readonly lastRun: number;
+  /** In progress, the oldest first; those that wait for a retry too. */
   readonly runs: readonly Run[];
   /** Due, and waiting for the run in progress to end; the oldest first. */
   readonly waiting: readonly DueRun[];
+  /** How many runs in a row have come to another result than success. */
+  readonly failures: number;
   readonly isStopping: boolean;
 }
 
 export type JobInput =
   | ({ readonly type: "due" } & DueRun)
   | { readonly type: "adopted"; readonly run: Run; readonly elapsedSeconds: number }
+  /** An earlier listener started it, and nobody saw its end. */
+  | { readonly type: "interrupted"; readonly run: Run; readonly end: ProcessEnd }
+  /** An earlier listener was going to try it again; `run.end` is how the last attempt ended. */
+  | { readonly type: "resumed"; readonly run: Run }
+  | { readonly type: "asked"; readonly run: number; readonly verdict: Verdict; readonly error?: string }
   | { readonly type: "started"; readonly run: number; readonly pid: number }
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
   | { readonly type: "deadline"; readonly run: number }
   | { readonly type: "graceOver"; readonly run: number }
   | { readonly type: "exited"; readonly run: number; readonly end: ProcessEnd }
   | { readonly type: "groupGone"; readonly run: number }
+  | { readonly type: "retryDue"; readonly run: number }
+  /** The next due run would come before the retry. */
+  | { readonly type: "giveUp"; readonly run: number }
   | { readonly type: "stop" };
 
 export type JobAction =
+  /** Write down, before anything is done for it, that this attempt is about to start. */
+  | { readonly type: "record"; readonly run: Run }
+  | { readonly type: "ask"; readonly run: Run }
+  | { readonly type: "stopAsking"; readonly run: Run }
   | { readonly type: "start"; readonly run: Run }
   | { readonly type: "skip"; readonly due: number; readonly reason: Reason; readonly behind: Run }
   | { readonly type: "wait"; readonly due: number; readonly behind: Run }
+  | { readonly type: "holdBack"; readonly run: Run; readonly why: HoldReason; readonly error?: string }
   | { readonly type: "armDeadline"; readonly run: Run; readonly seconds: number }
   | { readonly type: "armGrace"; readonly run: Run; readonly seconds: number }
+  | { readonly type: "armRetry"; readonly run: Run; readonly seconds: number }
   | { readonly type: "terminate"; readonly run: Run }
   | { readonly type: "kill"; readonly run: Run }
   | { readonly type: "watchGroup"; readonly run: Run }
-  | { readonly type: "finish"; readonly run: Run; readonly result: Result; readonly end: ProcessEnd }
+  /** An attempt is over. With `retrySeconds` the run is tried again after them, else it has come to its result. */
+  | {
+      readonly type: "finish";
+      readonly run: Run;
+      readonly result: Result;
+      readonly end: ProcessEnd;
+      readonly retrySeconds?: number;
+    }
+  /** It was to be tried again, and is not. */
+  | { readonly type: "giveUp"; readonly run: Run; readonly result: Result }
+  /** The run has come to its result. */
+  | {
+      readonly type: "conclude";
+      readonly run: Run;
+      readonly result: Result;
+      readonly end: ProcessEnd;
+      readonly failures: number;
+    }
   /** A stop was asked for, and nothing is left of the job. */
   | { readonly type: "stopped" };
 
@@ -1481,136 +1535,302 @@ export type Step = [JobState, JobAction[]];
 
 /** How long a stop waits for a process that was sent SIGKILL: it may hang in the kernel. */
 const LAST_GRACE_SECONDS = 1;
+/** However often the delay before a retry has doubled. */
+export const MAX_RETRY_DELAY_SECONDS = 3600;
 
-export function createJobState(lastRun: number): JobState {
-  return { lastRun, runs: [], waiting: [], isStopping: false };
+export function createJobState(lastRun: number, failures = 0): JobState {
+  return { lastRun, runs: [], waiting: [], failures, isStopping: false };
 }
 
 /** What has happened → the new state, and what to do, in this order. An input about a run that is gone changes nothing. */
 export function step(policy: JobPolicy, state: JobState, input: JobInput): Step {
-  if (input.type === "due") return takeDue(policy, state, input);
-  if (input.type === "stop") return stopAll(policy, state);
-  if (input.type === "adopted") return adopt(policy, state, input.run, input.elapsedSeconds);
-  const run = state.runs.find((r) => r.number === input.run);
-  if (run === undefined) return [state, []];
   switch (input.type) {
+    case "due":
+      return takeDue(policy, state, input);
+    case "stop":
+      return stopAll(policy, state);
+    case "adopted":
+      return adopt(policy, state, input.run, input.elapsedSeconds);
+    case "interrupted":
+      return endAttempt(policy, withNewRun(state, input.run), { ...input.run, isOrphan: true }, input.end);
+    case "resumed":
+      return resume(policy, state, input.run);
+  }
+  const run = state.runs.find((r) => r.number === input.run);
+  return run === undefined ? [state, []] : stepRun(policy, state, run, input);
+}
+
+type RunInput = Exclude<JobInput, { readonly type: "due" | "adopted" | "interrupted" | "resumed" | "stop" }>;
+
+function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput): Step {
+  switch (input.type) {
+    case "asked":
+      return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
-      return finish(state, run, { exit: null, signal: null, error: input.error });
+      return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
     case "exited":
-      return leaderExited(state, { ...run, end: input.end });
+      return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
-      return run.end === undefined ? [state, []] : finish(state, run, run.end);
+      return run.end === undefined ? [state, []] : endAttempt(policy, state, run, run.end);
     case "deadline":
       return run.phase === "running" ? terminate(policy, state, run, "timeout") : [state, []];
     case "graceOver":
-      return graceOver(state, run);
+      return graceOver(policy, state, run);
+    case "retryDue":
+      return run.phase === "backoff" ? retry(state, run) : [state, []];
+    case "giveUp":
+      return run.phase === "backoff" ? giveUp(policy, state, run) : [state, []];
   }
 }
 
+// From due to started:
+
 function takeDue(policy: JobPolicy, state: JobState, { type: _, ...dueRun }: JobInput & { type: "due" }): Step {
   if (state.isStopping) return [state, []];
+  const [cleared, gaveWay] = giveWay(policy, state);
+  const [next, actions] = takeTurn(policy, cleared, dueRun);
+  return [next, [...gaveWay, ...actions]];
+}
+
+function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   const [behind] = state.runs;
   const { due, reason } = dueRun;
-  if (behind === undefined) return startRun(state, dueRun);
+  if (behind === undefined || policy.overlap === "allow") return open(policy, state, dueRun);
+  if (policy.overlap === "replace") {
+    const [cleared, actions] = dismissAll(state, "replaced");
+    const [next, more] = open(policy, cleared, dueRun);
+    return [next, [...actions, ...more]];
+  }
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
     return [state, [{ type: "skip", due, reason, behind }]];
   }
   return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
 }
 
-function startRun(state: JobState, dueRun: DueRun): Step {
-  const run: Run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: "starting" };
-  return [{ ...state, lastRun: run.number, runs: [...state.runs, run] }, [{ type: "start", run }]];
+// What the user asks for by hand is not asked about.
+function open(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
+  const isAsked = policy.isAsking && dueRun.reason !== "signal" && dueRun.reason !== "remote";
+  const run: Run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: isAsked ? "asking" : "next" };
+  const opened = withNewRun({ ...state, lastRun: run.number }, run);
+  const [next, actions]: Step = isAsked ? [opened, [{ type: "ask", run }]] : makeWay(policy, opened, run);
+  return [next, [{ type: "record", run }, ...actions]];
+}
+
+function takeVerdict(policy: JobPolicy, state: JobState, run: Run, verdict: Verdict, error?: string): Step {
+  if (verdict === "allowed") return makeWay(policy, state, run);
+  const [next, actions] = advance(policy, withoutRun(state, run));
+  return [next, [{ type: "holdBack", run, why: verdict, error }, ...actions]];
+}
+
+// With replace the runs before it are ended first; else nothing is in the way any more.
+function makeWay(policy: JobPolicy, state: JobState, run: Run): Step {
+  const others = state.runs.filter((r) => r.number !== run.number);
+  if (policy.overlap !== "replace" || others.length === 0) return start(state, run);
+  let next = withRun(state, { ...run, phase: "next" });
+  const actions: JobAction[] = [];
+  for (const other of others.filter((r) => r.phase === "running")) {
+    const [after, more] = terminate(policy, next, other, "replace");
+    next = after;
+    actions.push(...more);
+  }
+  return [next, actions];
+}
+
+function start(state: JobState, run: Run): Step {
+  const starting: Run = { ...run, phase: "starting" };
+  return [withRun(state, starting), [{ type: "start", run: starting }]];
+}
+
+/** Those that have not started are told off. */
+function dismissAll(state: JobState, why: HoldReason): Step {
+  const isDismissed = ({ phase }: Run) => phase === "asking" || phase === "next";
+  const actions = state.runs.filter(isDismissed).flatMap((run): JobAction[] => {
+    const holdBack: JobAction = { type: "holdBack", run, why };
+    return run.phase === "asking" ? [{ type: "stopAsking", run }, holdBack] : [holdBack];
+  });
+  return [{ ...state, runs: state.runs.filter((run) => !isDismissed(run)) }, actions];
 }
 
 function adopt(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
   const orphan: Run = { ...run, phase: "running", isOrphan: true };
-  return begin(policy, { ...state, runs: [...state.runs, orphan] }, orphan, elapsedSeconds);
+  return begin(policy, withNewRun(state, orphan), orphan, elapsedSeconds);
 }
 
 function begin(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
+  if (state.runs.some((r) => r.phase === "next")) return terminate(policy, withRun(state, run), run, "replace");
   const seconds = Math.max(1, policy.timeoutSeconds - elapsedSeconds);
   return [withRun(state, run), policy.timeoutSeconds > 0 ? [{ type: "armDeadline", run, seconds }] : []];
 }
 
-function terminate(policy: JobPolicy, state: JobState, run: Run, cause: "timeout" | "stop"): Step {
+// From running to gone:
+
+function terminate(policy: JobPolicy, state: JobState, run: Run, cause: NonNullable<Run["cause"]>): Step {
   const ending: Run = { ...run, phase: "ending", cause };
   const grace: JobAction = { type: "armGrace", run: ending, seconds: policy.killAfterSeconds };
   return [withRun(state, ending), [{ type: "terminate", run: ending }, grace]];
 }
 
-function kill(state: JobState, run: Run): Step {
+function kill(policy: JobPolicy, state: JobState, run: Run): Step {
   const killed: Run = { ...run, phase: "killed" };
   const action: JobAction = { type: "kill", run: killed };
   if (killed.end === undefined) {
     return [withRun(state, killed), [action, { type: "armGrace", run: killed, seconds: LAST_GRACE_SECONDS }]];
   }
-  const [next, actions] = finish(state, killed, killed.end);
+  const [next, actions] = endAttempt(policy, state, killed, killed.end);
   return [next, [action, ...actions]];
 }
 
-function leaderExited(state: JobState, run: Run): Step {
+function leaderExited(policy: JobPolicy, state: JobState, run: Run): Step {
   if (run.phase === "ending") return [withRun(state, run), [{ type: "watchGroup", run }]];
-  return finish(state, run, run.end!);
+  return endAttempt(policy, state, run, run.end!);
 }
 
-function graceOver(state: JobState, run: Run): Step {
-  if (run.phase === "ending") return kill(state, run);
+function graceOver(policy: JobPolicy, state: JobState, run: Run): Step {
+  if (run.phase === "ending") return kill(policy, state, run);
   // Not even SIGKILL ended it. A stop must end, so it is left behind; else it counts as running until it is gone.
   if (run.phase === "killed" && state.isStopping) {
-    return finish(state, run, { exit: null, signal: null, error: "it did not die of SIGKILL" });
+    return endAttempt(policy, state, run, { exit: null, signal: null, error: "it did not die of SIGKILL" });
   }
   return [state, []];
 }
 
-// The first stop asks every run to end, and what waits behind it is skipped; the second one kills.
-function stopAll(policy: JobPolicy, state: JobState): Step {
-  let next: JobState = { ...state, waiting: [], isStopping: true };
-  const [behind] = state.runs;
-  const actions: JobAction[] = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
-  for (const run of state.runs) {
-    const [after, more] = stopOne(policy, next, run, state.isStopping);
-    next = after;
-    actions.push(...more);
-  }
-  if (state.runs.length === 0) actions.push({ type: "stopped" });
-  return [next, actions];
-}
+// From an attempt to the result:
 
-function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean): Step {
-  switch (run.phase) {
-    case "starting":
-      return finish(state, { ...run, cause: "stop" }, { exit: null, signal: null, error: "stopped before it started" });
-    case "running":
-      return terminate(policy, state, run, "stop");
-    case "ending":
-      return isSecond ? kill(state, run) : [state, []];
-    case "killed":
-      return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
+function endAttempt(policy: JobPolicy, state: JobState, run: Run, end: ProcessEnd): Step {
+  const result = resultOf(run, end);
+  if (!isRetried(policy, state, run, result)) {
+    const [next, actions] = conclude(policy, state, run, result, end);
+    return [next, [{ type: "finish", run, result, end }, ...actions]];
   }
-}
-
-function finish(state: JobState, run: Run, end: ProcessEnd): Step {
-  const next = { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
-  const actions: JobAction[] = [{ type: "finish", run, result: resultOf(run, end), end }];
-  if (next.runs.length > 0) return [next, actions];
-  if (next.isStopping) return [next, [...actions, { type: "stopped" }]];
-  if (next.waiting.length === 0) return [next, actions];
-  const [first, ...waiting] = next.waiting;
-  const [started, more] = startRun({ ...next, waiting }, first);
-  return [started, [...actions, ...more]];
+  const retrySeconds = backoffSeconds(policy, run.attempt);
+  const backoff: Run = { ...run, phase: "backoff", end };
+  return [
+    withRun(state, backoff),
+    [
+      { type: "finish", run, result, end, retrySeconds },
+      { type: "armRetry", run: backoff, seconds: retrySeconds },
+    ],
+  ];
 }
 
 function resultOf(run: Run, end: ProcessEnd): Result {
   if (run.cause === "timeout") return "timeout";
-  if (run.cause === "stop" || run.isOrphan) return "interrupted";
+  if (run.cause !== undefined || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+
+// A run that was ended on purpose is not tried again, nor one whose event was lost with the listener that had it.
+function isRetried(policy: JobPolicy, state: JobState, run: Run, result: Result): boolean {
+  if (result === "success" || run.attempt > policy.retries || state.isStopping) return false;
+  if (run.cause === "stop" || run.cause === "replace" || (run.reason === "event" && run.event === undefined))
+    return false;
+  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next");
+  return !(policy.isRetryYielding && isSomeoneDue);
+}
+
+function backoffSeconds(policy: JobPolicy, attempt: number): number {
+  return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
+}
+
+function retry(state: JobState, { number, attempt, due, reason, serial, event }: Run): Step {
+  const run: Run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
+  return [
+    withRun(state, run),
+    [
+      { type: "record", run },
+      { type: "start", run },
+    ],
+  ];
+}
+
+function resume(policy: JobPolicy, state: JobState, run: Run): Step {
+  const backoff: Run = { ...run, phase: "backoff" };
+  const next = withNewRun(state, backoff);
+  if (!isRetried(policy, state, run, resultOf(run, run.end!))) return giveUp(policy, next, backoff);
+  return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
+}
+
+function giveUp(policy: JobPolicy, state: JobState, run: Run): Step {
+  const result = resultOf(run, run.end!);
+  const [next, actions] = conclude(policy, state, run, result, run.end!);
+  return [next, [{ type: "giveUp", run, result }, ...actions]];
+}
+
+function giveWay(policy: JobPolicy, state: JobState): Step {
+  if (!policy.isRetryYielding) return [state, []];
+  let next = state;
+  const actions: JobAction[] = [];
+  for (const run of state.runs.filter((r) => r.phase === "backoff")) {
+    const [after, more] = giveUp(policy, next, run);
+    next = after;
+    actions.push(...more);
+  }
+  return [next, actions];
+}
+
+function conclude(policy: JobPolicy, state: JobState, run: Run, result: Result, end: ProcessEnd): Step {
+  const failures = result === "success" ? 0 : state.failures + 1;
+  const [next, actions] = advance(policy, { ...withoutRun(state, run), failures });
+  return [next, [{ type: "conclude", run, result, end, failures }, ...actions]];
+}
+
+/** Something is gone: is it somebody's turn? */
+function advance(policy: JobPolicy, state: JobState): Step {
+  const isLeft = (run: Run) => run.phase !== "next";
+  if (state.runs.some(isLeft)) return [state, []];
+  if (state.runs.length > 0) return start(state, state.runs[0]);
+  if (state.isStopping) return [state, [{ type: "stopped" }]];
+  if (state.waiting.length === 0) return [state, []];
+  const [first, ...waiting] = state.waiting;
+  return open(policy, { ...state, waiting }, first);
+}
+
+// The first stop asks every run to end, and what has not started is skipped; the second one kills.
+function stopAll(policy: JobPolicy, state: JobState): Step {
+  const [behind] = state.runs;
+  const skips = state.waiting.map(({ due, reason }): JobAction => ({ type: "skip", due, reason, behind }));
+  let [next, actions] = dismissAll({ ...state, waiting: [], isStopping: true }, "stopped");
+  actions = [...skips, ...actions];
+  if (next.runs.length === 0) return [next, [...actions, { type: "stopped" }]];
+  for (const run of next.runs) {
+    const [after, more] = stopOne(policy, next, run, state.isStopping);
+    next = after;
+    actions.push(...more);
+  }
+  return [next, actions];
+}
+
+function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean): Step {
+  const notStarted = { exit: null, signal: null, error: "stopped before it started" };
+  switch (run.phase) {
+    case "starting":
+      return endAttempt(policy, state, { ...run, cause: "stop" }, notStarted);
+    case "running":
+      return terminate(policy, state, run, "stop");
+    case "ending":
+      return isSecond ? kill(policy, state, run) : [state, []];
+    case "killed":
+      return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
+    case "backoff":
+      return giveUp(policy, state, run);
+    case "asking":
+    case "next":
+      return [state, []]; // dismissed before
+  }
 }
 
 function withRun(state: JobState, run: Run): JobState {
   return { ...state, runs: state.runs.map((r) => (r.number === run.number ? run : r)) };
+}
+
+function withNewRun(state: JobState, run: Run): JobState {
+  return { ...state, runs: [...state.runs, run] };
+}
+
+function withoutRun(state: JobState, run: Run): JobState {
+  return { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
 }
 
 // ── Settings ────────────────────────────────────────────────────────────────
@@ -1640,6 +1860,8 @@ interface OptionSpec {
   readonly defaultText?: string;
   /** Only with these schedules does the option have an effect. */
   readonly onlyWith?: readonly string[];
+  /** Only beside this option does it have an effect. */
+  readonly needs?: string;
   readonly about: string;
   parse(text: string): unknown;
 }
@@ -1761,8 +1983,9 @@ const OPTIONS = {
     scope: "job",
     metavar: "POLICY",
     defaultText: "skip; with --on queue",
-    about: "what a due run does while the last one is still going: skip, or queue (one waits; with --on 1,000)",
-    parse: oneOf("skip", "queue"),
+    about:
+      "what a due run does while the last one is still going: skip, queue (one waits; with --on 1,000), replace (ends it first) or allow (runs beside it)",
+    parse: oneOf("skip", "queue", "replace", "allow"),
   },
   timeout: {
     flag: "--timeout",
@@ -1783,6 +2006,37 @@ const OPTIONS = {
     default: "5s",
     about: "grace between SIGTERM and SIGKILL, also at stop; keep it below supervisord's stopwaitsecs (10 s)",
     parse: positiveDuration,
+  },
+  retries: {
+    flag: "--retries",
+    env: "TICK_RETRIES",
+    group: "how",
+    scope: "job",
+    metavar: "N",
+    default: "0",
+    about: "try a failed run again, up to N times (at most 1000); a waiting retry gives way to the next due run",
+    parse: wholeNumber(0, 1000),
+  },
+  retryDelay: {
+    flag: "--retry-delay",
+    env: "TICK_RETRY_DELAY",
+    group: "how",
+    scope: "job",
+    metavar: "D",
+    default: "10s",
+    needs: "retries",
+    about: "with --retries: the wait before the first retry; it doubles with each, up to 1h",
+    parse: parseRetryDelay,
+  },
+  onlyIf: {
+    flag: "--only-if",
+    env: "TICK_ONLY_IF",
+    group: "how",
+    scope: "job",
+    metavar: "CMD",
+    about:
+      "before a run, /bin/sh -c CMD: exit 0 runs it, 1 holds it back, anything else or 10s without an answer is an error and holds it back",
+    parse: parseShellCommand,
   },
   state: {
     flag: "--state",
@@ -1810,8 +2064,36 @@ const OPTIONS = {
     scope: "listener",
     metavar: "FORM",
     default: "raw",
-    about: "raw: the command's output goes to stderr as it is",
-    parse: oneOf("raw"),
+    about:
+      "raw: the command's output goes to stderr as it is; prefix: each line gets time, job and run; json: one object a line",
+    parse: oneOf("raw", "prefix", "json"),
+  },
+  onFailure: {
+    flag: "--on-failure",
+    env: "TICK_ON_FAILURE",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "after the last attempt of a run that failed, timed out or was interrupted: /bin/sh -c CMD, 60s at most",
+    parse: parseShellCommand,
+  },
+  onSuccess: {
+    flag: "--on-success",
+    env: "TICK_ON_SUCCESS",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "the same after a run that succeeded",
+    parse: parseShellCommand,
+  },
+  onSkip: {
+    flag: "--on-skip",
+    env: "TICK_ON_SKIP",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "the same for a due run that was skipped, or that --only-if could not decide on",
+    parse: parseShellCommand,
   },
   for: {
     flag: "--for",
@@ -1952,6 +2234,9 @@ export function resolveSettings(layers: readonly Layer[]): Settings {
       const partners = (spec.onlyWith ?? []).map((k) => specOf(k as OptionKey).flag).join(" or ");
       throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
     }
+    if (layer?.isFlags && spec.needs !== undefined && !layers.some((l) => l.texts.has(spec.needs as OptionKey))) {
+      throw new UsageError(`${spec.flag} has no effect without ${specOf(spec.needs as OptionKey).flag}`);
+    }
     if (layer !== undefined && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key)!);
     else settings[key] = spec.default === undefined ? undefined : spec.parse(spec.default);
   }
@@ -2006,12 +2291,17 @@ const MAX_WAITING_EVENTS = 1000;
 
 /** The policy that the settings name. */
 export function policyOf(settings: Settings): JobPolicy {
-  const { on, overlap, timeout, killAfter } = settings;
+  const { on, timeout, killAfter, retries, retryDelay, onlyIf } = settings;
+  const overlap = settings.overlap ?? (on === undefined ? "skip" : "queue");
   return {
-    overlap: overlap ?? (on === undefined ? "skip" : "queue"),
+    overlap,
     queueLimit: on === undefined ? 1 : MAX_WAITING_EVENTS,
     timeoutSeconds: timeout,
     killAfterSeconds: killAfter,
+    retries,
+    retryDelaySeconds: retryDelay,
+    isRetryYielding: on === undefined || overlap === "replace",
+    isAsking: onlyIf !== undefined,
   };
 }
 
@@ -2027,6 +2317,17 @@ function positiveDuration(text: string): number {
   const seconds = parseDuration(text);
   if (seconds === 0) throw new Expectation("a duration of at least 1s");
   return seconds;
+}
+
+function parseRetryDelay(text: string): number {
+  const seconds = positiveDuration(text);
+  if (seconds > MAX_RETRY_DELAY_SECONDS) throw new Expectation("a duration of at most 1h");
+  return seconds;
+}
+
+function parseShellCommand(text: string): string {
+  if (text.trim() === "" || text.includes("\0")) throw new Expectation("a shell command");
+  return text;
 }
 
 function oneOf<T extends string>(...words: T[]): (text: string) => T {
@@ -2159,58 +2460,92 @@ function helpRow(spec: OptionSpec): string[] {
 // ═══ The outside world starts here ══════════════════════════════════════════
 
 // ── Log ─────────────────────────────────────────────────────────────────────
-// Lines for people, on stderr. A pipe whose reader has stopped must cost no tick, so a line is never waited for.
+// Lines for people, on stderr: our own and, with --log prefix or json, what the commands write. A pipe whose reader has
+// stopped must cost no tick, so nothing here ever waits for it: our own lines are dropped and counted when too many are
+// queued, and a command's pipe is not read until there is room.
 //
 // The descriptor 2 is shared with every job, and so is its O_NONBLOCK: set it, and jobs lose output. So we open a
 // description of our own, which can be non-blocking without anybody noticing. process.stderr is never touched: Node
 // would make the shared one non-blocking for good.
+// To add a form: extend LogForm and the two functions below, ownLine and outputLine.
 
 const MAX_QUEUED_LOG_BYTES = 64 * 1024;
-const LOG_RETRY_MS = 200;
+const MAX_LOG_RETRY_MS = 200;
 const LOG_PATIENCE_MS = 1000;
+const MAX_OUTPUT_LINE_BYTES = 64 * 1024;
+
+export type LogForm = "raw" | "prefix" | "json";
+/** What a line of ours is about, for --log json. */
+type LogFacts = Readonly<Record<string, string | number | null | undefined>>;
+
+/** Whose output it is. */
+export interface OutputSource {
+  readonly job: string;
+  readonly run?: number;
+  /** "only-if", "on-failure", …; none: the job's command. */
+  readonly hook?: string;
+}
+
+/** Takes the output of one command. */
+interface Output {
+  read(stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void;
+}
 
 export interface Log {
   /** One line; control characters in it are escaped. */
-  line(text: string): void;
+  line(text: string, facts?: LogFacts): void;
+  /** The log of one job: its name stands in every line. */
+  ofJob(job: string): Log;
+  /** undefined: the command writes to descriptor 2 itself. */
+  outputOf(source: OutputSource): Output | undefined;
   /** What is still queued goes out, or is given up after a second. To be called before the process exits. */
   flush(): void;
 }
 
-export function createLog(): Log {
+export function createLog(form: LogForm): Log {
   const own = openOwnStderr();
-  const queue: Buffer[] = [];
+  const queue: Array<{ bytes: Buffer; isOwn: boolean }> = [];
+  const waitingReaders = new Set<() => void>();
   let queuedBytes = 0;
+  let ownQueuedBytes = 0;
   let lost = 0;
   let retry: NodeJS.Timeout | undefined;
+  let retryMs = 1;
   let isPatient = true; // until the reader lets us wait in vain
 
   function drain(): void {
     while (queue.length > 0) {
-      const written = tryWrite(own ?? 2, queue[0]);
+      const [first] = queue;
+      const written = tryWrite(own ?? 2, first.bytes);
       if (written === undefined) return;
+      retryMs = 1;
       queuedBytes -= written;
-      if (written < queue[0].length) queue[0] = queue[0].slice(written);
+      if (first.isOwn) ownQueuedBytes -= written;
+      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
       else queue.shift();
     }
     if (lost === 0) return;
-    const note = Buffer.from(`supertick: the reader of this log was stopped; lines lost: ${lost}\n`);
+    const note = `the reader of this log was stopped; lines lost: ${lost}`;
     lost = 0;
-    push(note);
+    push(Buffer.from(ownLine(form, undefined, note, {})), true);
     drain();
   }
 
-  function push(bytes: Buffer): void {
-    queue.push(bytes);
+  function push(bytes: Buffer, isOwn: boolean): void {
+    queue.push({ bytes, isOwn });
     queuedBytes += bytes.length;
+    if (isOwn) ownQueuedBytes += bytes.length;
   }
 
   function drainLater(): void {
     if (queue.length === 0 || retry !== undefined) return;
     retry = setTimeout(() => {
       retry = undefined;
+      retryMs = Math.min(2 * retryMs, MAX_LOG_RETRY_MS);
       drain();
+      if (hasRoom()) for (const goOn of waitingReaders) goOn();
       drainLater();
-    }, LOG_RETRY_MS);
+    }, retryMs);
     retry.unref();
   }
 
@@ -2222,22 +2557,134 @@ export function createLog(): Log {
     isPatient = queue.length === 0;
   }
 
-  return {
-    line(text) {
-      const bytes = Buffer.from(`supertick: ${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit)}\n`);
-      if (queuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) {
-        lost++;
-        return;
-      }
-      push(bytes);
-      drain();
-      // Without a description of our own the write may meet EAGAIN only because a job made the shared one non-blocking;
-      // its reader is alive then, so waiting a little loses nothing.
-      if (own === undefined) drainWithPatience();
-      drainLater();
-    },
-    flush: drainWithPatience,
+  function send(bytes: Buffer, isOwn: boolean): void {
+    push(bytes, isOwn);
+    drain();
+    // Without a description of our own the write may meet EAGAIN only because a job made the shared one non-blocking;
+    // its reader is alive then, so waiting a little loses nothing.
+    if (own === undefined) drainWithPatience();
+    drainLater();
+  }
+
+  const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
+
+  function readOutput(source: OutputSource, stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void {
+    const cutter = createLineCutter();
+    const format = outputLine(form, source, name);
+    const take = (lines: OutputLine[]) => {
+      if (lines.length === 0) return;
+      const time = new Date().toISOString();
+      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+    };
+    const goOn = () => {
+      waitingReaders.delete(goOn);
+      stream.resume();
+    };
+    stream.on("data", (bytes: Buffer) => {
+      take(cutter.push(bytes.toString("latin1")));
+      if (hasRoom()) return;
+      stream.pause();
+      waitingReaders.add(goOn);
+    });
+    stream.on("error", () => {}); // "close" follows
+    const end = () => {
+      waitingReaders.delete(goOn);
+      take(cutter.end());
+    };
+    stream.on("end", end); // comes before the child's "close"
+    stream.on("close", end); // comes alone when the pipe was let go
+  }
+
+  function logOf(job: string | undefined): Log {
+    return {
+      line(text, facts = {}) {
+        const bytes = Buffer.from(ownLine(form, job, text, facts));
+        if (ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) lost++;
+        else send(bytes, true);
+      },
+      ofJob: logOf,
+      outputOf(source) {
+        if (form === "raw") return undefined;
+        return { read: (stream, name) => readOutput(source, stream, name) };
+      },
+      flush: drainWithPatience,
+    };
+  }
+  return logOf(undefined);
+}
+
+/** A line of our own, in a form of --log. */
+function ownLine(form: LogForm, job: string | undefined, text: string, facts: LogFacts): string {
+  const time = form === "raw" ? "" : new Date().toISOString();
+  if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts, message: text })}\n`;
+  const whose = job === undefined ? "" : `${job}: `;
+  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit);
+  return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
+}
+
+/** How a line of a command's is written; bytes in, bytes out (latin1). */
+function outputLine(
+  form: LogForm,
+  { job, run, hook }: OutputSource,
+  source: "stdout" | "stderr",
+): (time: string, line: OutputLine) => string {
+  if (form === "json") {
+    return (time, { bytes, isPartial }) => {
+      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || undefined };
+      return `${utf8Bytes(jsonText(facts))}\n`;
+    };
+  }
+  const whose = utf8Bytes(quote(`${job}[${run ?? ""}]${hook === undefined ? "" : ` ${hook}`}`).slice(1, -1));
+  return (time, { bytes }) => `${time} ${whose}: ${bytes}\n`;
+}
+
+// What is no UTF-8 keeps every byte as one code unit, and says so.
+function textOf(bytes: string): { encoding?: string; message: string } {
+  const message = decodeUtf8(bytes);
+  return message.includes("\ufffd") && utf8Bytes(message) !== bytes
+    ? { encoding: "latin1", message: bytes }
+    : { message };
+}
+
+function utf8Bytes(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
+/** A piece of what a command writes: a line without its newline, or 64 KiB of one. One character a byte (latin1). */
+export interface OutputLine {
+  readonly bytes: string;
+  /** The line goes on. */
+  readonly isPartial: boolean;
+}
+
+/** Cuts a stream of bytes (latin1) into lines; no character of UTF-8 is ever cut in two. */
+export function createLineCutter(): { push(bytes: string): OutputLine[]; end(): OutputLine[] } {
+  let rest = "";
+  const cut = (line: string, isOver: boolean): OutputLine[] => {
+    const pieces: OutputLine[] = [];
+    let from = 0;
+    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
+      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
+      pieces.push({ bytes: line.slice(from, to), isPartial: true });
+      from = to;
+    }
+    rest = isOver ? "" : line.slice(from);
+    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
   };
+  return {
+    push(bytes) {
+      const lines = (rest + bytes).split("\n");
+      const last = lines.pop()!;
+      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+    },
+    end: () => (rest === "" ? [] : cut(rest, true)),
+  };
+}
+
+// Where the character begins that this byte belongs to; in what is no UTF-8, the byte itself.
+function characterStart(bytes: string, at: number): number {
+  for (let start = at; start > at - 4; start--) if ((bytes.charCodeAt(start) & 0xc0) !== 0x80) return start;
+  return at;
 }
 
 function openOwnStderr(): number | undefined {
@@ -2306,7 +2753,8 @@ function findRun(job: string, run: number, due: number): ProcessIdentity | undef
   const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
   const isIt = (pid: string) => {
     const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
-    return facts.every((fact) => variables.includes(fact)) && processFields(Number(pid))[3] === pid;
+    const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
+    return facts.every((fact) => variables.includes(fact)) && !isHook && processFields(Number(pid))[3] === pid;
   };
   try {
     const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
@@ -2320,31 +2768,87 @@ function isAlive(process: ProcessIdentity): boolean {
   return process.start > 0 && identify(process.pid)?.start === process.start;
 }
 
+interface ProcessPlan {
+  readonly command: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** For its stdin; undefined: nothing. */
+  readonly input?: string;
+  /** undefined: it writes where our log goes, for stdout is supervisord's. */
+  readonly output?: Output;
+  onEnd(end: ProcessEnd): void;
+}
+
 /**
- * Starts a command as the leader of a session and process group of its own, with `input` or nothing on its stdin and all
- * its output going where our log goes, for stdout is supervisord's.
+ * Starts a command as the leader of a session and process group of its own.
  * @returns undefined where it could not be started; `onEnd` says why, later
  */
-function startProcess(
-  command: readonly string[],
-  env: NodeJS.ProcessEnv,
-  input: string | undefined,
-  onEnd: (end: ProcessEnd) => void,
-): ProcessIdentity | undefined {
+function startProcess({ command, env, input, output, onEnd }: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const onError = (error: unknown) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
+  const stdin = input === undefined ? "ignore" : "pipe";
+  const theirs = output === undefined ? 2 : "pipe";
   try {
-    const stdin = input === undefined ? "ignore" : "pipe";
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, 2, 2], detached: true });
+    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
     child.stdin?.end(input);
+    if (child.stdout !== null) output?.read(child.stdout, "stdout");
+    if (child.stderr !== null) output?.read(child.stderr, "stderr");
     child.on("error", (error) => child.pid === undefined && onError(error));
-    child.on("exit", (exit, signal) => onEnd({ exit, signal }));
+    child.on("exit", (exit, signal) => {
+      const end = () => onEnd({ exit, signal });
+      if (output === undefined) end();
+      else whenOutputEnds(child, end);
+    });
     return child.pid === undefined ? undefined : { pid: child.pid, start: identify(child.pid)?.start ?? 0 };
   } catch (error) {
     setImmediate(onError, error);
     return undefined;
   }
+}
+
+const LAST_OUTPUT_SECONDS = 1;
+
+// What a command left behind may hold its pipes open. They are let go after a second, but for one that is not read because
+// the log is full: what is in it shall not be lost.
+function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () => void): void {
+  let isOver = false;
+  const end = () => {
+    cancel();
+    if (!isOver) onEnd();
+    isOver = true;
+  };
+  const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
+    for (const stream of [child.stdout, child.stderr]) if (!stream?.isPaused()) stream?.destroy();
+    end();
+  });
+  child.on("close", end);
+}
+
+const SHELL_GRACE_SECONDS = 1;
+
+/**
+ * Runs a shell command beside the jobs: a hook, a question. After `limitSeconds` it is ended, and `onEnd` is told so at once.
+ * @returns the function that kills it
+ */
+function startShell(text: string, limitSeconds: number, plan: Omit<ProcessPlan, "command">): () => void {
+  let isOver = false;
+  const end = (how: ProcessEnd) => {
+    cancel();
+    if (!isOver) plan.onEnd(how);
+    isOver = true;
+  };
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd: end });
+  const signal = (name: NodeJS.Signals) => leader !== undefined && signalGroup(leader.pid, name);
+  const cancel = startTimer(limitSeconds, () => {
+    signal("SIGTERM");
+    startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
+    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+  });
+  return () => {
+    isOver = true;
+    cancel();
+    signal("SIGKILL");
+  };
 }
 
 function startError(program: string, error: unknown): string {
@@ -2770,10 +3274,23 @@ function defaultStatePath(name: string): string {
 const MAX_JOURNAL_BYTES = 256 * 1024;
 
 export type JournalRecord =
-  | { type: "job"; job: string; schedule: string; period?: number; lastRun: number }
+  | { type: "job"; job: string; schedule: string; period?: number; lastRun: number; failures: number }
   | { type: "starting"; job: string; run: number; attempt: number; due: number; reason: Reason; serial?: number }
   | { type: "started"; job: string; run: number; attempt: number; pid: number; start: number }
-  | ({ type: "finished"; job: string; run: number; attempt: number; result: Result; seconds: number } & ProcessEnd)
+  /** `retryIn`: it is tried again after so many seconds; else this is the result of the run. */
+  | ({
+      type: "finished";
+      job: string;
+      run: number;
+      attempt: number;
+      result: Result;
+      seconds: number;
+      retryIn?: number;
+    } & ProcessEnd)
+  /** It was to be tried again, and is not: the result of the run. */
+  | { type: "givenUp"; job: string; run: number; result: Result }
+  /** It was due, and did not start. */
+  | { type: "held"; job: string; run: number; due: number; why: HoldReason; error?: string }
   | { type: "skipped"; job: string; due: number; reason: Reason }
   /** `count`: 1,001 stands for any number above 1,000; `due`: the latest of them. */
   | { type: "missed"; job: string; due: number; count: number };
@@ -2782,16 +3299,20 @@ export type JournalRecord =
 type JournalLine = JournalRecord & { at: number };
 type LineOf<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }> & { at: number };
 
-/** A run that the journal saw start but not end. */
+/** A run that the journal saw start but not come to its result: what it says of the last attempt. */
 export interface OpenRun {
   readonly starting: LineOf<"starting">;
   readonly started?: LineOf<"started">;
+  /** It waits for its next attempt. */
+  readonly finished?: LineOf<"finished">;
 }
 
 /** What the journal says of the past. */
 export interface JournalPast {
   readonly lastRun: number;
   readonly openRuns: readonly OpenRun[];
+  /** How many runs in a row came to another result than success. */
+  readonly failures: number;
   /** The last run that was about to start for a tick. */
   readonly lastStarting?: LineOf<"starting">;
   /** Of the last event of each kind that started a run; -1 if there was none. */
@@ -2803,12 +3324,22 @@ export function readJournal(texts: readonly string[]): JournalPast {
   const open = new Map<number, OpenRun>();
   let lastRun = 0;
   let lastStarting: LineOf<"starting"> | undefined;
+  let failures = 0;
   const lastSerials = { remote: -1, event: -1 };
+  const close = (run: number, result: Result) => {
+    open.delete(run);
+    failures = result === "success" ? 0 : failures + 1;
+  };
   for (const text of texts) {
     const line = tryParseLine(text);
-    if (line?.type === "job") lastRun = Math.max(lastRun, line.lastRun);
+    if (line?.type === "job") {
+      lastRun = Math.max(lastRun, line.lastRun);
+      if (Number.isInteger(line.failures) && line.failures >= 0) failures = line.failures;
+    }
     if (line?.type === "starting") {
-      open.set(line.run, { ...open.get(line.run), starting: line }); // a new file repeats it
+      const before = open.get(line.run);
+      const isRepeated = before?.starting.attempt === line.attempt; // by a new file
+      open.set(line.run, { ...(isRepeated ? before : {}), starting: line });
       lastRun = Math.max(lastRun, line.run);
       const { reason, serial = -1 } = line;
       if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
@@ -2818,16 +3349,24 @@ export function readJournal(texts: readonly string[]): JournalPast {
       const run = open.get(line.run);
       if (run !== undefined) open.set(line.run, { ...run, started: line });
     }
-    if (line?.type === "finished") open.delete(line.run);
+    if (line?.type === "finished") {
+      const run = open.get(line.run);
+      if (line.retryIn === undefined) close(line.run, line.result);
+      else if (run !== undefined) open.set(line.run, { ...run, finished: line });
+    }
+    if (line?.type === "givenUp") close(line.run, line.result);
+    if (line?.type === "held") open.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting, lastSerials };
+  return { lastRun, openRuns: [...open.values()], failures, lastStarting, lastSerials };
 }
 
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   job: ["lastRun"],
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
-  finished: ["run"],
+  finished: ["run", "attempt"],
+  givenUp: ["run"],
+  held: ["run"],
 };
 
 // The file is not trusted: the numbers that are used later are checked here. Signals to pid 1 would go to everybody.
@@ -2857,27 +3396,37 @@ function openJournal(path: string | undefined, log: Log): Journal {
   const text = path === undefined ? "\n" : `${tryReadFile(`${path}.1`)}\n${tryReadFile(path)}`;
   const past = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
+  let sizeLimit = MAX_JOURNAL_BYTES;
   // A new file begins with what the old one knew of the present, so that two rotations forget nothing that goes on.
-  let carriedOver: JournalLine[] = past.openRuns.flatMap(({ starting, started }) =>
-    started ? [starting, started] : [starting],
+  let carriedOver: JournalLine[] = past.openRuns.flatMap(({ starting, started, finished }) =>
+    [starting, started, finished].filter(isPresent),
   );
-  let lastRun = past.lastRun;
+  let { lastRun, failures } = past;
 
   function remember(line: JournalLine): void {
-    if (line.type === "starting") lastRun = line.run;
-    if (line.type === "finished") carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (line.type === "starting") lastRun = Math.max(lastRun, line.run);
     if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
-    if (line.type === "starting" || line.type === "started") carriedOver.push(line);
+    if (!("run" in line)) return;
+    // An attempt begins, or the run is over: its earlier lines are of no use any more.
+    const isOver = line.type === "held" || line.type === "givenUp" || (line.type === "finished" && !line.retryIn);
+    if (isOver || line.type === "starting")
+      carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (!isOver) carriedOver.push(line);
+    else if (line.type !== "held") failures = line.result === "success" ? 0 : failures + 1;
   }
 
   function write(file: string, line: JournalLine): void {
-    if (sizeOf(file) > MAX_JOURNAL_BYTES) beginAnew(file);
-    const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
+    if (sizeOf(file) > sizeLimit) beginAnew(file);
+    writeLines(file, [line]);
+  }
+
+  function writeLines(file: string, lines: readonly JournalLine[]): void {
+    const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(file);
     try {
       isTorn = fs.writeSync(fd, bytes) < bytes.length;
       if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
-      if (line.type === "starting") fs.fdatasyncSync(fd);
+      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
@@ -2890,7 +3439,11 @@ function openJournal(path: string | undefined, log: Log): Journal {
       fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
     }
     isTorn = false;
-    for (const line of carriedOver) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    writeLines(
+      file,
+      carriedOver.map((line) => (line.type === "job" ? { ...line, lastRun, failures } : line)),
+    );
+    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file)); // many runs may be open
     syncDirectory(file);
   }
 
@@ -2909,6 +3462,10 @@ function openJournal(path: string | undefined, log: Log): Journal {
       remember(line);
     },
   };
+}
+
+function isPresent<T>(value: T | undefined): value is T {
+  return value !== undefined;
 }
 
 function journalLine(line: JournalLine): string {
@@ -2964,6 +3521,11 @@ export interface Job {
   readonly isRunOnStart: boolean;
   /** Each run is delayed by a time below this. */
   readonly jitterSeconds: number;
+  /** Shell commands. */
+  readonly onlyIf?: string;
+  readonly onFailure?: string;
+  readonly onSuccess?: string;
+  readonly onSkip?: string;
 }
 
 interface ListenerOptions {
@@ -2980,11 +3542,17 @@ const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 
+const ONLY_IF_SECONDS = 10;
+const LAST_HOOKS_SECONDS = 1;
+const HOOK_SECONDS = 60;
+
 /** What the listener holds of a run in progress. */
-interface RunningProcess {
-  readonly startedSeconds: number; // on the monotonic clock
-  readonly cancels: Array<() => void>; // end the timers of the run
-  readonly orphan?: ProcessIdentity; // not our child: its end must be looked for
+interface RunHandle {
+  startedSeconds: number; // of the attempt, on the monotonic clock
+  seconds: number; // of the last attempt that is over
+  cancels: Array<() => void>; // end the timers of the attempt
+  orphan?: ProcessIdentity; // not our child: its end must be looked for
+  stopAsking?: () => void;
 }
 
 /** A run that waits for the part of its --jitter below one period. */
@@ -2998,7 +3566,8 @@ class Listener {
   private readonly reader = createEventReader();
   private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
   private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
-  private readonly processes = new Map<number, RunningProcess>();
+  private readonly handles = new Map<number, RunHandle>();
+  private readonly hooks = new Set<() => void>(); // each kills its hook
   private readonly warnings = new Set<string>();
   private readonly counter: CounterFile;
   private readonly journal: Journal;
@@ -3012,10 +3581,12 @@ class Listener {
   private lastSerials = { remote: -1, event: -1 };
   private hasSeenEvent = false;
   private stopSignals = 0;
+  private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private held: HeldRun | undefined;
   private exitStatus = 0;
+  private isLeaving = false; // only hooks are left
 
   constructor(
     private readonly job: Job,
@@ -3025,7 +3596,7 @@ class Listener {
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
-    this.state = createJobState(this.journal.past.lastRun);
+    this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
@@ -3185,7 +3756,8 @@ class Listener {
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
-    tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
+    const { schedule } = this.job;
+    for (const text of tickMismatches(schedule, tick.periodSeconds, tick.whenSeconds)) this.log.line(text);
     this.setDelay(tick);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
@@ -3266,27 +3838,33 @@ class Listener {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    for (const action of actions) {
-      if (action.type !== "start") continue;
-      const { number, attempt, due, reason, serial } = action.run;
-      this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
-    }
+    for (const action of actions) if (action.type === "record") this.recordStarting(action.run);
     answer?.();
     for (const action of actions) this.perform(action);
   }
 
   private perform(action: JobAction): void {
     switch (action.type) {
+      case "record":
+        return; // done before the answer
+      case "ask":
+        return this.ask(action.run);
+      case "stopAsking":
+        return this.handles.get(action.run.number)?.stopAsking?.();
       case "start":
         return this.startRun(action.run);
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
         return this.skip(action.due, action.reason, action.behind);
+      case "holdBack":
+        return this.holdBack(action.run, action.why, action.error);
       case "armDeadline":
         return this.arm(action.run, action.seconds, "deadline");
       case "armGrace":
         return this.arm(action.run, action.seconds, "graceOver");
+      case "armRetry":
+        return this.armRetry(action.run, action.seconds);
       case "terminate":
         return this.terminate(action.run);
       case "kill":
@@ -3297,23 +3875,63 @@ class Listener {
           if (!signalGroup(action.run.pid!, 0)) this.apply({ type: "groupGone", run: action.run.number });
         });
       case "finish":
-        return this.finish(action.run, action.result, action.end);
+        return this.finish(action);
+      case "giveUp":
+        return this.giveUp(action.run, action.result);
+      case "conclude":
+        return this.conclude(action);
       case "stopped":
-        return this.exit();
+        return this.exitAfterHooks();
     }
   }
 
+  private handleOf(run: Run): RunHandle {
+    let handle = this.handles.get(run.number);
+    if (handle === undefined) {
+      handle = { startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
+      this.handles.set(run.number, handle);
+    }
+    return handle;
+  }
+
+  // A verdict that comes at once, as of a shell that could not be started, must not overtake the answer to supervisord.
+  private ask(run: Run): void {
+    if (!this.isInProgress(run)) return;
+    this.handleOf(run).stopAsking = startShell(this.job.onlyIf!, ONLY_IF_SECONDS, {
+      env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
+      output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
+      onEnd: (end) => this.apply({ type: "asked", run: run.number, ...verdictOf(end) }),
+    });
+  }
+
+  // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
+  private isInProgress(run: Run): boolean {
+    return this.state.runs.some((r) => r.number === run.number);
+  }
+
   private startRun(run: Run): void {
-    // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
-    if (!this.state.runs.some((r) => r.number === run.number)) return;
-    this.processes.set(run.number, { startedSeconds: monotonicSeconds(), cancels: [] });
-    const onEnd = (end: ProcessEnd) => this.onProcessEnd(run, end);
-    const started = startProcess(this.job.command, jobEnvironment(this.job, run), run.event?.payload, onEnd);
+    if (!this.isInProgress(run)) return;
+    const { number, due, event } = run;
+    this.handleOf(run).startedSeconds = monotonicSeconds();
+    const started = startProcess({
+      command: this.job.command,
+      env: jobEnvironment(this.job, run),
+      input: event?.payload,
+      output: this.log.outputOf({ job: this.job.name, run: number }),
+      onEnd: (end) => this.onProcessEnd(run, end),
+    });
     if (started === undefined) return; // onEnd will say why
     this.recordStarted(run, started);
-    const { number, due, reason } = run;
-    this.log.line(`run ${number} started (pid ${started.pid}, due ${formatTime(due)}, ${reason})`);
-    this.apply({ type: "started", run: number, pid: started.pid });
+    const { pid } = started;
+    const reason = reasonOf(run);
+    this.log.line(`run ${number} started (pid ${pid}, due ${formatTime(due)}, ${reason})`, {
+      event: "started",
+      run: number,
+      pid,
+      due,
+      reason,
+    });
+    this.apply({ type: "started", run: number, pid });
   }
 
   private onProcessEnd(run: Run, end: ProcessEnd): void {
@@ -3326,44 +3944,143 @@ class Listener {
   }
 
   private skip(due: number, reason: Reason, behind: Run): void {
-    this.log.line(`skipped the run due ${formatTime(due)}: run ${behind.number} is still going (pid ${behind.pid})`);
     this.journal.append({ type: "skipped", job: this.job.name, due, reason });
+    const why = `run ${behind.number} ${describePhase(behind)}`;
+    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
+    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
+  }
+
+  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
+  private holdBack(run: Run, why: HoldReason, error?: string): void {
+    const { number, due } = run;
+    this.handles.delete(number);
+    this.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
+    const detail = error === undefined ? "" : ` (${error})`;
+    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
+    this.log.line(text, { event: "held", run: number, due, why });
+    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
   }
 
   private arm(run: Run, seconds: number, type: "deadline" | "graceOver"): void {
-    this.processes.get(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+    this.handles.get(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+  }
+
+  private armRetry(run: Run, seconds: number): void {
+    const { number, attempt } = run;
+    const { retries, isRetryYielding } = this.job.policy;
+    if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
+    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
+      event: "retrying",
+      run: number,
+      attempt: attempt + 1,
+      seconds,
+    });
+    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
+  }
+
+  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  private secondsToNextRun(): number {
+    const { clock, periodSeconds, delaySeconds, restSeconds, count } = this;
+    const { schedule } = this.job;
+    if (clock === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
+    const now = clock.whenSeconds + monotonicSeconds() - this.lastTickSeconds;
+    if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds - now;
+    const shift = delaySeconds - restSeconds;
+    const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
+    if (due === undefined) return Number.POSITIVE_INFINITY;
+    return Math.ceil((due + shift) / periodSeconds) * periodSeconds + restSeconds - now;
   }
 
   private poll(run: Run, ms: number, look: () => void): void {
     const timer = setInterval(look, ms);
-    this.processes.get(run.number)?.cancels.push(() => clearInterval(timer));
+    this.handles.get(run.number)?.cancels.push(() => clearInterval(timer));
   }
 
   private terminate(run: Run): void {
     const { timeoutSeconds, killAfterSeconds } = this.job.policy;
-    const why = run.cause === "timeout" ? `timed out after ${timeoutSeconds}s` : "is stopped";
+    const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
+    const why = causes[run.cause!];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
     signalGroup(run.pid!, "SIGTERM");
   }
 
-  private finish(run: Run, result: Result, end: ProcessEnd): void {
-    const startedSeconds = this.processes.get(run.number)?.startedSeconds ?? monotonicSeconds();
-    for (const cancel of this.processes.get(run.number)?.cancels ?? []) cancel();
-    this.processes.delete(run.number);
-    const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1000) / 1000;
+  private finish({ run, result, end, retrySeconds }: JobAction & { type: "finish" }): void {
+    const handle = this.handleOf(run);
+    for (const cancel of handle.cancels) cancel();
+    handle.cancels = [];
+    handle.orphan = undefined;
+    const seconds = Math.round((monotonicSeconds() - handle.startedSeconds) * 1000) / 1000;
+    handle.seconds = seconds;
     const { number, attempt } = run;
-    this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
-    this.log.line(describeEnd(run, end, seconds));
+    const job = this.job.name;
+    this.journal.append({
+      type: "finished",
+      job,
+      run: number,
+      attempt,
+      result,
+      seconds,
+      retryIn: retrySeconds,
+      ...end,
+    });
+    const { exit, signal } = end;
+    const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
+    this.log.line(describeEnd(run, result, end, seconds), facts);
+  }
+
+  private giveUp(run: Run, result: Result): void {
+    for (const cancel of this.handles.get(run.number)?.cancels ?? []) cancel();
+    const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
+    this.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
+    this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
+  }
+
+  private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
+    const seconds = this.handles.get(run.number)?.seconds ?? 0;
+    this.handles.delete(run.number);
+    this.runHook(result === "success" ? "on-success" : "on-failure", run, {
+      SUPERTICK_RESULT: result,
+      SUPERTICK_EXIT: String(end.exit ?? ""),
+      SUPERTICK_SIGNAL: end.signal ?? "",
+      SUPERTICK_SECONDS: String(seconds),
+      SUPERTICK_FAILURES: String(failures),
+    });
+  }
+
+  // Beside the runs: no run ever waits for a hook.
+  private runHook(
+    hook: "on-failure" | "on-success" | "on-skip",
+    run: DueRun & Partial<Run>,
+    facts: NodeJS.ProcessEnv,
+  ): void {
+    const { name, onFailure, onSuccess, onSkip } = this.job;
+    const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
+    if (text === undefined) return;
+    const kill = startShell(text, HOOK_SECONDS, {
+      env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
+      output: this.log.outputOf({ job: name, run: run.number, hook }),
+      onEnd: (end) => {
+        this.hooks.delete(kill);
+        if (end.exit !== 0) this.log.line(`--${hook} failed: ${end.error ?? end.signal ?? `exit ${end.exit}`}`);
+        if (this.isLeaving) this.exitAfterHooks();
+      },
+    });
+    this.hooks.add(kill);
   }
 
   // What an earlier listener left:
 
   private takeOverRuns(): void {
-    for (const { starting, started } of this.journal.past.openRuns) {
+    for (const { starting, started, finished } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
+      const base: Run = { number, attempt, due, reason, phase: "running" };
+      if (finished !== undefined) {
+        this.resume(base, finished);
+        continue;
+      }
       const leader = started ?? findRun(this.job.name, number, due);
-      const run: Run = { number, attempt, due, reason, phase: "running", pid: leader?.pid };
-      if (leader === undefined || !isAlive(leader)) this.tellInterrupted(run);
+      const run: Run = { ...base, pid: leader?.pid };
+      if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
       else {
         if (started === undefined) this.recordStarted(run, leader);
         this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
@@ -3373,35 +4090,38 @@ class Listener {
 
   private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
-    const startedSeconds = monotonicSeconds() - elapsedSeconds;
-    this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
+    const handle = this.handleOf(run);
+    handle.startedSeconds -= elapsedSeconds;
+    handle.orphan = orphan;
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
 
   private lookAtOrphans(): void {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    for (const [run, { orphan }] of this.processes) {
+    for (const [run, { orphan }] of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === undefined);
       if (orphan !== undefined && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
   }
 
-  private tellInterrupted(run: Run): void {
+  private takeInterrupted(run: Run): void {
     this.log.line(
       `run ${run.number}, due ${formatTime(run.due)}, was interrupted: the listener was killed while it was going`,
     );
-    const end = { exit: null, signal: null, error: "the listener was killed" };
-    const { number, attempt } = run;
-    this.journal.append({
-      type: "finished",
-      job: this.job.name,
-      run: number,
-      attempt,
-      result: "interrupted",
-      seconds: 0,
-      ...end,
-    });
+    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error: "the listener was killed" } });
+  }
+
+  // The listener was killed while the run waited for its next attempt.
+  private resume(run: Run, { result, exit, signal, error, seconds }: JournalRecord & { type: "finished" }): void {
+    this.handleOf(run).seconds = seconds;
+    const cause = result === "timeout" ? "timeout" : undefined;
+    const isOrphan = result === "interrupted";
+    this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
+  }
+
+  private recordStarting({ number, attempt, due, reason, serial }: Run): void {
+    this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
   }
 
   private isSameSupervisor(): boolean {
@@ -3425,6 +4145,7 @@ class Listener {
       schedule: describeSchedule(job.schedule),
       period: periodSeconds || undefined,
       lastRun: state.lastRun,
+      failures: state.failures,
     });
   }
 
@@ -3463,7 +4184,25 @@ class Listener {
   private stop(why?: string): void {
     if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
+    const { killAfterSeconds } = this.job.policy;
+    if (this.stopDeadlineSeconds === Number.POSITIVE_INFINITY)
+      this.stopDeadlineSeconds = monotonicSeconds() + killAfterSeconds;
+    else this.stopDeadlineSeconds = 0;
     this.apply({ type: "stop" });
+  }
+
+  // Hooks get what is left of the grace, and at least a second; with a second stop nothing.
+  private exitAfterHooks(): void {
+    const isHurried = this.stopDeadlineSeconds === 0;
+    if (isHurried) for (const kill of this.hooks) kill();
+    if (this.hooks.size === 0 || isHurried) return this.exit();
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    const seconds = Math.max(LAST_HOOKS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    startTimer(seconds, () => {
+      this.stopDeadlineSeconds = 0;
+      this.exitAfterHooks();
+    });
   }
 
   private exit(): void {
@@ -3475,16 +4214,43 @@ class Listener {
 const NO_SUPERVISORD =
   "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 
-function jobEnvironment(job: Job, run: Run): NodeJS.ProcessEnv {
+/** The environment of a command that is run for the job, or of a shell command about it. */
+function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { number, attempt, due, event } = run;
   const facts: NodeJS.ProcessEnv = {
     SUPERTICK_JOB: job.name,
-    SUPERTICK_RUN: String(run.number),
-    SUPERTICK_DUE: String(run.due),
-    SUPERTICK_ATTEMPT: String(run.attempt),
-    SUPERTICK_REASON: run.reason,
+    SUPERTICK_DUE: String(due),
+    SUPERTICK_REASON: reasonOf(run),
   };
-  if (run.event !== undefined) facts.SUPERTICK_EVENT = run.event.name;
-  return { ...payloadTokens(run.event?.payload ?? ""), ...process.env, ...facts };
+  if (number !== undefined) facts.SUPERTICK_RUN = String(number);
+  if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
+  if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
+  return { ...payloadTokens(event?.payload ?? ""), ...process.env, ...facts, ...more };
+}
+
+function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
+  return attempt !== undefined && attempt > 1 ? "retry" : reason;
+}
+
+const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
+  held: "held back by --only-if",
+  error: "held back, for --only-if failed",
+  timeout: "held back, for --only-if did not answer",
+  replaced: "another one is due",
+  stopped: "stopped before it started",
+};
+
+function verdictOf({ exit, signal, error }: ProcessEnd): { verdict: Verdict; error?: string } {
+  if (exit === 0) return { verdict: "allowed" };
+  if (exit === 1) return { verdict: "held" };
+  if (error !== undefined) return { verdict: error.startsWith("no end") ? "timeout" : "error", error };
+  return { verdict: "error", error: signal ?? `exit ${exit}` };
+}
+
+function describePhase({ phase, pid, attempt }: Run): string {
+  if (phase === "asking") return "waits for --only-if";
+  if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  return `is still going (pid ${pid})`;
 }
 
 /** processname:web groupname:web … on the first line → SUPERTICK_PROCESSNAME=web … */
@@ -3497,10 +4263,10 @@ export function payloadTokens(payload: string): Record<string, string> {
   return tokens;
 }
 
-function describeEnd(run: Run, end: ProcessEnd, seconds: number): string {
-  if (run.pid === undefined) return `run ${run.number} failed to start: ${end.error}`;
+function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number): string {
+  if (run.pid === undefined && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   const how = end.error ?? end.signal ?? `exit ${end.exit}`;
-  return `run ${run.number} finished: ${how}, ${seconds.toFixed(1)}s`;
+  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
 }
 
 // ── simulate ────────────────────────────────────────────────────────────────
@@ -3718,8 +4484,9 @@ function followRuns(path: string) {
       .split("\n")
       .map(tryParseLine)) {
       if (line?.type === "starting") open.add(line.run);
-      if (line?.type === "finished" && open.delete(line.run))
-        results.set(line.result, (results.get(line.result) ?? 0) + 1);
+      if (line?.type === "held") open.delete(line.run);
+      const isOver = line?.type === "givenUp" || (line?.type === "finished" && line.retryIn === undefined);
+      if (isOver && open.delete(line.run)) results.set(line.result, (results.get(line.result) ?? 0) + 1);
     }
     offset = end;
   }
@@ -3829,11 +4596,11 @@ function startListener(args: readonly string[]): void {
   checkCommand(command);
   if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
     throw new UsageError(NO_SUPERVISORD);
-  const log = createLog();
+  const log = createLog(settings.log);
   checkProcessName(process.env, log);
   const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (command[0].split("/").pop() || "job");
-  const jobLog: Log = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
-  environment.warnings.forEach(jobLog.line);
+  const jobLog = log.ofJob(name);
+  for (const warning of environment.warnings) jobLog.line(warning);
   const job: Job = {
     name,
     command,
@@ -3841,6 +4608,10 @@ function startListener(args: readonly string[]): void {
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
     jitterSeconds: settings.jitter,
+    onlyIf: settings.onlyIf,
+    onFailure: settings.onFailure,
+    onSuccess: settings.onSuccess,
+    onSkip: settings.onSkip,
   };
   const options = {
     tickType: settings.tick,

@@ -133,8 +133,10 @@ function parseRemoteCommunication(payload) {
   return { type: head.replace(/^type:/, ""), data: newline < 0 ? "" : payload.slice(newline + 1) };
 }
 function quote(text) {
-  const cut = text.length > 80 ? `${text.slice(0, 80)}\u2026` : text;
-  return JSON.stringify(cut).replace(
+  return jsonText(text.length > 80 ? `${text.slice(0, 80)}\u2026` : text);
+}
+function jsonText(value) {
+  return JSON.stringify(value).replace(
     /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
     escapeCodeUnit
   );
@@ -191,8 +193,8 @@ function dueTime(schedule, count, window) {
     case "ticks":
       return count >= schedule.every ? window.upTo : void 0;
     case "slices": {
-      const start = sliceStart(schedule, window.upTo);
-      return start > window.after ? start : void 0;
+      const start2 = sliceStart(schedule, window.upTo);
+      return start2 > window.after ? start2 : void 0;
     }
     case "cron":
       return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
@@ -659,19 +661,19 @@ function createZone(name, offsetAt = intlOffset(name)) {
   return { name, spanAt };
 }
 function spansOfSlice(offsetAt, sliceStart2) {
-  const start = sliceStart2 - SAVING_LIMIT_SECONDS;
+  const start2 = sliceStart2 - SAVING_LIMIT_SECONDS;
   const end = sliceStart2 + SLICE_SECONDS;
-  const before = offsetAt(start);
+  const before = offsetAt(start2);
   const after = offsetAt(end - 1);
-  if (before === after) return [{ start, end, offset: before, jump: 0 }];
-  let [unchanged, changed] = [start, end - 1];
+  if (before === after) return [{ start: start2, end, offset: before, jump: 0 }];
+  let [unchanged, changed] = [start2, end - 1];
   while (changed - unchanged > 1) {
     const middle = Math.floor((unchanged + changed) / 2);
     if (offsetAt(middle) === before) unchanged = middle;
     else changed = middle;
   }
   return [
-    { start, end: changed, offset: before, jump: 0 },
+    { start: start2, end: changed, offset: before, jump: 0 },
     { start: changed, end, offset: after, jump: after - before }
   ];
 }
@@ -957,8 +959,8 @@ function runs(values, show) {
   return listed(words);
 }
 var twoDigits = (value) => String(value).padStart(2, "0");
-function rhythmWords(step2, unit, start) {
-  return (step2 === 1 ? `every ${unit}` : `every ${step2} ${unit}s`) + (start === 0 ? "" : ` from :${twoDigits(start)}`);
+function rhythmWords(step2, unit, start2) {
+  return (step2 === 1 ? `every ${unit}` : `every ${step2} ${unit}s`) + (start2 === 0 ? "" : ` from :${twoDigits(start2)}`);
 }
 function ordinal(value) {
   const suffix = Math.floor(value / 10) === 1 ? void 0 : ["th", "st", "nd", "rd"][value % 10];
@@ -973,49 +975,110 @@ function dateWords(reading) {
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
 var LAST_GRACE_SECONDS = 1;
-function createJobState(lastRun) {
-  return { lastRun, runs: [], waiting: [], isStopping: false };
+var MAX_RETRY_DELAY_SECONDS = 3600;
+function createJobState(lastRun, failures = 0) {
+  return { lastRun, runs: [], waiting: [], failures, isStopping: false };
 }
 function step(policy, state, input) {
-  if (input.type === "due") return takeDue(policy, state, input);
-  if (input.type === "stop") return stopAll(policy, state);
-  if (input.type === "adopted") return adopt(policy, state, input.run, input.elapsedSeconds);
-  const run = state.runs.find((r) => r.number === input.run);
-  if (run === void 0) return [state, []];
   switch (input.type) {
+    case "due":
+      return takeDue(policy, state, input);
+    case "stop":
+      return stopAll(policy, state);
+    case "adopted":
+      return adopt(policy, state, input.run, input.elapsedSeconds);
+    case "interrupted":
+      return endAttempt(policy, withNewRun(state, input.run), { ...input.run, isOrphan: true }, input.end);
+    case "resumed":
+      return resume(policy, state, input.run);
+  }
+  const run = state.runs.find((r) => r.number === input.run);
+  return run === void 0 ? [state, []] : stepRun(policy, state, run, input);
+}
+function stepRun(policy, state, run, input) {
+  switch (input.type) {
+    case "asked":
+      return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
-      return finish(state, run, { exit: null, signal: null, error: input.error });
+      return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
     case "exited":
-      return leaderExited(state, { ...run, end: input.end });
+      return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
-      return run.end === void 0 ? [state, []] : finish(state, run, run.end);
+      return run.end === void 0 ? [state, []] : endAttempt(policy, state, run, run.end);
     case "deadline":
       return run.phase === "running" ? terminate(policy, state, run, "timeout") : [state, []];
     case "graceOver":
-      return graceOver(state, run);
+      return graceOver(policy, state, run);
+    case "retryDue":
+      return run.phase === "backoff" ? retry(state, run) : [state, []];
+    case "giveUp":
+      return run.phase === "backoff" ? giveUp(policy, state, run) : [state, []];
   }
 }
 function takeDue(policy, state, { type: _, ...dueRun }) {
   if (state.isStopping) return [state, []];
+  const [cleared, gaveWay] = giveWay(policy, state);
+  const [next, actions] = takeTurn(policy, cleared, dueRun);
+  return [next, [...gaveWay, ...actions]];
+}
+function takeTurn(policy, state, dueRun) {
   const [behind] = state.runs;
   const { due, reason } = dueRun;
-  if (behind === void 0) return startRun(state, dueRun);
+  if (behind === void 0 || policy.overlap === "allow") return open(policy, state, dueRun);
+  if (policy.overlap === "replace") {
+    const [cleared, actions] = dismissAll(state, "replaced");
+    const [next, more] = open(policy, cleared, dueRun);
+    return [next, [...actions, ...more]];
+  }
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
     return [state, [{ type: "skip", due, reason, behind }]];
   }
   return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
 }
-function startRun(state, dueRun) {
-  const run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: "starting" };
-  return [{ ...state, lastRun: run.number, runs: [...state.runs, run] }, [{ type: "start", run }]];
+function open(policy, state, dueRun) {
+  const isAsked = policy.isAsking && dueRun.reason !== "signal" && dueRun.reason !== "remote";
+  const run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: isAsked ? "asking" : "next" };
+  const opened = withNewRun({ ...state, lastRun: run.number }, run);
+  const [next, actions] = isAsked ? [opened, [{ type: "ask", run }]] : makeWay(policy, opened, run);
+  return [next, [{ type: "record", run }, ...actions]];
+}
+function takeVerdict(policy, state, run, verdict, error) {
+  if (verdict === "allowed") return makeWay(policy, state, run);
+  const [next, actions] = advance(policy, withoutRun(state, run));
+  return [next, [{ type: "holdBack", run, why: verdict, error }, ...actions]];
+}
+function makeWay(policy, state, run) {
+  const others = state.runs.filter((r) => r.number !== run.number);
+  if (policy.overlap !== "replace" || others.length === 0) return start(state, run);
+  let next = withRun(state, { ...run, phase: "next" });
+  const actions = [];
+  for (const other of others.filter((r) => r.phase === "running")) {
+    const [after, more] = terminate(policy, next, other, "replace");
+    next = after;
+    actions.push(...more);
+  }
+  return [next, actions];
+}
+function start(state, run) {
+  const starting = { ...run, phase: "starting" };
+  return [withRun(state, starting), [{ type: "start", run: starting }]];
+}
+function dismissAll(state, why) {
+  const isDismissed = ({ phase }) => phase === "asking" || phase === "next";
+  const actions = state.runs.filter(isDismissed).flatMap((run) => {
+    const holdBack = { type: "holdBack", run, why };
+    return run.phase === "asking" ? [{ type: "stopAsking", run }, holdBack] : [holdBack];
+  });
+  return [{ ...state, runs: state.runs.filter((run) => !isDismissed(run)) }, actions];
 }
 function adopt(policy, state, run, elapsedSeconds) {
   const orphan = { ...run, phase: "running", isOrphan: true };
-  return begin(policy, { ...state, runs: [...state.runs, orphan] }, orphan, elapsedSeconds);
+  return begin(policy, withNewRun(state, orphan), orphan, elapsedSeconds);
 }
 function begin(policy, state, run, elapsedSeconds) {
+  if (state.runs.some((r) => r.phase === "next")) return terminate(policy, withRun(state, run), run, "replace");
   const seconds = Math.max(1, policy.timeoutSeconds - elapsedSeconds);
   return [withRun(state, run), policy.timeoutSeconds > 0 ? [{ type: "armDeadline", run, seconds }] : []];
 }
@@ -1024,67 +1087,142 @@ function terminate(policy, state, run, cause) {
   const grace = { type: "armGrace", run: ending, seconds: policy.killAfterSeconds };
   return [withRun(state, ending), [{ type: "terminate", run: ending }, grace]];
 }
-function kill(state, run) {
+function kill(policy, state, run) {
   const killed = { ...run, phase: "killed" };
   const action = { type: "kill", run: killed };
   if (killed.end === void 0) {
     return [withRun(state, killed), [action, { type: "armGrace", run: killed, seconds: LAST_GRACE_SECONDS }]];
   }
-  const [next, actions] = finish(state, killed, killed.end);
+  const [next, actions] = endAttempt(policy, state, killed, killed.end);
   return [next, [action, ...actions]];
 }
-function leaderExited(state, run) {
+function leaderExited(policy, state, run) {
   if (run.phase === "ending") return [withRun(state, run), [{ type: "watchGroup", run }]];
-  return finish(state, run, run.end);
+  return endAttempt(policy, state, run, run.end);
 }
-function graceOver(state, run) {
-  if (run.phase === "ending") return kill(state, run);
+function graceOver(policy, state, run) {
+  if (run.phase === "ending") return kill(policy, state, run);
   if (run.phase === "killed" && state.isStopping) {
-    return finish(state, run, { exit: null, signal: null, error: "it did not die of SIGKILL" });
+    return endAttempt(policy, state, run, { exit: null, signal: null, error: "it did not die of SIGKILL" });
   }
   return [state, []];
 }
+function endAttempt(policy, state, run, end) {
+  const result = resultOf(run, end);
+  if (!isRetried(policy, state, run, result)) {
+    const [next, actions] = conclude(policy, state, run, result, end);
+    return [next, [{ type: "finish", run, result, end }, ...actions]];
+  }
+  const retrySeconds = backoffSeconds(policy, run.attempt);
+  const backoff = { ...run, phase: "backoff", end };
+  return [
+    withRun(state, backoff),
+    [
+      { type: "finish", run, result, end, retrySeconds },
+      { type: "armRetry", run: backoff, seconds: retrySeconds }
+    ]
+  ];
+}
+function resultOf(run, end) {
+  if (run.cause === "timeout") return "timeout";
+  if (run.cause !== void 0 || run.isOrphan) return "interrupted";
+  return end.exit === 0 ? "success" : "failure";
+}
+function isRetried(policy, state, run, result) {
+  if (result === "success" || run.attempt > policy.retries || state.isStopping) return false;
+  if (run.cause === "stop" || run.cause === "replace" || run.reason === "event" && run.event === void 0)
+    return false;
+  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next");
+  return !(policy.isRetryYielding && isSomeoneDue);
+}
+function backoffSeconds(policy, attempt) {
+  return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
+}
+function retry(state, { number, attempt, due, reason, serial, event }) {
+  const run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
+  return [
+    withRun(state, run),
+    [
+      { type: "record", run },
+      { type: "start", run }
+    ]
+  ];
+}
+function resume(policy, state, run) {
+  const backoff = { ...run, phase: "backoff" };
+  const next = withNewRun(state, backoff);
+  if (!isRetried(policy, state, run, resultOf(run, run.end))) return giveUp(policy, next, backoff);
+  return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
+}
+function giveUp(policy, state, run) {
+  const result = resultOf(run, run.end);
+  const [next, actions] = conclude(policy, state, run, result, run.end);
+  return [next, [{ type: "giveUp", run, result }, ...actions]];
+}
+function giveWay(policy, state) {
+  if (!policy.isRetryYielding) return [state, []];
+  let next = state;
+  const actions = [];
+  for (const run of state.runs.filter((r) => r.phase === "backoff")) {
+    const [after, more] = giveUp(policy, next, run);
+    next = after;
+    actions.push(...more);
+  }
+  return [next, actions];
+}
+function conclude(policy, state, run, result, end) {
+  const failures = result === "success" ? 0 : state.failures + 1;
+  const [next, actions] = advance(policy, { ...withoutRun(state, run), failures });
+  return [next, [{ type: "conclude", run, result, end, failures }, ...actions]];
+}
+function advance(policy, state) {
+  const isLeft = (run) => run.phase !== "next";
+  if (state.runs.some(isLeft)) return [state, []];
+  if (state.runs.length > 0) return start(state, state.runs[0]);
+  if (state.isStopping) return [state, [{ type: "stopped" }]];
+  if (state.waiting.length === 0) return [state, []];
+  const [first, ...waiting] = state.waiting;
+  return open(policy, { ...state, waiting }, first);
+}
 function stopAll(policy, state) {
-  let next = { ...state, waiting: [], isStopping: true };
   const [behind] = state.runs;
-  const actions = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
-  for (const run of state.runs) {
+  const skips = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
+  let [next, actions] = dismissAll({ ...state, waiting: [], isStopping: true }, "stopped");
+  actions = [...skips, ...actions];
+  if (next.runs.length === 0) return [next, [...actions, { type: "stopped" }]];
+  for (const run of next.runs) {
     const [after, more] = stopOne(policy, next, run, state.isStopping);
     next = after;
     actions.push(...more);
   }
-  if (state.runs.length === 0) actions.push({ type: "stopped" });
   return [next, actions];
 }
 function stopOne(policy, state, run, isSecond) {
+  const notStarted = { exit: null, signal: null, error: "stopped before it started" };
   switch (run.phase) {
     case "starting":
-      return finish(state, { ...run, cause: "stop" }, { exit: null, signal: null, error: "stopped before it started" });
+      return endAttempt(policy, state, { ...run, cause: "stop" }, notStarted);
     case "running":
       return terminate(policy, state, run, "stop");
     case "ending":
-      return isSecond ? kill(state, run) : [state, []];
+      return isSecond ? kill(policy, state, run) : [state, []];
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
+    case "backoff":
+      return giveUp(policy, state, run);
+    case "asking":
+    case "next":
+      return [state, []];
   }
-}
-function finish(state, run, end) {
-  const next = { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
-  const actions = [{ type: "finish", run, result: resultOf(run, end), end }];
-  if (next.runs.length > 0) return [next, actions];
-  if (next.isStopping) return [next, [...actions, { type: "stopped" }]];
-  if (next.waiting.length === 0) return [next, actions];
-  const [first, ...waiting] = next.waiting;
-  const [started, more] = startRun({ ...next, waiting }, first);
-  return [started, [...actions, ...more]];
-}
-function resultOf(run, end) {
-  if (run.cause === "timeout") return "timeout";
-  if (run.cause === "stop" || run.isOrphan) return "interrupted";
-  return end.exit === 0 ? "success" : "failure";
 }
 function withRun(state, run) {
   return { ...state, runs: state.runs.map((r) => r.number === run.number ? run : r) };
+}
+function withNewRun(state, run) {
+  return { ...state, runs: [...state.runs, run] };
+}
+function withoutRun(state, run) {
+  return { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
 }
 var Expectation = class extends Error {
 };
@@ -1207,8 +1345,8 @@ var OPTIONS = {
     scope: "job",
     metavar: "POLICY",
     defaultText: "skip; with --on queue",
-    about: "what a due run does while the last one is still going: skip, or queue (one waits; with --on 1,000)",
-    parse: oneOf("skip", "queue")
+    about: "what a due run does while the last one is still going: skip, queue (one waits; with --on 1,000), replace (ends it first) or allow (runs beside it)",
+    parse: oneOf("skip", "queue", "replace", "allow")
   },
   timeout: {
     flag: "--timeout",
@@ -1229,6 +1367,36 @@ var OPTIONS = {
     default: "5s",
     about: "grace between SIGTERM and SIGKILL, also at stop; keep it below supervisord's stopwaitsecs (10 s)",
     parse: positiveDuration
+  },
+  retries: {
+    flag: "--retries",
+    env: "TICK_RETRIES",
+    group: "how",
+    scope: "job",
+    metavar: "N",
+    default: "0",
+    about: "try a failed run again, up to N times (at most 1000); a waiting retry gives way to the next due run",
+    parse: wholeNumber(0, 1e3)
+  },
+  retryDelay: {
+    flag: "--retry-delay",
+    env: "TICK_RETRY_DELAY",
+    group: "how",
+    scope: "job",
+    metavar: "D",
+    default: "10s",
+    needs: "retries",
+    about: "with --retries: the wait before the first retry; it doubles with each, up to 1h",
+    parse: parseRetryDelay
+  },
+  onlyIf: {
+    flag: "--only-if",
+    env: "TICK_ONLY_IF",
+    group: "how",
+    scope: "job",
+    metavar: "CMD",
+    about: "before a run, /bin/sh -c CMD: exit 0 runs it, 1 holds it back, anything else or 10s without an answer is an error and holds it back",
+    parse: parseShellCommand
   },
   state: {
     flag: "--state",
@@ -1256,8 +1424,35 @@ var OPTIONS = {
     scope: "listener",
     metavar: "FORM",
     default: "raw",
-    about: "raw: the command's output goes to stderr as it is",
-    parse: oneOf("raw")
+    about: "raw: the command's output goes to stderr as it is; prefix: each line gets time, job and run; json: one object a line",
+    parse: oneOf("raw", "prefix", "json")
+  },
+  onFailure: {
+    flag: "--on-failure",
+    env: "TICK_ON_FAILURE",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "after the last attempt of a run that failed, timed out or was interrupted: /bin/sh -c CMD, 60s at most",
+    parse: parseShellCommand
+  },
+  onSuccess: {
+    flag: "--on-success",
+    env: "TICK_ON_SUCCESS",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "the same after a run that succeeded",
+    parse: parseShellCommand
+  },
+  onSkip: {
+    flag: "--on-skip",
+    env: "TICK_ON_SKIP",
+    group: "telling",
+    scope: "job",
+    metavar: "CMD",
+    about: "the same for a due run that was skipped, or that --only-if could not decide on",
+    parse: parseShellCommand
   },
   for: {
     flag: "--for",
@@ -1366,6 +1561,9 @@ function resolveSettings(layers) {
       const partners = ((_a2 = spec.onlyWith) != null ? _a2 : []).map((k) => specOf(k).flag).join(" or ");
       throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
     }
+    if ((layer == null ? void 0 : layer.isFlags) && spec.needs !== void 0 && !layers.some((l) => l.texts.has(spec.needs))) {
+      throw new UsageError(`${spec.flag} has no effect without ${specOf(spec.needs).flag}`);
+    }
     if (layer !== void 0 && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key));
     else settings[key] = spec.default === void 0 ? void 0 : spec.parse(spec.default);
   }
@@ -1411,12 +1609,18 @@ function scheduleOf(settings, defaultZone2) {
 }
 var MAX_WAITING_EVENTS = 1e3;
 function policyOf(settings) {
-  const { on, overlap, timeout, killAfter } = settings;
+  var _a2;
+  const { on, timeout, killAfter, retries, retryDelay, onlyIf } = settings;
+  const overlap = (_a2 = settings.overlap) != null ? _a2 : on === void 0 ? "skip" : "queue";
   return {
-    overlap: overlap != null ? overlap : on === void 0 ? "skip" : "queue",
+    overlap,
     queueLimit: on === void 0 ? 1 : MAX_WAITING_EVENTS,
     timeoutSeconds: timeout,
-    killAfterSeconds: killAfter
+    killAfterSeconds: killAfter,
+    retries,
+    retryDelaySeconds: retryDelay,
+    isRetryYielding: on === void 0 || overlap === "replace",
+    isAsking: onlyIf !== void 0
   };
 }
 function wholeNumber(low, high) {
@@ -1430,6 +1634,15 @@ function positiveDuration(text) {
   const seconds = parseDuration(text);
   if (seconds === 0) throw new Expectation("a duration of at least 1s");
   return seconds;
+}
+function parseRetryDelay(text) {
+  const seconds = positiveDuration(text);
+  if (seconds > MAX_RETRY_DELAY_SECONDS) throw new Expectation("a duration of at most 1h");
+  return seconds;
+}
+function parseShellCommand(text) {
+  if (text.trim() === "" || text.includes("\0")) throw new Expectation("a shell command");
+  return text;
 }
 function oneOf(...words) {
   return (text) => {
@@ -1538,42 +1751,51 @@ function helpRow(spec) {
   return [`${head}${spec.about}${note}`];
 }
 var MAX_QUEUED_LOG_BYTES = 64 * 1024;
-var LOG_RETRY_MS = 200;
+var MAX_LOG_RETRY_MS = 200;
 var LOG_PATIENCE_MS = 1e3;
-function createLog() {
+var MAX_OUTPUT_LINE_BYTES = 64 * 1024;
+function createLog(form) {
   const own = openOwnStderr();
   const queue = [];
+  const waitingReaders = /* @__PURE__ */ new Set();
   let queuedBytes = 0;
+  let ownQueuedBytes = 0;
   let lost = 0;
-  let retry;
+  let retry2;
+  let retryMs = 1;
   let isPatient = true;
   function drain() {
     while (queue.length > 0) {
-      const written = tryWrite(own != null ? own : 2, queue[0]);
+      const [first] = queue;
+      const written = tryWrite(own != null ? own : 2, first.bytes);
       if (written === void 0) return;
+      retryMs = 1;
       queuedBytes -= written;
-      if (written < queue[0].length) queue[0] = queue[0].slice(written);
+      if (first.isOwn) ownQueuedBytes -= written;
+      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
       else queue.shift();
     }
     if (lost === 0) return;
-    const note = Buffer.from(`supertick: the reader of this log was stopped; lines lost: ${lost}
-`);
+    const note = `the reader of this log was stopped; lines lost: ${lost}`;
     lost = 0;
-    push(note);
+    push(Buffer.from(ownLine(form, void 0, note, {})), true);
     drain();
   }
-  function push(bytes) {
-    queue.push(bytes);
+  function push(bytes, isOwn) {
+    queue.push({ bytes, isOwn });
     queuedBytes += bytes.length;
+    if (isOwn) ownQueuedBytes += bytes.length;
   }
   function drainLater() {
-    if (queue.length === 0 || retry !== void 0) return;
-    retry = setTimeout(() => {
-      retry = void 0;
+    if (queue.length === 0 || retry2 !== void 0) return;
+    retry2 = setTimeout(() => {
+      retry2 = void 0;
+      retryMs = Math.min(2 * retryMs, MAX_LOG_RETRY_MS);
       drain();
+      if (hasRoom()) for (const goOn of waitingReaders) goOn();
       drainLater();
-    }, LOG_RETRY_MS);
-    retry.unref();
+    }, retryMs);
+    retry2.unref();
   }
   function drainWithPatience() {
     for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; queue.length > 0; sleep(10)) {
@@ -1582,21 +1804,111 @@ function createLog() {
     }
     isPatient = queue.length === 0;
   }
-  return {
-    line(text) {
-      const bytes = Buffer.from(`supertick: ${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit)}
-`);
-      if (queuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) {
-        lost++;
-        return;
-      }
-      push(bytes);
-      drain();
-      if (own === void 0) drainWithPatience();
-      drainLater();
-    },
-    flush: drainWithPatience
+  function send(bytes, isOwn) {
+    push(bytes, isOwn);
+    drain();
+    if (own === void 0) drainWithPatience();
+    drainLater();
+  }
+  const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
+  function readOutput(source, stream, name) {
+    const cutter = createLineCutter();
+    const format = outputLine(form, source, name);
+    const take = (lines) => {
+      if (lines.length === 0) return;
+      const time = (/* @__PURE__ */ new Date()).toISOString();
+      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+    };
+    const goOn = () => {
+      waitingReaders.delete(goOn);
+      stream.resume();
+    };
+    stream.on("data", (bytes) => {
+      take(cutter.push(bytes.toString("latin1")));
+      if (hasRoom()) return;
+      stream.pause();
+      waitingReaders.add(goOn);
+    });
+    stream.on("error", () => {
+    });
+    const end = () => {
+      waitingReaders.delete(goOn);
+      take(cutter.end());
+    };
+    stream.on("end", end);
+    stream.on("close", end);
+  }
+  function logOf(job) {
+    return {
+      line(text, facts = {}) {
+        const bytes = Buffer.from(ownLine(form, job, text, facts));
+        if (ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) lost++;
+        else send(bytes, true);
+      },
+      ofJob: logOf,
+      outputOf(source) {
+        if (form === "raw") return void 0;
+        return { read: (stream, name) => readOutput(source, stream, name) };
+      },
+      flush: drainWithPatience
+    };
+  }
+  return logOf(void 0);
+}
+function ownLine(form, job, text, facts) {
+  const time = form === "raw" ? "" : (/* @__PURE__ */ new Date()).toISOString();
+  if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts, message: text })}
+`;
+  const whose = job === void 0 ? "" : `${job}: `;
+  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit);
+  return form === "prefix" ? `${time} ${line}
+` : `${line}
+`;
+}
+function outputLine(form, { job, run, hook }, source) {
+  if (form === "json") {
+    return (time, { bytes, isPartial }) => {
+      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || void 0 };
+      return `${utf8Bytes(jsonText(facts))}
+`;
+    };
+  }
+  const whose = utf8Bytes(quote(`${job}[${run != null ? run : ""}]${hook === void 0 ? "" : ` ${hook}`}`).slice(1, -1));
+  return (time, { bytes }) => `${time} ${whose}: ${bytes}
+`;
+}
+function textOf(bytes) {
+  const message = decodeUtf8(bytes);
+  return message.includes("\uFFFD") && utf8Bytes(message) !== bytes ? { encoding: "latin1", message: bytes } : { message };
+}
+function utf8Bytes(text) {
+  return Buffer.from(text).toString("latin1");
+}
+function createLineCutter() {
+  let rest = "";
+  const cut = (line, isOver) => {
+    const pieces = [];
+    let from = 0;
+    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
+      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
+      pieces.push({ bytes: line.slice(from, to), isPartial: true });
+      from = to;
+    }
+    rest = isOver ? "" : line.slice(from);
+    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
   };
+  return {
+    push(bytes) {
+      const lines = (rest + bytes).split("\n");
+      const last = lines.pop();
+      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+    },
+    end: () => rest === "" ? [] : cut(rest, true)
+  };
+}
+function characterStart(bytes, at) {
+  for (let start2 = at; start2 > at - 4; start2--) if ((bytes.charCodeAt(start2) & 192) !== 128) return start2;
+  return at;
 }
 function openOwnStderr() {
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
@@ -1641,7 +1953,8 @@ function findRun(job, run, due) {
   const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
   const isIt = (pid) => {
     const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
-    return facts.every((fact) => variables.includes(fact)) && processFields(Number(pid))[3] === pid;
+    const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
+    return facts.every((fact) => variables.includes(fact)) && !isHook && processFields(Number(pid))[3] === pid;
   };
   try {
     const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
@@ -1654,23 +1967,65 @@ function isAlive(process2) {
   var _a2;
   return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
-function startProcess(command, env, input, onEnd) {
+function startProcess({ command, env, input, output, onEnd }) {
   var _a2, _b2, _c, _d;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
+  const stdin = input === void 0 ? "ignore" : "pipe";
+  const theirs = output === void 0 ? 2 : "pipe";
   try {
-    const stdin = input === void 0 ? "ignore" : "pipe";
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, 2, 2], detached: true });
+    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
     (_a2 = child.stdin) == null ? void 0 : _a2.on("error", () => {
     });
     (_b2 = child.stdin) == null ? void 0 : _b2.end(input);
+    if (child.stdout !== null) output == null ? void 0 : output.read(child.stdout, "stdout");
+    if (child.stderr !== null) output == null ? void 0 : output.read(child.stderr, "stderr");
     child.on("error", (error) => child.pid === void 0 && onError(error));
-    child.on("exit", (exit, signal) => onEnd({ exit, signal }));
+    child.on("exit", (exit, signal) => {
+      const end = () => onEnd({ exit, signal });
+      if (output === void 0) end();
+      else whenOutputEnds(child, end);
+    });
     return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_d = (_c = identify(child.pid)) == null ? void 0 : _c.start) != null ? _d : 0 };
   } catch (error) {
     setImmediate(onError, error);
     return void 0;
   }
+}
+var LAST_OUTPUT_SECONDS = 1;
+function whenOutputEnds(child, onEnd) {
+  let isOver = false;
+  const end = () => {
+    cancel();
+    if (!isOver) onEnd();
+    isOver = true;
+  };
+  const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
+    for (const stream of [child.stdout, child.stderr]) if (!(stream == null ? void 0 : stream.isPaused())) stream == null ? void 0 : stream.destroy();
+    end();
+  });
+  child.on("close", end);
+}
+var SHELL_GRACE_SECONDS = 1;
+function startShell(text, limitSeconds, plan) {
+  let isOver = false;
+  const end = (how) => {
+    cancel();
+    if (!isOver) plan.onEnd(how);
+    isOver = true;
+  };
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd: end });
+  const signal = (name) => leader !== void 0 && signalGroup(leader.pid, name);
+  const cancel = startTimer(limitSeconds, () => {
+    signal("SIGTERM");
+    startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
+    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+  });
+  return () => {
+    isOver = true;
+    cancel();
+    signal("SIGKILL");
+  };
 }
 function startError(program, error) {
   var _a2;
@@ -1761,8 +2116,8 @@ function formatCounter(content) {
   return `${count.toFixed()}
 ${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
 }
-function formatIdentity({ pid, start }) {
-  return `${pid}:${start}`;
+function formatIdentity({ pid, start: start2 }) {
+  return `${pid}:${start2}`;
 }
 function parseCounter(text) {
   var _a2, _b2;
@@ -1978,33 +2333,51 @@ function defaultStatePath(name) {
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
 function readJournal(texts) {
-  const open = /* @__PURE__ */ new Map();
+  const open2 = /* @__PURE__ */ new Map();
   let lastRun = 0;
   let lastStarting;
+  let failures = 0;
   const lastSerials = { remote: -1, event: -1 };
+  const close = (run, result) => {
+    open2.delete(run);
+    failures = result === "success" ? 0 : failures + 1;
+  };
   for (const text of texts) {
     const line = tryParseLine(text);
-    if ((line == null ? void 0 : line.type) === "job") lastRun = Math.max(lastRun, line.lastRun);
+    if ((line == null ? void 0 : line.type) === "job") {
+      lastRun = Math.max(lastRun, line.lastRun);
+      if (Number.isInteger(line.failures) && line.failures >= 0) failures = line.failures;
+    }
     if ((line == null ? void 0 : line.type) === "starting") {
-      open.set(line.run, { ...open.get(line.run), starting: line });
+      const before = open2.get(line.run);
+      const isRepeated = (before == null ? void 0 : before.starting.attempt) === line.attempt;
+      open2.set(line.run, { ...isRepeated ? before : {}, starting: line });
       lastRun = Math.max(lastRun, line.run);
       const { reason, serial = -1 } = line;
       if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
       else if (line.serial !== void 0) lastStarting = line;
     }
     if ((line == null ? void 0 : line.type) === "started") {
-      const run = open.get(line.run);
-      if (run !== void 0) open.set(line.run, { ...run, started: line });
+      const run = open2.get(line.run);
+      if (run !== void 0) open2.set(line.run, { ...run, started: line });
     }
-    if ((line == null ? void 0 : line.type) === "finished") open.delete(line.run);
+    if ((line == null ? void 0 : line.type) === "finished") {
+      const run = open2.get(line.run);
+      if (line.retryIn === void 0) close(line.run, line.result);
+      else if (run !== void 0) open2.set(line.run, { ...run, finished: line });
+    }
+    if ((line == null ? void 0 : line.type) === "givenUp") close(line.run, line.result);
+    if ((line == null ? void 0 : line.type) === "held") open2.delete(line.run);
   }
-  return { lastRun, openRuns: [...open.values()], lastStarting, lastSerials };
+  return { lastRun, openRuns: [...open2.values()], failures, lastStarting, lastSerials };
 }
 var NUMBERS_OF = {
   job: ["lastRun"],
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
-  finished: ["run"]
+  finished: ["run", "attempt"],
+  givenUp: ["run"],
+  held: ["run"]
 };
 function tryParseLine(text) {
   var _a2;
@@ -2026,24 +2399,32 @@ function openJournal(path, log) {
 ${tryReadFile(path)}`;
   const past = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
+  let sizeLimit = MAX_JOURNAL_BYTES;
   let carriedOver = past.openRuns.flatMap(
-    ({ starting, started }) => started ? [starting, started] : [starting]
+    ({ starting, started, finished }) => [starting, started, finished].filter(isPresent)
   );
-  let lastRun = past.lastRun;
+  let { lastRun, failures } = past;
   function remember(line) {
-    if (line.type === "starting") lastRun = line.run;
-    if (line.type === "finished") carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (line.type === "starting") lastRun = Math.max(lastRun, line.run);
     if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
-    if (line.type === "starting" || line.type === "started") carriedOver.push(line);
+    if (!("run" in line)) return;
+    const isOver = line.type === "held" || line.type === "givenUp" || line.type === "finished" && !line.retryIn;
+    if (isOver || line.type === "starting")
+      carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
+    if (!isOver) carriedOver.push(line);
+    else if (line.type !== "held") failures = line.result === "success" ? 0 : failures + 1;
   }
   function write(file, line) {
-    if (sizeOf(file) > MAX_JOURNAL_BYTES) beginAnew(file);
-    const bytes = Buffer.from((isTorn ? "\n" : "") + journalLine(line));
+    if (sizeOf(file) > sizeLimit) beginAnew(file);
+    writeLines(file, [line]);
+  }
+  function writeLines(file, lines) {
+    const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(file);
     try {
       isTorn = fs.writeSync(fd, bytes) < bytes.length;
       if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
-      if (line.type === "starting") fs.fdatasyncSync(fd);
+      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
@@ -2055,7 +2436,11 @@ ${tryReadFile(path)}`;
       fs.truncateSync(file);
     }
     isTorn = false;
-    for (const line of carriedOver) write(file, line.type === "job" ? { ...line, lastRun } : line);
+    writeLines(
+      file,
+      carriedOver.map((line) => line.type === "job" ? { ...line, lastRun, failures } : line)
+    );
+    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file));
     syncDirectory(file);
   }
   return {
@@ -2073,6 +2458,9 @@ ${tryReadFile(path)}`;
       remember(line);
     }
   };
+}
+function isPresent(value) {
+  return value !== void 0;
 }
 function journalLine(line) {
   return `${JSON.stringify(line)}
@@ -2112,8 +2500,12 @@ var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
+var ONLY_IF_SECONDS = 10;
+var LAST_HOOKS_SECONDS = 1;
+var HOOK_SECONDS = 60;
 var _a, _b;
 var Listener = class {
+  // only hooks are left
   constructor(job, options, log) {
     this.job = job;
     this.options = options;
@@ -2121,7 +2513,7 @@ var Listener = class {
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
-    this.state = createJobState(this.journal.past.lastRun);
+    this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
@@ -2137,7 +2529,9 @@ var Listener = class {
   reader = createEventReader();
   supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
   self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
-  processes = /* @__PURE__ */ new Map();
+  handles = /* @__PURE__ */ new Map();
+  hooks = /* @__PURE__ */ new Set();
+  // each kills its hook
   warnings = /* @__PURE__ */ new Set();
   counter;
   journal;
@@ -2152,12 +2546,15 @@ var Listener = class {
   lastSerials = { remote: -1, event: -1 };
   hasSeenEvent = false;
   stopSignals = 0;
+  stopDeadlineSeconds = Number.POSITIVE_INFINITY;
+  // on the monotonic clock
   delaySeconds = 0;
   // by --jitter
   restSeconds = 0;
   // of it, below one period
   held;
   exitStatus = 0;
+  isLeaving = false;
   start() {
     var _a2;
     const { job, options, log } = this;
@@ -2291,7 +2688,8 @@ var Listener = class {
       return false;
     }
     this.periodSeconds = tick.periodSeconds;
-    tickMismatches(this.job.schedule, tick.periodSeconds, tick.whenSeconds).forEach(this.log.line);
+    const { schedule } = this.job;
+    for (const text of tickMismatches(schedule, tick.periodSeconds, tick.whenSeconds)) this.log.line(text);
     this.setDelay(tick);
     this.recordJob();
     this.lastTickSeconds = monotonicSeconds();
@@ -2361,26 +2759,34 @@ var Listener = class {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    for (const action of actions) {
-      if (action.type !== "start") continue;
-      const { number, attempt, due, reason, serial } = action.run;
-      this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
-    }
+    for (const action of actions) if (action.type === "record") this.recordStarting(action.run);
     answer == null ? void 0 : answer();
     for (const action of actions) this.perform(action);
   }
   perform(action) {
+    var _a2, _b2;
     switch (action.type) {
+      case "record":
+        return;
+      // done before the answer
+      case "ask":
+        return this.ask(action.run);
+      case "stopAsking":
+        return (_b2 = (_a2 = this.handles.get(action.run.number)) == null ? void 0 : _a2.stopAsking) == null ? void 0 : _b2.call(_a2);
       case "start":
         return this.startRun(action.run);
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
         return this.skip(action.due, action.reason, action.behind);
+      case "holdBack":
+        return this.holdBack(action.run, action.why, action.error);
       case "armDeadline":
         return this.arm(action.run, action.seconds, "deadline");
       case "armGrace":
         return this.arm(action.run, action.seconds, "graceOver");
+      case "armRetry":
+        return this.armRetry(action.run, action.seconds);
       case "terminate":
         return this.terminate(action.run);
       case "kill":
@@ -2391,22 +2797,59 @@ var Listener = class {
           if (!signalGroup(action.run.pid, 0)) this.apply({ type: "groupGone", run: action.run.number });
         });
       case "finish":
-        return this.finish(action.run, action.result, action.end);
+        return this.finish(action);
+      case "giveUp":
+        return this.giveUp(action.run, action.result);
+      case "conclude":
+        return this.conclude(action);
       case "stopped":
-        return this.exit();
+        return this.exitAfterHooks();
     }
   }
+  handleOf(run) {
+    let handle = this.handles.get(run.number);
+    if (handle === void 0) {
+      handle = { startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
+      this.handles.set(run.number, handle);
+    }
+    return handle;
+  }
+  // A verdict that comes at once, as of a shell that could not be started, must not overtake the answer to supervisord.
+  ask(run) {
+    if (!this.isInProgress(run)) return;
+    this.handleOf(run).stopAsking = startShell(this.job.onlyIf, ONLY_IF_SECONDS, {
+      env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
+      output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
+      onEnd: (end) => this.apply({ type: "asked", run: run.number, ...verdictOf(end) })
+    });
+  }
+  // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
+  isInProgress(run) {
+    return this.state.runs.some((r) => r.number === run.number);
+  }
   startRun(run) {
-    var _a2;
-    if (!this.state.runs.some((r) => r.number === run.number)) return;
-    this.processes.set(run.number, { startedSeconds: monotonicSeconds(), cancels: [] });
-    const onEnd = (end) => this.onProcessEnd(run, end);
-    const started = startProcess(this.job.command, jobEnvironment(this.job, run), (_a2 = run.event) == null ? void 0 : _a2.payload, onEnd);
+    if (!this.isInProgress(run)) return;
+    const { number, due, event } = run;
+    this.handleOf(run).startedSeconds = monotonicSeconds();
+    const started = startProcess({
+      command: this.job.command,
+      env: jobEnvironment(this.job, run),
+      input: event == null ? void 0 : event.payload,
+      output: this.log.outputOf({ job: this.job.name, run: number }),
+      onEnd: (end) => this.onProcessEnd(run, end)
+    });
     if (started === void 0) return;
     this.recordStarted(run, started);
-    const { number, due, reason } = run;
-    this.log.line(`run ${number} started (pid ${started.pid}, due ${formatTime(due)}, ${reason})`);
-    this.apply({ type: "started", run: number, pid: started.pid });
+    const { pid } = started;
+    const reason = reasonOf(run);
+    this.log.line(`run ${number} started (pid ${pid}, due ${formatTime(due)}, ${reason})`, {
+      event: "started",
+      run: number,
+      pid,
+      due,
+      reason
+    });
+    this.apply({ type: "started", run: number, pid });
   }
   onProcessEnd(run, end) {
     const { number } = run;
@@ -2415,41 +2858,132 @@ var Listener = class {
     );
   }
   skip(due, reason, behind) {
-    this.log.line(`skipped the run due ${formatTime(due)}: run ${behind.number} is still going (pid ${behind.pid})`);
     this.journal.append({ type: "skipped", job: this.job.name, due, reason });
+    const why = `run ${behind.number} ${describePhase(behind)}`;
+    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
+    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
+  }
+  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
+  holdBack(run, why, error) {
+    const { number, due } = run;
+    this.handles.delete(number);
+    this.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
+    const detail = error === void 0 ? "" : ` (${error})`;
+    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
+    this.log.line(text, { event: "held", run: number, due, why });
+    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
   }
   arm(run, seconds, type) {
     var _a2;
-    (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+    (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+  }
+  armRetry(run, seconds) {
+    const { number, attempt } = run;
+    const { retries, isRetryYielding } = this.job.policy;
+    if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
+    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
+      event: "retrying",
+      run: number,
+      attempt: attempt + 1,
+      seconds
+    });
+    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
+  }
+  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  secondsToNextRun() {
+    const { clock, periodSeconds, delaySeconds, restSeconds, count } = this;
+    const { schedule } = this.job;
+    if (clock === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
+    const now = clock.whenSeconds + monotonicSeconds() - this.lastTickSeconds;
+    if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds - now;
+    const shift = delaySeconds - restSeconds;
+    const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
+    if (due === void 0) return Number.POSITIVE_INFINITY;
+    return Math.ceil((due + shift) / periodSeconds) * periodSeconds + restSeconds - now;
   }
   poll(run, ms, look) {
     var _a2;
     const timer = setInterval(look, ms);
-    (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
+    (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
   }
   terminate(run) {
     const { timeoutSeconds, killAfterSeconds } = this.job.policy;
-    const why = run.cause === "timeout" ? `timed out after ${timeoutSeconds}s` : "is stopped";
+    const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
+    const why = causes[run.cause];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
     signalGroup(run.pid, "SIGTERM");
   }
-  finish(run, result, end) {
-    var _a2, _b2, _c, _d;
-    const startedSeconds = (_b2 = (_a2 = this.processes.get(run.number)) == null ? void 0 : _a2.startedSeconds) != null ? _b2 : monotonicSeconds();
-    for (const cancel of (_d = (_c = this.processes.get(run.number)) == null ? void 0 : _c.cancels) != null ? _d : []) cancel();
-    this.processes.delete(run.number);
-    const seconds = Math.round((monotonicSeconds() - startedSeconds) * 1e3) / 1e3;
+  finish({ run, result, end, retrySeconds }) {
+    const handle = this.handleOf(run);
+    for (const cancel of handle.cancels) cancel();
+    handle.cancels = [];
+    handle.orphan = void 0;
+    const seconds = Math.round((monotonicSeconds() - handle.startedSeconds) * 1e3) / 1e3;
+    handle.seconds = seconds;
     const { number, attempt } = run;
-    this.journal.append({ type: "finished", job: this.job.name, run: number, attempt, result, seconds, ...end });
-    this.log.line(describeEnd(run, end, seconds));
+    const job = this.job.name;
+    this.journal.append({
+      type: "finished",
+      job,
+      run: number,
+      attempt,
+      result,
+      seconds,
+      retryIn: retrySeconds,
+      ...end
+    });
+    const { exit, signal } = end;
+    const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
+    this.log.line(describeEnd(run, result, end, seconds), facts);
+  }
+  giveUp(run, result) {
+    var _a2, _b2;
+    for (const cancel of (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels) != null ? _b2 : []) cancel();
+    const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
+    this.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
+    this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
+  }
+  conclude({ run, result, end, failures }) {
+    var _a2, _b2, _c, _d;
+    const seconds = (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.seconds) != null ? _b2 : 0;
+    this.handles.delete(run.number);
+    this.runHook(result === "success" ? "on-success" : "on-failure", run, {
+      SUPERTICK_RESULT: result,
+      SUPERTICK_EXIT: String((_c = end.exit) != null ? _c : ""),
+      SUPERTICK_SIGNAL: (_d = end.signal) != null ? _d : "",
+      SUPERTICK_SECONDS: String(seconds),
+      SUPERTICK_FAILURES: String(failures)
+    });
+  }
+  // Beside the runs: no run ever waits for a hook.
+  runHook(hook, run, facts) {
+    const { name, onFailure, onSuccess, onSkip } = this.job;
+    const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
+    if (text === void 0) return;
+    const kill2 = startShell(text, HOOK_SECONDS, {
+      env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
+      output: this.log.outputOf({ job: name, run: run.number, hook }),
+      onEnd: (end) => {
+        var _a2, _b2;
+        this.hooks.delete(kill2);
+        if (end.exit !== 0) this.log.line(`--${hook} failed: ${(_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`}`);
+        if (this.isLeaving) this.exitAfterHooks();
+      }
+    });
+    this.hooks.add(kill2);
   }
   // What an earlier listener left:
   takeOverRuns() {
-    for (const { starting, started } of this.journal.past.openRuns) {
+    for (const { starting, started, finished } of this.journal.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
+      const base = { number, attempt, due, reason, phase: "running" };
+      if (finished !== void 0) {
+        this.resume(base, finished);
+        continue;
+      }
       const leader = started != null ? started : findRun(this.job.name, number, due);
-      const run = { number, attempt, due, reason, phase: "running", pid: leader == null ? void 0 : leader.pid };
-      if (leader === void 0 || !isAlive(leader)) this.tellInterrupted(run);
+      const run = { ...base, pid: leader == null ? void 0 : leader.pid };
+      if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
       else {
         if (started === void 0) this.recordStarted(run, leader);
         this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
@@ -2458,33 +2992,34 @@ var Listener = class {
   }
   adopt(run, orphan, elapsedSeconds) {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
-    const startedSeconds = monotonicSeconds() - elapsedSeconds;
-    this.processes.set(run.number, { startedSeconds, cancels: [], orphan });
+    const handle = this.handleOf(run);
+    handle.startedSeconds -= elapsedSeconds;
+    handle.orphan = orphan;
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
   lookAtOrphans() {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    for (const [run, { orphan }] of this.processes) {
+    for (const [run, { orphan }] of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === void 0);
       if (orphan !== void 0 && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
   }
-  tellInterrupted(run) {
+  takeInterrupted(run) {
     this.log.line(
       `run ${run.number}, due ${formatTime(run.due)}, was interrupted: the listener was killed while it was going`
     );
-    const end = { exit: null, signal: null, error: "the listener was killed" };
-    const { number, attempt } = run;
-    this.journal.append({
-      type: "finished",
-      job: this.job.name,
-      run: number,
-      attempt,
-      result: "interrupted",
-      seconds: 0,
-      ...end
-    });
+    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error: "the listener was killed" } });
+  }
+  // The listener was killed while the run waited for its next attempt.
+  resume(run, { result, exit, signal, error, seconds }) {
+    this.handleOf(run).seconds = seconds;
+    const cause = result === "timeout" ? "timeout" : void 0;
+    const isOrphan = result === "interrupted";
+    this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
+  }
+  recordStarting({ number, attempt, due, reason, serial }) {
+    this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
   }
   isSameSupervisor() {
     const before = this.counter.found.supervisor;
@@ -2503,11 +3038,12 @@ var Listener = class {
       job: job.name,
       schedule: describeSchedule(job.schedule),
       period: periodSeconds || void 0,
-      lastRun: state.lastRun
+      lastRun: state.lastRun,
+      failures: state.failures
     });
   }
-  recordStarted(run, { pid, start }) {
-    this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start });
+  recordStarted(run, { pid, start: start2 }) {
+    this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start: start2 });
   }
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
@@ -2537,7 +3073,24 @@ var Listener = class {
   stop(why) {
     if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
+    const { killAfterSeconds } = this.job.policy;
+    if (this.stopDeadlineSeconds === Number.POSITIVE_INFINITY)
+      this.stopDeadlineSeconds = monotonicSeconds() + killAfterSeconds;
+    else this.stopDeadlineSeconds = 0;
     this.apply({ type: "stop" });
+  }
+  // Hooks get what is left of the grace, and at least a second; with a second stop nothing.
+  exitAfterHooks() {
+    const isHurried = this.stopDeadlineSeconds === 0;
+    if (isHurried) for (const kill2 of this.hooks) kill2();
+    if (this.hooks.size === 0 || isHurried) return this.exit();
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    const seconds = Math.max(LAST_HOOKS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    startTimer(seconds, () => {
+      this.stopDeadlineSeconds = 0;
+      this.exitAfterHooks();
+    });
   }
   exit() {
     this.log.flush();
@@ -2545,17 +3098,39 @@ var Listener = class {
   }
 };
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
-function jobEnvironment(job, run) {
-  var _a2, _b2;
+function jobEnvironment(job, run, more = {}) {
+  var _a2;
+  const { number, attempt, due, event } = run;
   const facts = {
     SUPERTICK_JOB: job.name,
-    SUPERTICK_RUN: String(run.number),
-    SUPERTICK_DUE: String(run.due),
-    SUPERTICK_ATTEMPT: String(run.attempt),
-    SUPERTICK_REASON: run.reason
+    SUPERTICK_DUE: String(due),
+    SUPERTICK_REASON: reasonOf(run)
   };
-  if (run.event !== void 0) facts.SUPERTICK_EVENT = run.event.name;
-  return { ...payloadTokens((_b2 = (_a2 = run.event) == null ? void 0 : _a2.payload) != null ? _b2 : ""), ...process.env, ...facts };
+  if (number !== void 0) facts.SUPERTICK_RUN = String(number);
+  if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
+  if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
+  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...process.env, ...facts, ...more };
+}
+function reasonOf({ attempt, reason }) {
+  return attempt !== void 0 && attempt > 1 ? "retry" : reason;
+}
+var HOLD_REASONS = {
+  held: "held back by --only-if",
+  error: "held back, for --only-if failed",
+  timeout: "held back, for --only-if did not answer",
+  replaced: "another one is due",
+  stopped: "stopped before it started"
+};
+function verdictOf({ exit, signal, error }) {
+  if (exit === 0) return { verdict: "allowed" };
+  if (exit === 1) return { verdict: "held" };
+  if (error !== void 0) return { verdict: error.startsWith("no end") ? "timeout" : "error", error };
+  return { verdict: "error", error: signal != null ? signal : `exit ${exit}` };
+}
+function describePhase({ phase, pid, attempt }) {
+  if (phase === "asking") return "waits for --only-if";
+  if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  return `is still going (pid ${pid})`;
 }
 function payloadTokens(payload) {
   var _a2;
@@ -2566,11 +3141,11 @@ function payloadTokens(payload) {
   }
   return tokens;
 }
-function describeEnd(run, end, seconds) {
+function describeEnd(run, result, end, seconds) {
   var _a2, _b2;
-  if (run.pid === void 0) return `run ${run.number} failed to start: ${end.error}`;
+  if (run.pid === void 0 && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   const how = (_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`;
-  return `run ${run.number} finished: ${how}, ${seconds.toFixed(1)}s`;
+  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
 }
 function simulate(args) {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
@@ -2732,7 +3307,7 @@ function showLines(stream, prefix) {
   stream.on("end", () => rest !== "" && console.log(prefix + rest));
 }
 function followRuns(path) {
-  const open = /* @__PURE__ */ new Set();
+  const open2 = /* @__PURE__ */ new Set();
   const results = /* @__PURE__ */ new Map();
   let offset = tryReadFile(path).length;
   let isOver = false;
@@ -2742,16 +3317,17 @@ function followRuns(path) {
     const isNew = text.length < offset;
     const end = text.lastIndexOf("\n") + 1;
     for (const line of text.slice(isNew ? 0 : offset, end).split("\n").map(tryParseLine)) {
-      if ((line == null ? void 0 : line.type) === "starting") open.add(line.run);
-      if ((line == null ? void 0 : line.type) === "finished" && open.delete(line.run))
-        results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
+      if ((line == null ? void 0 : line.type) === "starting") open2.add(line.run);
+      if ((line == null ? void 0 : line.type) === "held") open2.delete(line.run);
+      const isOver2 = (line == null ? void 0 : line.type) === "givenUp" || (line == null ? void 0 : line.type) === "finished" && line.retryIn === void 0;
+      if (isOver2 && open2.delete(line.run)) results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
     }
     offset = end;
   }
   return {
     look,
     async allEnded() {
-      for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
+      for (look(); open2.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
     /** The listener is gone: nobody will write the end of a run any more. */
     end() {
@@ -2759,7 +3335,7 @@ function followRuns(path) {
     },
     summary() {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
-      if (open.size > 0) counts.push(`${open.size} unfinished`);
+      if (open2.size > 0) counts.push(`${open2.size} unfinished`);
       return counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
     }
   };
@@ -2837,18 +3413,22 @@ function startListener(args) {
   checkCommand(command);
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
     throw new UsageError(NO_SUPERVISORD);
-  const log = createLog();
+  const log = createLog(settings.log);
   checkProcessName(process.env, log);
   const name = (_b2 = (_a2 = settings.name) != null ? _a2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b2 : command[0].split("/").pop() || "job";
-  const jobLog = { line: (text) => log.line(`${name}: ${text}`), flush: log.flush };
-  environment.warnings.forEach(jobLog.line);
+  const jobLog = log.ofJob(name);
+  for (const warning of environment.warnings) jobLog.line(warning);
   const job = {
     name,
     command,
     schedule: scheduleOf(settings, defaultZone),
     policy: policyOf(settings),
     isRunOnStart: settings.runOnStart,
-    jitterSeconds: settings.jitter
+    jitterSeconds: settings.jitter,
+    onlyIf: settings.onlyIf,
+    onFailure: settings.onFailure,
+    onSuccess: settings.onSuccess,
+    onSkip: settings.onSkip
   };
   const options = {
     tickType: settings.tick,
@@ -2866,11 +3446,11 @@ function startListener(args) {
 }
 var RIVAL_PATIENCE_SECONDS = 2;
 var RIVAL_POLL_SECONDS = 0.2;
-function whenRivalIsGone(path, patienceSeconds, log, start) {
+function whenRivalIsGone(path, patienceSeconds, log, start2) {
   const rival = path === void 0 ? void 0 : findRival(path);
-  if (rival === void 0) return start();
+  if (rival === void 0) return start2();
   if (rival.isEnding && patienceSeconds > 0) {
-    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
+    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start2));
     return;
   }
   log.line(inUseBy(path, rival));

@@ -82,7 +82,14 @@ function write(file: string, ...records: object[]): void {
   fs.writeFileSync(file, records.map((record) => `${JSON.stringify({ at: 1700000000, ...record })}\n`).join(""));
 }
 
-const job = (lastRun: number) => ({ type: "job", job: "job", schedule: "every tick", period: 60, lastRun });
+const job = (lastRun: number) => ({
+  type: "job",
+  job: "job",
+  schedule: "every tick",
+  period: 60,
+  lastRun,
+  failures: 0,
+});
 const starting = (run: number, more: object = {}) => ({
   type: "starting",
   job: "job",
@@ -134,7 +141,7 @@ describe("a journal says", () => {
     ["how far runs were numbered in the file before", text(job(41)), 41, []],
     ["more than one unfinished run", text(starting(1), starting(2)), 2, [1, 2]],
     ["nothing by a line that is torn", [...text(starting(1)), '{"type":"finished","run":1'], 1, [1]],
-    ["nothing by a type that it does not know", text({ type: "held", run: 9 }), 0, []],
+    ["nothing by a type that it does not know", text({ type: "of another version", run: 9 }), 0, []],
     ["nothing by a start or an end without a beginning", text(started(3, 50, 9), finished(4)), 0, []],
   ];
   for (const [title, texts, lastRun, openRuns] of cases) {
@@ -147,6 +154,36 @@ describe("a journal says", () => {
       );
     });
   }
+
+  const failed = (run: number, more: object = {}) => ({ ...finished(run), result: "failure", exit: 3, ...more });
+
+  it("which run waits for its next attempt, and how the last one ended", () => {
+    const [run] = readJournal(text(starting(1), started(1, 50, 9), failed(1, { retryIn: 10 }))).openRuns;
+    assert.deepEqual([run.finished?.exit, run.finished?.retryIn], [3, 10]);
+  });
+
+  it("nothing of an attempt any more when the next one has begun", () => {
+    const texts = text(starting(1), started(1, 50, 9), failed(1, { retryIn: 10 }), starting(1, { attempt: 2 }));
+    const [{ starting: line, ...rest }] = readJournal(texts).openRuns;
+    assert.deepEqual([line.attempt, rest], [2, {}]);
+  });
+
+  it("that a run is over which was given up, or held back", () => {
+    const givenUp = { type: "givenUp", job: "job", run: 1, result: "failure" };
+    assert.deepEqual(readJournal(text(starting(1), failed(1, { retryIn: 10 }), givenUp)).openRuns, []);
+    const held = { type: "held", job: "job", run: 1, due: 1, why: "held" };
+    assert.deepEqual(readJournal(text(starting(1), held)).openRuns, []);
+  });
+
+  it("how many runs in a row have failed", () => {
+    const count = (...records: object[]) => readJournal(text(...records)).failures;
+    assert.equal(count(), 0);
+    assert.equal(count(failed(1), failed(2)), 2);
+    assert.equal(count(failed(1), finished(2), failed(3)), 1);
+    assert.equal(count(failed(1, { retryIn: 1 }), failed(1)), 1, "an attempt is no run");
+    assert.equal(count({ ...job(5), failures: 4 }, failed(6)), 5);
+    for (const failures of [-1, 1.5, "x", null]) assert.equal(count(failed(1), { ...job(5), failures }), 1);
+  });
 
   // Each would do harm further on: a due time that no date can show, a run number that no next one follows, a pid whose
   // group is every process (kill -1) or our own.
@@ -202,6 +239,17 @@ describe("a journal says", () => {
   });
 });
 
+it("a new journal holds what goes on, however much that is, and is not begun anew for each line", async (t) => {
+  const file = `${temporaryDirectory(t)}/state`;
+  const runs = Array.from({ length: 1500 }, (_, i) => starting(i + 1, { due: 1700000000 + i, reason: "event" }));
+  write(`${file}.runs`, job(0), ...runs, ...runs);
+  const supervisord = await listen(t, file, ["--ticks", "1", "--", `${FIXTURES}/exit-0`]);
+  await supervisord.tick();
+  await supervisord.waitForLog(/run 1501 finished: exit 0/);
+  assert.ok(fs.statSync(`${file}.runs.1`).size > 256 * 1024);
+  assert.deepEqual(readJournal(fs.readFileSync(`${file}.runs`, "utf8").split("\n")).openRuns, []);
+});
+
 // ── What is written ────────────────────────────────────────────────────────
 
 describe("the journal of a run", { concurrency: 4 }, () => {
@@ -210,7 +258,7 @@ describe("the journal of a run", { concurrency: 4 }, () => {
     const before = Date.now() / 1000;
     const supervisord = await listen(t, file, ["--ticks", "1", "--", `${FIXTURES}/exit-3`]);
     const { serial } = await supervisord.tick();
-    await supervisord.waitForLog(/run 1 finished/);
+    await supervisord.waitForLog(/run 1 failed/);
     const [first, second, ...run] = lines(file);
     for (const line of lines(file)) assert.ok(line.at >= before && line.at <= Date.now() / 1000);
     assert.deepEqual([first.type, first.job, first.lastRun], ["job", "job", 0]);

@@ -56,7 +56,7 @@ async function ticks(supervisord: Supervisord, number: number, type?: string): P
 
 /** How the log says that a run has ended. */
 async function endedRun(supervisord: Supervisord, run: number): Promise<string> {
-  const [, outcome] = await supervisord.waitForLog(new RegExp(`run ${run} finished: (.*), \\d+\\.\\ds`));
+  const [, outcome] = await supervisord.waitForLog(new RegExp(`run ${run} (?:finished|failed): (.*), \\d+\\.\\ds`));
   return outcome;
 }
 
@@ -188,8 +188,8 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
 
   describe("every event is answered OK, at once", { concurrency: 8 }, () => {
     const outcomes: Array<[title: string, command: string[], line: RegExp]> = [
-      ["that exits 3", job("exit-3"), /run 1 finished: exit 3, \d+\.\ds/],
-      ["that dies of a signal", job("die-by-sigkill"), /run 1 finished: SIGKILL, \d+\.\ds/],
+      ["that exits 3", job("exit-3"), /run 1 failed: exit 3, \d+\.\ds/],
+      ["that dies of a signal", job("die-by-sigkill"), /run 1 failed: SIGKILL, \d+\.\ds/],
       ["that is not there", job("no-such-file"), /run 1 failed to start: .*(ENOENT|not found)/],
       ["that is not executable", job("not-executable"), /run 1 failed to start: .*(EACCES|not executable)/],
     ];
@@ -206,7 +206,9 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     it("also while a run is going on; what is due meanwhile is skipped", async (t) => {
       const supervisord = await listen(t, [...EACH_TICK, ...job("run-until", "go")]);
       await ticks(supervisord, 20);
-      await supervisord.waitForLog(/skipped the run due 2023-11-14T23:20:00Z: run 1 is still going \(pid \d+\)/);
+      await supervisord.waitForLog(
+        /skipped the run due 2023-11-14T23:20:00Z \(schedule\): run 1 is still going \(pid \d+\)/,
+      );
       touch(`${supervisord.directory}/go`);
       assert.equal(await endedRun(supervisord, 1), "exit 0");
       await supervisord.tick();

@@ -349,7 +349,7 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
     await supervisord.start();
     for (let run = 1; run <= 3; run++) {
       await supervisord.tick();
-      await supervisord.waitForStderr(`run ${run} finished: exit 3`);
+      await supervisord.waitForStderr(`run ${run} failed: exit 3`);
     }
     await supervisord.waitForLog("failing: event was processed", 3);
     assert.doesNotMatch(supervisord.log(), /was rejected|-> UNKNOWN|exited: failing/);

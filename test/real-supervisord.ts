@@ -6,7 +6,7 @@
 //   supervisord.listener("gitsync", ["--ticks", "3", "--", job]);
 //   await supervisord.start();
 //   await supervisord.tick(3);                                 // three TICK_60, each one answered
-//   await supervisord.waitForStderr("run 1 finished: exit 3");
+//   await supervisord.waitForStderr("run 1 failed: exit 3");
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import * as fs from "node:fs";

@@ -60,13 +60,20 @@ describe("an option", () => {
     ["--overlap", "TICK_OVERLAP", "queue", "overlap", "queue", undefined],
     ["--timeout", "TICK_TIMEOUT", "1h30m", "timeout", 5400, 0],
     ["--kill-after", "TICK_KILL_AFTER", "90", "killAfter", 90, 5],
+    ["--retries", "TICK_RETRIES", "3", "retries", 3, 0],
+    ["--retry-delay", "TICK_RETRY_DELAY", "1m", "retryDelay", 60, 10],
+    ["--only-if", "TICK_ONLY_IF", "test -e /x && true", "onlyIf", "test -e /x && true", undefined],
+    ["--on-failure", "TICK_ON_FAILURE", "exit 1", "onFailure", "exit 1", undefined],
+    ["--on-success", "TICK_ON_SUCCESS", "exit 1", "onSuccess", "exit 1", undefined],
+    ["--on-skip", "TICK_ON_SKIP", "exit 1", "onSkip", "exit 1", undefined],
     ["--state", "TICK_STATE", "/a b/c", "state", "/a b/c", undefined],
-    ["--log", "TICK_LOG", "raw", "log", "raw", "raw"],
+    ["--log", "TICK_LOG", "json", "log", "json", "raw"],
   ];
   for (const [flag, env, text, key, value, standard] of cases) {
     it(`${flag} is a flag in two spellings, the variable ${env}, and has a default`, () => {
-      assert.deepEqual(settings([...SCHEDULE, flag, text])[key], value);
-      assert.deepEqual(settings([...SCHEDULE, `${flag}=${text}`])[key], value);
+      const more = flag === "--retry-delay" ? ["--retries", "1"] : [];
+      assert.deepEqual(settings([...SCHEDULE, ...more, flag, text])[key], value);
+      assert.deepEqual(settings([...SCHEDULE, ...more, `${flag}=${text}`])[key], value);
       assert.deepEqual(settings(SCHEDULE, { [env]: text })[key], value);
       assert.deepEqual(settings(SCHEDULE)[key], standard);
     });
@@ -132,13 +139,29 @@ function noZone(): never {
   throw new Error("nobody may ask for it");
 }
 
-it("the policy is made of overlap, timeout and grace", () => {
+it("the policy is made of overlap, times, retries and the question", () => {
   const args = ["--ticks", "5", "--timeout", "1m", "--kill-after", "7s"];
-  const times = { timeoutSeconds: 60, killAfterSeconds: 7 };
-  assert.deepEqual(policyOf(settings(args)), { overlap: "skip", queueLimit: 1, ...times });
-  assert.deepEqual(policyOf(settings([...args, "--overlap", "queue"])), { overlap: "queue", queueLimit: 1, ...times });
+  const standard = {
+    overlap: "skip",
+    queueLimit: 1,
+    timeoutSeconds: 60,
+    killAfterSeconds: 7,
+    retries: 0,
+    retryDelaySeconds: 10,
+    isRetryYielding: true,
+    isAsking: false,
+  };
+  const policyFor = (...more: string[]) => policyOf(settings([...args, ...more]));
+  assert.deepEqual(policyFor(), standard);
+  for (const overlap of ["skip", "queue", "replace", "allow"]) {
+    assert.deepEqual(policyFor("--overlap", overlap), { ...standard, overlap });
+  }
+  const retries = { ...standard, retries: 3, retryDelaySeconds: 60 };
+  assert.deepEqual(policyFor("--retries", "3", "--retry-delay", "1m"), retries);
+  assert.deepEqual(policyFor("--only-if", "true"), { ...standard, isAsking: true });
   const events = ["--on", "PROCESS_STATE", ...args.slice(2)];
-  assert.deepEqual(policyOf(settings(events)), { overlap: "queue", queueLimit: 1000, ...times });
+  const inOrder = { ...standard, overlap: "queue", queueLimit: 1000, isRetryYielding: false };
+  assert.deepEqual(policyOf(settings(events)), inOrder);
 });
 
 // ── Mistakes ───────────────────────────────────────────────────────────────
@@ -216,7 +239,7 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--name", ".hidden", ...X], {}, `--name: ${NAME}, got ".hidden"`],
     [[...T, "--name", "a\u0007", ...X], {}, `--name: ${NAME}, got "a\\u0007"`],
     [[...T, ...X], { TICK_NAME: "y".repeat(101) }, `TICK_NAME: ${NAME}, got "${"y".repeat(80)}…"`],
-    [[...T, "--overlap", "quue", ...X], {}, '--overlap: expected skip or queue, got "quue"'],
+    [[...T, "--overlap", "quue", ...X], {}, '--overlap: expected skip or queue or replace or allow, got "quue"'],
     [["--cron", "0 25 * * *", ...X], {}, '--cron "0 25 * * *": hour 25 is above 23'],
     [["--cron", "0 22-4 * * *", ...X], {}, '--cron "0 22-4 * * *": hour "22-4" runs backwards: write 22-23,0-4'],
     [[...T, "--tz", "UTC", ...X], {}, "--tz has no effect with --ticks; it goes with --cron"],
@@ -238,7 +261,12 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, ...X], { TICK_TIMEOUT: "abc" }, `TICK_TIMEOUT: ${DURATION}, got "abc"`],
     [[...T, "--kill-after", "0", ...X], {}, '--kill-after: expected a duration of at least 1s, got "0"'],
     [[...T, "--state", "", ...X], {}, '--state: expected a file name, got ""'],
-    [[...T, "--log", "xml", ...X], {}, '--log: expected raw, got "xml"'],
+    [[...T, "--log", "xml", ...X], {}, '--log: expected raw or prefix or json, got "xml"'],
+    [[...T, "--retries", "1001", ...X], {}, '--retries: expected a whole number from 0 to 1000, got "1001"'],
+    [[...T, "--retry-delay", "5s", ...X], {}, "--retry-delay has no effect without --retries"],
+    [[...T, ...X], { TICK_RETRY_DELAY: "2h" }, 'TICK_RETRY_DELAY: expected a duration of at most 1h, got "2h"'],
+    [[...T, "--only-if", " ", ...X], {}, '--only-if: expected a shell command, got " "'],
+    [[...T, ...X], { TICK_ON_FAILURE: "" }, 'TICK_ON_FAILURE: expected a shell command, got ""'],
     // simulate has options of its own, and the others too
     [[...T, "--for", "1h", ...X], {}, 'unknown option "--for"'],
     [["simulate", ...T], {}, "which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command"],
@@ -313,7 +341,7 @@ async function helpedOptions(): Promise<Documented[]> {
 
 describe("what it says of itself", { concurrency: 4 }, () => {
   const OPTIONS =
-    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --state --verbose --log --for --speed --from -n --json";
+    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --only-if --state --verbose --log --on-failure --on-success --on-skip --for --speed --from -n --json";
 
   for (const flag of ["--help", "-h"]) {
     it(`${flag} shows every option and exits 0, whatever else is wrong`, async () => {

@@ -183,7 +183,7 @@ describe("simulate shows", { concurrency: 4 }, () => {
   it("a job that fails, as such; the simulation itself went well", async (t) => {
     const simulation = simulate(t, ["--ticks", "1", "--for", "2m", "--speed", "max", "--", `${FIXTURES}/exit-3`]);
     await ends(simulation, 0);
-    assert.match(simulation.stdout, /finished: exit 3/);
+    assert.match(simulation.stdout, /failed: exit 3/);
     assert.match(simulation.stdout, /^simulate: 2 ticks, runs: 2 failure; /m);
   });
 

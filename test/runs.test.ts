@@ -1,0 +1,296 @@
+// What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
+
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { describe, it, type TestContext } from "node:test";
+import * as fc from "fast-check";
+import { createLineCutter } from "../listener";
+import { type Options, Supervisord } from "./supervisord";
+
+const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
+
+async function start(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
+  const supervisord = await Supervisord.start({ args: [...EACH_TICK, ...args], ...options });
+  t.after(() => supervisord.dispose());
+  return supervisord;
+}
+
+const shell = (text: string) => ["--", "/bin/sh", "-c", text];
+
+function journalOf(supervisord: Supervisord): Array<Record<string, unknown>> {
+  const text = fs.readFileSync(`${supervisord.stateFile}.runs`, "utf8");
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+}
+
+function told(supervisord: Supervisord, type: string): Array<Record<string, unknown>> {
+  return journalOf(supervisord).filter((line) => line.type === type);
+}
+
+describe("overlap", { concurrency: 4 }, () => {
+  it("replace ends the run that is going, then starts the new one", async (t) => {
+    const supervisord = await start(t, [
+      "--overlap",
+      "replace",
+      ...shell("echo begin $SUPERTICK_RUN; exec sleep 1000"),
+    ]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin 1/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin 2/);
+    assert.match(
+      supervisord.stderr,
+      /run 1 is replaced; sent SIGTERM[\s\S]*run 1 finished: SIGTERM[\s\S]*run 2 started/,
+    );
+    assert.equal(told(supervisord, "finished")[0].result, "interrupted");
+  });
+
+  it("allow runs them side by side, and a stop ends both", async (t) => {
+    const supervisord = await start(t, ["--overlap", "allow", ...shell("echo begin $SUPERTICK_RUN; exec sleep 1000")]);
+    for (const run of [1, 2]) {
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`begin ${run}`));
+    }
+    assert.doesNotMatch(supervisord.stderr, /finished/);
+    await supervisord.stop();
+    assert.deepEqual(
+      told(supervisord, "finished").map(({ result }) => result),
+      ["interrupted", "interrupted"],
+    );
+  });
+});
+
+describe("retries", { concurrency: 4 }, () => {
+  const succeedAt = (attempt: number) =>
+    shell(`echo "$SUPERTICK_ATTEMPT $SUPERTICK_REASON"; [ $SUPERTICK_ATTEMPT = ${attempt} ]`);
+
+  it("a failed run is tried again until it succeeds, with its number and its due time", async (t) => {
+    const supervisord = await start(t, ["--retries", "3", "--retry-delay", "1s", ...succeedAt(2)]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished: exit 0/);
+    assert.match(
+      supervisord.stderr,
+      /1 schedule[\s\S]*run 1 failed: exit 1[\s\S]*run 1: attempt 2 of 4 in 1s[\s\S]*2 retry/,
+    );
+    const attempts = told(supervisord, "finished").map(({ run, attempt, retryIn }) => [run, attempt, retryIn]);
+    assert.deepEqual(attempts, [
+      [1, 1, 1],
+      [1, 2, undefined],
+    ]);
+  });
+
+  it("a waiting one gives way to the next due run, and the failure is told", async (t) => {
+    const hook = ["--on-failure", 'echo "hook $SUPERTICK_RUN $SUPERTICK_RESULT $SUPERTICK_FAILURES"'];
+    const supervisord = await start(t, ["--retries", "3", "--retry-delay", "30s", ...hook, ...shell("exit 4")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/attempt 2 of 4 in 30s/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 is not tried again: the next run is due first/);
+    await supervisord.waitForLog(/hook 1 failure 1/);
+    await supervisord.waitForLog(/run 2 failed: exit 4/);
+  });
+
+  it("one that would come after the next due run is not waited for", async (t) => {
+    const supervisord = await start(t, ["--retries", "3", "--retry-delay", "2m", ...shell("exit 4")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 is not tried again/);
+    assert.doesNotMatch(supervisord.stderr, /attempt 2/);
+    assert.equal(told(supervisord, "givenUp").length, 1);
+  });
+
+  it("a wait goes on after the listener was killed", async (t) => {
+    const supervisord = await start(t, ["--retries", "1", "--retry-delay", "30s", ...shell("exit 4")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/attempt 2 of 2 in 30s/);
+    const seen = supervisord.stderr.length;
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/attempt 2 of 2 in 30s[\s\S]*attempt 2 of 2 in 30s/);
+    assert.doesNotMatch(supervisord.stderr.slice(seen), /was interrupted/);
+  });
+
+  it("a stop ends the wait", async (t) => {
+    const supervisord = await start(t, ["--retries", "1", "--retry-delay", "30s", ...shell("exit 4")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/attempt 2 of 2/);
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+    assert.match(supervisord.stderr, /run 1 is not tried again: it is stopped/);
+  });
+});
+
+describe("--only-if", { concurrency: 4 }, () => {
+  const job = shell("echo ran $SUPERTICK_RUN");
+
+  it("exit 0 runs it", async (t) => {
+    const supervisord = await start(t, ["--only-if", '[ "$SUPERTICK_JOB-$SUPERTICK_HOOK" = job-only-if ]', ...job]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/ran 1/);
+  });
+
+  const cases: Array<[title: string, question: string, log: RegExp, why: string, isHookRun: boolean]> = [
+    ["exit 1 holds it back", "exit 1", /run 1, due .*, does not start: held back by --only-if\n/, "held", false],
+    ["another status is an error", "exit 7", /held back, for --only-if failed \(exit 7\)/, "error", true],
+    ["so is a signal", "kill -9 $$", /held back, for --only-if failed \(SIGKILL\)/, "error", true],
+    ["so is a command that is not found", "/no/such/thing", /--only-if failed \(exit 127\)/, "error", true],
+  ];
+  for (const [title, question, log, why, isHookRun] of cases) {
+    it(title, async (t) => {
+      const supervisord = await start(t, ["--only-if", question, "--on-skip", "echo hook $SUPERTICK_RESULT", ...job]);
+      await supervisord.tick();
+      await supervisord.waitForLog(log);
+      assert.equal(told(supervisord, "held")[0].why, why);
+      if (isHookRun) await supervisord.waitForLog(/hook skipped/);
+      await supervisord.stop();
+      if (!isHookRun) assert.doesNotMatch(supervisord.stderr, /hook/);
+      assert.doesNotMatch(supervisord.stderr, /ran/);
+    });
+  }
+
+  it("delays no answer, and a stop ends the question", async (t) => {
+    const supervisord = await start(t, ["--only-if", "echo asked; exec sleep 1000", ...job]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/asked/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/skipped the run due .*: run 1 waits for --only-if/);
+    await supervisord.stop();
+    assert.match(supervisord.stderr, /run 1, due .*, does not start: stopped before it started/);
+  });
+
+  it("is not asked about a run by hand", async (t) => {
+    const supervisord = await start(t, ["--only-if", "exit 1", ...job]);
+    await supervisord.idle();
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/ran 1/);
+  });
+});
+
+describe("hooks", { concurrency: 4 }, () => {
+  const facts =
+    'echo "$SUPERTICK_HOOK $SUPERTICK_RUN $SUPERTICK_RESULT <$SUPERTICK_EXIT> <$SUPERTICK_SIGNAL> $SUPERTICK_FAILURES"';
+  const hooks = ["--on-success", facts, "--on-failure", facts, "--on-skip", facts];
+
+  const cases: Array<[title: string, job: string, more: string[], expected: RegExp]> = [
+    ["a success", "true", [], /on-success 1 success <0> <> 0\n/],
+    ["a failure", "exit 3", [], /on-failure 1 failure <3> <> 1\n/],
+    ["a signal", "kill -9 $$", [], /on-failure 1 failure <> <SIGKILL> 1\n/],
+    ["a time-out", "exec sleep 1000", ["--timeout", "1s"], /on-failure 1 timeout <> <SIGTERM> 1\n/],
+  ];
+  for (const [title, job, more, expected] of cases) {
+    it(`tell of ${title}`, async (t) => {
+      const supervisord = await start(t, [...hooks, ...more, ...shell(job)]);
+      await supervisord.tick();
+      await supervisord.waitForLog(expected);
+    });
+  }
+
+  it("tell of a skipped run", async (t) => {
+    const supervisord = await start(t, [...hooks, ...shell("echo begin; exec sleep 1000")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/on-skip {2}skipped/);
+  });
+
+  it("tell of a run that a stop ended, before the end of the stop", async (t) => {
+    const supervisord = await start(t, [...hooks, ...shell("echo begin; exec sleep 1000")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin/);
+    await supervisord.stop();
+    assert.match(supervisord.stderr, /on-failure 1 interrupted <> <SIGTERM> 1\n/);
+  });
+
+  it("that fail are one line in the log, and delay no run", async (t) => {
+    const supervisord = await start(t, ["--on-success", "echo hooked; exec sleep 1000", ...shell("true")]);
+    for (const run of [1, 2]) {
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`run ${run} finished`));
+    }
+    await supervisord.waitForLog(/hooked[\s\S]*hooked/);
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+
+    const failing = await start(t, ["--on-success", "exit 9", ...shell("true")]);
+    await failing.tick();
+    await failing.waitForLog(/--on-success failed: exit 9/);
+  });
+});
+
+describe("the log", { concurrency: 4 }, () => {
+  const output = shell("echo one; printf 'two\\nthr'; echo ee; printf '\\377\\033[1m\\n'; printf unfinished");
+
+  it("with prefix has time, job and run before whole lines, the last one too", async (t) => {
+    const supervisord = await start(t, ["--log", "prefix", ...output]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished/);
+    const lines = supervisord.stderr.split("\n");
+    const stamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /;
+    for (const line of lines.slice(0, -1)) assert.match(line, stamp);
+    const bare = lines.map((line) => line.replace(stamp, ""));
+    for (const line of ["job[1]: one", "job[1]: two", "job[1]: three", "job[1]: unfinished"])
+      assert.ok(bare.includes(line), line);
+    assert.match(supervisord.stderr, /Z supertick: job: run 1 started/);
+  });
+
+  it("with json is one valid object a line, whatever the command writes", async (t) => {
+    const supervisord = await start(t, ["--log", "json", ...output]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/"event":"finished"/);
+    const lines = supervisord.stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    for (const line of lines) assert.equal(line.job, "job");
+    const written = lines.filter(({ source }) => source === "stdout").map(({ message }) => message);
+    assert.deepEqual(written, ["one", "two", "three", "\u00ff\u001b[1m", "unfinished"]);
+    const { encoding, run } = lines.find(({ message }) => message.includes("\u001b"));
+    assert.deepEqual([encoding, run], ["latin1", 1]);
+    const { result, exit } = lines.find(({ event }) => event === "finished");
+    assert.deepEqual([result, exit], ["success", 0]);
+  });
+
+  it("a command that leaves its pipe open behind it is not waited for", async (t) => {
+    const supervisord = await start(t, ["--log", "prefix", ...shell("sleep 1000 & echo left")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/job\[1\]: left[\s\S]*run 1 finished: exit 0/);
+    process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
+  });
+});
+
+describe("cutting output into lines", () => {
+  it("gives every byte once, whole lines, and pieces of 64 KiB at most, wherever the chunks end", () => {
+    const bytes = fc.string({
+      unit: fc.constantFrom("a", "\n", "\u00e4", "\u20ac", "\u{1f600}", "x".repeat(40_000)),
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(bytes, fc.array(fc.nat(70_000)), (text, cuts) => {
+        const all = Buffer.from(text).toString("latin1");
+        const cutter = createLineCutter();
+        const pieces = [];
+        let from = 0;
+        for (const cut of cuts) {
+          pieces.push(...cutter.push(all.slice(from, from + cut)));
+          from += cut;
+        }
+        pieces.push(...cutter.push(all.slice(from)), ...cutter.end());
+        const joined = pieces.map(({ bytes, isPartial }) => bytes + (isPartial ? "" : "\n")).join("");
+        assert.equal(joined, all === "" || all.endsWith("\n") ? all : `${all}\n`);
+        for (const piece of pieces) {
+          assert.ok(piece.bytes.length <= 65_536 && !piece.bytes.includes("\n"));
+          const utf8 = Buffer.from(piece.bytes, "latin1");
+          assert.ok(Buffer.from(utf8.toString("utf8")).equals(utf8), "a character was cut in two");
+        }
+      }),
+    );
+  });
+
+  it("cuts what is no UTF-8 too", () => {
+    const cutter = createLineCutter();
+    const pieces = cutter.push("\x80".repeat(200_000));
+    assert.deepEqual(
+      pieces.map(({ bytes }) => bytes.length),
+      [65_536, 65_536, 65_536],
+    );
+    assert.equal(cutter.end()[0].bytes.length, 200_000 - 3 * 65_536);
+  });
+});
