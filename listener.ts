@@ -22,6 +22,7 @@
 //   ═══ the outside world ═══
 //   Log                        stderr, without ever blocking on it
 //   Processes                  who is alive; the commands that are run
+//   Pings                      a service that watches over the job
 //   Supervisord's pipes        events in, answers out
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
@@ -2095,6 +2096,15 @@ const OPTIONS = {
     about: "the same for a due run that was skipped, or that --only-if could not decide on",
     parse: parseShellCommand,
   },
+  ping: {
+    flag: "--ping",
+    env: "TICK_PING",
+    group: "telling",
+    scope: "job",
+    metavar: "URL",
+    about: "tell a service such as healthchecks: GET URL/start, then URL or URL/fail; 10s at most, no run waits for it",
+    parse: parsePingUrl,
+  },
   for: {
     flag: "--for",
     group: "trial",
@@ -2328,6 +2338,15 @@ function parseRetryDelay(text: string): number {
 function parseShellCommand(text: string): string {
   if (text.trim() === "" || text.includes("\0")) throw new Expectation("a shell command");
   return text;
+}
+
+function parsePingUrl(text: string): string {
+  try {
+    if (/^https?:$/.test(new URL(text).protocol)) return text;
+  } catch {
+    // told below
+  }
+  throw new Expectation("an http or https URL");
 }
 
 function oneOf<T extends string>(...words: T[]): (text: string) => T {
@@ -2883,6 +2902,74 @@ function startTimer(seconds: number, onEnd: () => void): () => void {
   };
   arm(seconds);
   return () => clearTimeout(timer);
+}
+
+// ── Pings ───────────────────────────────────────────────────────────────────
+// Tell a service that a run has begun and what it came to: GET URL/start, then URL or URL/fail, as healthchecks has it
+// (https://healthchecks.io/docs/http_api/). Best effort: no run waits, and what fails is told once, until it fails
+// in another way. The URL may hold a secret: only its host is ever logged.
+
+const PING_SECONDS = 10;
+
+interface Pinger {
+  /** The pings of one run go out in order. */
+  ping(run: DueRun & { readonly number: number }, what: "start" | "success" | "fail", onEnd: () => void): void;
+}
+
+function createPinger(url: string, job: string, log: Log): Pinger {
+  const trouble = createTroubleReport(log);
+  const lastOfRun = new Map<number, Promise<void>>();
+  const { host } = new URL(url);
+
+  return {
+    ping(run, what, onEnd) {
+      const before = lastOfRun.get(run.number) ?? Promise.resolve();
+      const ended = before
+        .then(() => sendPing(pingUrl(url, what, pingRunId(job, run))))
+        .then((error) => {
+          if (error === undefined) trouble.isOver();
+          else trouble.is(`--ping: ${host}: ${error}`);
+          if (lastOfRun.get(run.number) === ended) lastOfRun.delete(run.number);
+          onEnd();
+        });
+      lastOfRun.set(run.number, ended);
+    },
+  };
+}
+
+/** The address of one ping. `rid`: a UUID that the service knows the run by. */
+export function pingUrl(base: string, what: "start" | "success" | "fail", rid: string): string {
+  const url = new URL(base);
+  if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
+  url.searchParams.set("rid", rid);
+  return url.href;
+}
+
+// The same after a restart: a hash of what the run is, in the form of a UUID of version 5 (RFC 9562).
+function pingRunId(job: string, { number, due }: { number: number; due: number }): string {
+  const { createHash } = require("crypto") as typeof import("crypto");
+  const { hostname } = require("os") as typeof import("os");
+  const hex = createHash("sha1").update(`${hostname()} ${job} ${number} ${due}`).digest("hex");
+  const variant = ((Number.parseInt(hex[16], 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** What went wrong; undefined if the service has taken it. Redirects are not followed. */
+function sendPing(url: string): Promise<string | undefined> {
+  const { get } = require(url.startsWith("https:") ? "https" : "http") as typeof import("http");
+  return new Promise((resolve) => {
+    const end = (error?: string) => {
+      cancel();
+      resolve(error);
+      request.destroy();
+    };
+    const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
+    const headers = { "user-agent": `supertick/${SUPERTICK_VERSION}` };
+    const request = get(url, { agent: false, headers }, ({ statusCode = 0 }) =>
+      end(statusCode >= 200 && statusCode < 300 ? undefined : `HTTP status ${statusCode}`),
+    );
+    request.on("error", (error) => end(errorCode(error)));
+  });
 }
 
 // ── Supervisord's pipes ─────────────────────────────────────────────────────
@@ -3526,6 +3613,8 @@ export interface Job {
   readonly onFailure?: string;
   readonly onSuccess?: string;
   readonly onSkip?: string;
+  /** URL. */
+  readonly ping?: string;
 }
 
 interface ListenerOptions {
@@ -3543,7 +3632,7 @@ const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 
 const ONLY_IF_SECONDS = 10;
-const LAST_HOOKS_SECONDS = 1;
+const LAST_ERRANDS_SECONDS = 1;
 const HOOK_SECONDS = 60;
 
 /** What the listener holds of a run in progress. */
@@ -3567,7 +3656,8 @@ class Listener {
   private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
   private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
   private readonly handles = new Map<number, RunHandle>();
-  private readonly hooks = new Set<() => void>(); // each kills its hook
+  private readonly errands = new Set<() => void>(); // hooks and pings on their way; each ends its own
+  private readonly pinger: Pinger | undefined;
   private readonly warnings = new Set<string>();
   private readonly counter: CounterFile;
   private readonly journal: Journal;
@@ -3586,7 +3676,7 @@ class Listener {
   private restSeconds = 0; // of it, below one period
   private held: HeldRun | undefined;
   private exitStatus = 0;
-  private isLeaving = false; // only hooks are left
+  private isLeaving = false; // only errands are left
 
   constructor(
     private readonly job: Job,
@@ -3597,6 +3687,7 @@ class Listener {
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
     this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
+    this.pinger = job.ping === undefined ? undefined : createPinger(job.ping, job.name, log);
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
@@ -3881,7 +3972,7 @@ class Listener {
       case "conclude":
         return this.conclude(action);
       case "stopped":
-        return this.exitAfterHooks();
+        return this.exitAfterErrands();
     }
   }
 
@@ -3921,6 +4012,7 @@ class Listener {
       onEnd: (end) => this.onProcessEnd(run, end),
     });
     if (started === undefined) return; // onEnd will say why
+    if (run.attempt === 1) this.ping(run, "start");
     this.recordStarted(run, started);
     const { pid } = started;
     const reason = reasonOf(run);
@@ -4038,6 +4130,7 @@ class Listener {
   private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
     const seconds = this.handles.get(run.number)?.seconds ?? 0;
     this.handles.delete(run.number);
+    this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
       SUPERTICK_EXIT: String(end.exit ?? ""),
@@ -4060,12 +4153,23 @@ class Listener {
       env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
       output: this.log.outputOf({ job: name, run: run.number, hook }),
       onEnd: (end) => {
-        this.hooks.delete(kill);
         if (end.exit !== 0) this.log.line(`--${hook} failed: ${end.error ?? end.signal ?? `exit ${end.exit}`}`);
-        if (this.isLeaving) this.exitAfterHooks();
+        this.endErrand(kill);
       },
     });
-    this.hooks.add(kill);
+    this.errands.add(kill);
+  }
+
+  private ping(run: Run, what: "start" | "success" | "fail"): void {
+    if (this.pinger === undefined) return;
+    const errand = () => {}; // an exit ends it
+    this.errands.add(errand);
+    this.pinger.ping(run, what, () => this.endErrand(errand));
+  }
+
+  private endErrand(errand: () => void): void {
+    this.errands.delete(errand);
+    if (this.isLeaving) this.exitAfterErrands();
   }
 
   // What an earlier listener left:
@@ -4191,17 +4295,17 @@ class Listener {
     this.apply({ type: "stop" });
   }
 
-  // Hooks get what is left of the grace, and at least a second; with a second stop nothing.
-  private exitAfterHooks(): void {
+  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
+  private exitAfterErrands(): void {
     const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const kill of this.hooks) kill();
-    if (this.hooks.size === 0 || isHurried) return this.exit();
+    if (isHurried) for (const kill of this.errands) kill();
+    if (this.errands.size === 0 || isHurried) return this.exit();
     if (this.isLeaving) return;
     this.isLeaving = true;
-    const seconds = Math.max(LAST_HOOKS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
     startTimer(seconds, () => {
       this.stopDeadlineSeconds = 0;
-      this.exitAfterHooks();
+      this.exitAfterErrands();
     });
   }
 
@@ -4225,7 +4329,8 @@ function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.Proce
   if (number !== undefined) facts.SUPERTICK_RUN = String(number);
   if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
-  return { ...payloadTokens(event?.payload ?? ""), ...process.env, ...facts, ...more };
+  const { TICK_PING: _, ...inherited } = process.env; // it may hold a secret
+  return { ...payloadTokens(event?.payload ?? ""), ...inherited, ...facts, ...more };
 }
 
 function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
@@ -4612,6 +4717,7 @@ function startListener(args: readonly string[]): void {
     onFailure: settings.onFailure,
     onSuccess: settings.onSuccess,
     onSkip: settings.onSkip,
+    ping: settings.ping,
   };
   const options = {
     tickType: settings.tick,

@@ -1454,6 +1454,15 @@ var OPTIONS = {
     about: "the same for a due run that was skipped, or that --only-if could not decide on",
     parse: parseShellCommand
   },
+  ping: {
+    flag: "--ping",
+    env: "TICK_PING",
+    group: "telling",
+    scope: "job",
+    metavar: "URL",
+    about: "tell a service such as healthchecks: GET URL/start, then URL or URL/fail; 10s at most, no run waits for it",
+    parse: parsePingUrl
+  },
   for: {
     flag: "--for",
     group: "trial",
@@ -1643,6 +1652,13 @@ function parseRetryDelay(text) {
 function parseShellCommand(text) {
   if (text.trim() === "" || text.includes("\0")) throw new Expectation("a shell command");
   return text;
+}
+function parsePingUrl(text) {
+  try {
+    if (/^https?:$/.test(new URL(text).protocol)) return text;
+  } catch {
+  }
+  throw new Expectation("an http or https URL");
 }
 function oneOf(...words) {
   return (text) => {
@@ -2055,6 +2071,56 @@ function startTimer(seconds, onEnd) {
   };
   arm(seconds);
   return () => clearTimeout(timer);
+}
+var PING_SECONDS = 10;
+function createPinger(url, job, log) {
+  const trouble = createTroubleReport(log);
+  const lastOfRun = /* @__PURE__ */ new Map();
+  const { host } = new URL(url);
+  return {
+    ping(run, what, onEnd) {
+      var _a2;
+      const before = (_a2 = lastOfRun.get(run.number)) != null ? _a2 : Promise.resolve();
+      const ended = before.then(() => sendPing(pingUrl(url, what, pingRunId(job, run)))).then((error) => {
+        if (error === void 0) trouble.isOver();
+        else trouble.is(`--ping: ${host}: ${error}`);
+        if (lastOfRun.get(run.number) === ended) lastOfRun.delete(run.number);
+        onEnd();
+      });
+      lastOfRun.set(run.number, ended);
+    }
+  };
+}
+function pingUrl(base, what, rid) {
+  const url = new URL(base);
+  if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
+  url.searchParams.set("rid", rid);
+  return url.href;
+}
+function pingRunId(job, { number, due }) {
+  const { createHash } = require("crypto");
+  const { hostname } = require("os");
+  const hex = createHash("sha1").update(`${hostname()} ${job} ${number} ${due}`).digest("hex");
+  const variant = (Number.parseInt(hex[16], 16) & 3 | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+function sendPing(url) {
+  const { get } = url.startsWith("https:") ? require("https") : require("http");
+  return new Promise((resolve) => {
+    const end = (error) => {
+      cancel();
+      resolve(error);
+      request.destroy();
+    };
+    const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
+    const headers = { "user-agent": `supertick/${"0.1.0"}` };
+    const request = get(
+      url,
+      { agent: false, headers },
+      ({ statusCode = 0 }) => end(statusCode >= 200 && statusCode < 300 ? void 0 : `HTTP status ${statusCode}`)
+    );
+    request.on("error", (error) => end(errorCode(error)));
+  });
 }
 var READ_BUFFER_BYTES = 4096;
 function openInput(onBytes, onEnd) {
@@ -2501,11 +2567,11 @@ var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
-var LAST_HOOKS_SECONDS = 1;
+var LAST_ERRANDS_SECONDS = 1;
 var HOOK_SECONDS = 60;
 var _a, _b;
 var Listener = class {
-  // only hooks are left
+  // only errands are left
   constructor(job, options, log) {
     this.job = job;
     this.options = options;
@@ -2514,6 +2580,7 @@ var Listener = class {
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
     this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
+    this.pinger = job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log);
     this.tickType = options.tickType;
     this.count = found.count;
     this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
@@ -2530,8 +2597,9 @@ var Listener = class {
   supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
   self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
   handles = /* @__PURE__ */ new Map();
-  hooks = /* @__PURE__ */ new Set();
-  // each kills its hook
+  errands = /* @__PURE__ */ new Set();
+  // hooks and pings on their way; each ends its own
+  pinger;
   warnings = /* @__PURE__ */ new Set();
   counter;
   journal;
@@ -2803,7 +2871,7 @@ var Listener = class {
       case "conclude":
         return this.conclude(action);
       case "stopped":
-        return this.exitAfterHooks();
+        return this.exitAfterErrands();
     }
   }
   handleOf(run) {
@@ -2839,6 +2907,7 @@ var Listener = class {
       onEnd: (end) => this.onProcessEnd(run, end)
     });
     if (started === void 0) return;
+    if (run.attempt === 1) this.ping(run, "start");
     this.recordStarted(run, started);
     const { pid } = started;
     const reason = reasonOf(run);
@@ -2947,6 +3016,7 @@ var Listener = class {
     var _a2, _b2, _c, _d;
     const seconds = (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.seconds) != null ? _b2 : 0;
     this.handles.delete(run.number);
+    this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
       SUPERTICK_EXIT: String((_c = end.exit) != null ? _c : ""),
@@ -2965,12 +3035,22 @@ var Listener = class {
       output: this.log.outputOf({ job: name, run: run.number, hook }),
       onEnd: (end) => {
         var _a2, _b2;
-        this.hooks.delete(kill2);
         if (end.exit !== 0) this.log.line(`--${hook} failed: ${(_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`}`);
-        if (this.isLeaving) this.exitAfterHooks();
+        this.endErrand(kill2);
       }
     });
-    this.hooks.add(kill2);
+    this.errands.add(kill2);
+  }
+  ping(run, what) {
+    if (this.pinger === void 0) return;
+    const errand = () => {
+    };
+    this.errands.add(errand);
+    this.pinger.ping(run, what, () => this.endErrand(errand));
+  }
+  endErrand(errand) {
+    this.errands.delete(errand);
+    if (this.isLeaving) this.exitAfterErrands();
   }
   // What an earlier listener left:
   takeOverRuns() {
@@ -3079,17 +3159,17 @@ var Listener = class {
     else this.stopDeadlineSeconds = 0;
     this.apply({ type: "stop" });
   }
-  // Hooks get what is left of the grace, and at least a second; with a second stop nothing.
-  exitAfterHooks() {
+  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
+  exitAfterErrands() {
     const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const kill2 of this.hooks) kill2();
-    if (this.hooks.size === 0 || isHurried) return this.exit();
+    if (isHurried) for (const kill2 of this.errands) kill2();
+    if (this.errands.size === 0 || isHurried) return this.exit();
     if (this.isLeaving) return;
     this.isLeaving = true;
-    const seconds = Math.max(LAST_HOOKS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
     startTimer(seconds, () => {
       this.stopDeadlineSeconds = 0;
-      this.exitAfterHooks();
+      this.exitAfterErrands();
     });
   }
   exit() {
@@ -3109,7 +3189,8 @@ function jobEnvironment(job, run, more = {}) {
   if (number !== void 0) facts.SUPERTICK_RUN = String(number);
   if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
-  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...process.env, ...facts, ...more };
+  const { TICK_PING: _, ...inherited } = process.env;
+  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inherited, ...facts, ...more };
 }
 function reasonOf({ attempt, reason }) {
   return attempt !== void 0 && attempt > 1 ? "retry" : reason;
@@ -3428,7 +3509,8 @@ function startListener(args) {
     onlyIf: settings.onlyIf,
     onFailure: settings.onFailure,
     onSuccess: settings.onSuccess,
-    onSkip: settings.onSkip
+    onSkip: settings.onSkip,
+    ping: settings.ping
   };
   const options = {
     tickType: settings.tick,

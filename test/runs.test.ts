@@ -1,10 +1,13 @@
 // What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
 
 import * as assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
-import { createLineCutter } from "../listener";
+import { createLineCutter, pingUrl } from "../listener";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
@@ -212,6 +215,99 @@ describe("hooks", { concurrency: 4 }, () => {
     const failing = await start(t, ["--on-success", "exit 9", ...shell("true")]);
     await failing.tick();
     await failing.waitForLog(/--on-success failed: exit 9/);
+  });
+});
+
+interface PingServer {
+  readonly url: string;
+  readonly got: string[];
+  waitFor(count: number): Promise<void>;
+}
+
+/** A service on the loopback that takes pings; `answer` may do as it likes. */
+async function pingServer(t: TestContext, answer: http.RequestListener): Promise<PingServer> {
+  const got: string[] = [];
+  const arrived = new EventEmitter();
+  const server = http.createServer((request, response) => {
+    got.push(request.url ?? "");
+    answer(request, response);
+    arrived.emit("ping");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`,
+    got,
+    async waitFor(count) {
+      while (got.length < count) await once(arrived, "ping");
+    },
+  };
+}
+
+describe("--ping", { concurrency: 4 }, () => {
+  const takeIt: http.RequestListener = (_, response) => response.end("OK");
+
+  const cases: Array<[job: string, last: string]> = [
+    ['[ -z "$TICK_PING" ] # a secret is not passed on', "/secret"],
+    ["exit 3", "/secret/fail"],
+  ];
+  for (const [job, last] of cases) {
+    it(`tells the start of a run, then its result, under one id: ${job}`, async (t) => {
+      const server = await pingServer(t, takeIt);
+      const supervisord = await start(t, shell(job), { env: { TICK_PING: server.url } });
+      await supervisord.tick();
+      await server.waitFor(2);
+      const [first, second] = server.got.map((url) => new URL(url, "http://x"));
+      assert.deepEqual([first.pathname, second.pathname], ["/secret/start", last]);
+      assert.match(first.search, /^\?rid=[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      assert.equal(first.search, second.search);
+    });
+  }
+
+  const troubles: Array<[title: string, answer: http.RequestListener, log: RegExp]> = [
+    ["refuses", (_, response) => response.writeHead(404).end(), /--ping: 127\.0\.0\.1:\d+: HTTP status 404\n/],
+    ["sends it elsewhere", (_, r) => r.writeHead(302, { location: "/x" }).end(), /HTTP status 302\n/],
+    ["hangs up", (request) => request.socket.destroy(), /--ping: 127\.0\.0\.1:\d+: ECONNRESET\n/],
+  ];
+  for (const [title, answer, log] of troubles) {
+    it(`a service that ${title} is told once, and costs no run`, async (t) => {
+      const server = await pingServer(t, answer);
+      const supervisord = await start(t, ["--ping", server.url, ...shell("true")]);
+      for (const run of [1, 2]) {
+        await supervisord.tick();
+        await supervisord.waitForLog(new RegExp(`run ${run} finished`));
+      }
+      await server.waitFor(4);
+      await supervisord.waitForLog(log);
+      await supervisord.stop();
+      assert.equal(supervisord.stderr.match(/--ping/g)?.length, 1);
+      assert.doesNotMatch(supervisord.stderr, /secret/);
+    });
+  }
+
+  it("a service that hangs delays neither the next run nor, for long, a stop", async (t) => {
+    const server = await pingServer(t, () => {});
+    const supervisord = await start(t, ["--ping", server.url, "--kill-after", "1s", ...shell("true")]);
+    for (const run of [1, 2]) {
+      await supervisord.tick();
+      await supervisord.waitForLog(new RegExp(`run ${run} finished`));
+    }
+    await server.waitFor(2);
+    assert.deepEqual(
+      server.got.map((url) => url.slice(0, 13)),
+      ["/secret/start", "/secret/start"],
+    );
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+  });
+
+  it("appends to the path, whatever else is in the URL", () => {
+    assert.equal(pingUrl("https://x.example/a/?b=c", "start", "ID"), "https://x.example/a/start?b=c&rid=ID");
+    assert.equal(pingUrl("https://x.example/a", "success", "ID"), "https://x.example/a?rid=ID");
+    assert.equal(pingUrl("https://x.example", "fail", "ID"), "https://x.example/fail?rid=ID");
   });
 });
 

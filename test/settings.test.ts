@@ -66,6 +66,7 @@ describe("an option", () => {
     ["--on-failure", "TICK_ON_FAILURE", "exit 1", "onFailure", "exit 1", undefined],
     ["--on-success", "TICK_ON_SUCCESS", "exit 1", "onSuccess", "exit 1", undefined],
     ["--on-skip", "TICK_ON_SKIP", "exit 1", "onSkip", "exit 1", undefined],
+    ["--ping", "TICK_PING", "https://x.example/a", "ping", "https://x.example/a", undefined],
     ["--state", "TICK_STATE", "/a b/c", "state", "/a b/c", undefined],
     ["--log", "TICK_LOG", "json", "log", "json", "raw"],
   ];
@@ -265,6 +266,8 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--retries", "1001", ...X], {}, '--retries: expected a whole number from 0 to 1000, got "1001"'],
     [[...T, "--retry-delay", "5s", ...X], {}, "--retry-delay has no effect without --retries"],
     [[...T, ...X], { TICK_RETRY_DELAY: "2h" }, 'TICK_RETRY_DELAY: expected a duration of at most 1h, got "2h"'],
+    [[...T, "--ping", "ftp://x", ...X], {}, '--ping: expected an http or https URL, got "ftp://x"'],
+    [[...T, ...X], { TICK_PING: "hc-ping.com" }, 'TICK_PING: expected an http or https URL, got "hc-ping.com"'],
     [[...T, "--only-if", " ", ...X], {}, '--only-if: expected a shell command, got " "'],
     [[...T, ...X], { TICK_ON_FAILURE: "" }, 'TICK_ON_FAILURE: expected a shell command, got ""'],
     // simulate has options of its own, and the others too
@@ -341,7 +344,7 @@ async function helpedOptions(): Promise<Documented[]> {
 
 describe("what it says of itself", { concurrency: 4 }, () => {
   const OPTIONS =
-    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --only-if --state --verbose --log --on-failure --on-success --on-skip --for --speed --from -n --json";
+    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
 
   for (const flag of ["--help", "-h"]) {
     it(`${flag} shows every option and exits 0, whatever else is wrong`, async () => {
