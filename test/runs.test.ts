@@ -43,10 +43,7 @@ describe("overlap", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/begin 1/);
     await supervisord.tick();
     await supervisord.waitForLog(/begin 2/);
-    assert.match(
-      supervisord.stderr,
-      /run 1 is replaced; sent SIGTERM[\s\S]*run 1 finished: SIGTERM[\s\S]*run 2 started/,
-    );
+    await supervisord.waitForLog(/run 1 is replaced; sent SIGTERM[\s\S]*run 1 finished: SIGTERM[\s\S]*run 2 started/);
     assert.equal(told(supervisord, "finished")[0].result, "interrupted");
   });
 
