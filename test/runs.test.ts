@@ -341,6 +341,21 @@ describe("the log", { concurrency: 4 }, () => {
     assert.deepEqual([result, exit], ["success", 0]);
   });
 
+  for (const form of ["prefix", "json"]) {
+    it(`with ${form} and a stopped reader costs no tick and no output: the command waits`, async (t) => {
+      const job = shell("i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo line $i; done");
+      const supervisord = await start(t, ["--log", form, ...job], { readLog: false });
+      for (let i = 0; i < 20; i++) await supervisord.tick();
+      supervisord.readLog();
+      await supervisord.waitForLog(/line 40000\b/);
+      const numbers = supervisord.stderr.match(/line \d+(?="|$)/gm) ?? [];
+      assert.deepEqual(
+        numbers.map((line) => Number(line.slice(5))),
+        Array.from({ length: 40_000 }, (_, i) => i + 1),
+      );
+    });
+  }
+
   it("a command that leaves its pipe open behind it is not waited for", async (t) => {
     const supervisord = await start(t, ["--log", "prefix", ...shell("sleep 1000 & echo left")]);
     await supervisord.tick();
