@@ -157,6 +157,14 @@ describe("--only-if", { concurrency: 4 }, () => {
     assert.match(supervisord.stderr, /run 1, due .*, does not start: stopped before it started/);
   });
 
+  it("without an answer for 10 s is ended, holds the run back and is told", async (t) => {
+    const supervisord = await start(t, ["--only-if", "echo asked; exec sleep 1000", "--on-skip", "echo hook", ...job]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1, due .*, does not start: .* --only-if did not answer \(no end after 10s\)/);
+    await supervisord.waitForLog(/hook/);
+    assert.equal(told(supervisord, "held")[0].why, "timeout");
+  });
+
   it("is not asked about a run by hand", async (t) => {
     const supervisord = await start(t, ["--only-if", "exit 1", ...job]);
     await supervisord.idle();
@@ -299,6 +307,15 @@ describe("--ping", { concurrency: 4 }, () => {
       ["/secret/start", "/secret/start"],
     );
     assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+  });
+
+  it("a service that hangs is given up after 10 s", async (t) => {
+    const server = await pingServer(t, () => {});
+    const supervisord = await start(t, ["--ping", server.url, ...shell("true")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/--ping: 127\.0\.0\.1:\d+: no answer after 10s/);
+    await server.waitFor(2); // the result goes out when the start is settled
+    assert.match(server.got[1], /^\/secret\?rid=/);
   });
 
   it("appends to the path, whatever else is in the URL", () => {
