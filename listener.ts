@@ -20,7 +20,7 @@
 //   Job policy                 what a due run does to the runs in progress: a state machine
 //   Settings                   ONE table of options for flags, environment, defaults, validation and --help
 //   ═══ the outside world ═══
-//   Log                        stderr, without ever blocking on it
+//   Log                        stderr, our lines and the commands', without ever blocking on it
 //   Processes                  who is alive; the commands that are run
 //   Pings                      a service that watches over the job
 //   Supervisord's pipes        events in, answers out
@@ -1401,7 +1401,7 @@ function dateWords(reading: number): string {
 // `asking` is there with --only-if alone. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
 // group: a shell that dies at once must not leave the command it started beside the next run, so the leader's exit alone
 // does not end the run. A run is one due time with all its attempts; only what it comes to in the end is its result.
-// To add an input or an action: extend the union, then step (or the runner's `perform`), then test/policy.test.ts.
+// To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
@@ -2845,23 +2845,28 @@ function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () =
 
 const SHELL_GRACE_SECONDS = 1;
 
+interface ShellPlan extends Omit<ProcessPlan, "command" | "onEnd"> {
+  onEnd(end: ProcessEnd, isLate: boolean): void;
+}
+
 /**
  * Runs a shell command beside the jobs: a hook, a question. After `limitSeconds` it is ended, and `onEnd` is told so at once.
  * @returns the function that kills it
  */
-function startShell(text: string, limitSeconds: number, plan: Omit<ProcessPlan, "command">): () => void {
+function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => void {
   let isOver = false;
-  const end = (how: ProcessEnd) => {
+  const end = (how: ProcessEnd, isLate: boolean) => {
     cancel();
-    if (!isOver) plan.onEnd(how);
+    if (!isOver) plan.onEnd(how, isLate);
     isOver = true;
   };
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd: end });
+  const onEnd = (how: ProcessEnd) => end(how, false);
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
   const signal = (name: NodeJS.Signals) => leader !== undefined && signalGroup(leader.pid, name);
   const cancel = startTimer(limitSeconds, () => {
     signal("SIGTERM");
     startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
-    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` }, true);
   });
   return () => {
     isOver = true;
@@ -3985,13 +3990,12 @@ class Listener {
     return handle;
   }
 
-  // A verdict that comes at once, as of a shell that could not be started, must not overtake the answer to supervisord.
   private ask(run: Run): void {
     if (!this.isInProgress(run)) return;
     this.handleOf(run).stopAsking = startShell(this.job.onlyIf!, ONLY_IF_SECONDS, {
       env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
       output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
-      onEnd: (end) => this.apply({ type: "asked", run: run.number, ...verdictOf(end) }),
+      onEnd: (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
     });
   }
 
@@ -4153,7 +4157,7 @@ class Listener {
       env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
       output: this.log.outputOf({ job: name, run: run.number, hook }),
       onEnd: (end) => {
-        if (end.exit !== 0) this.log.line(`--${hook} failed: ${end.error ?? end.signal ?? `exit ${end.exit}`}`);
+        if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
         this.endErrand(kill);
       },
     });
@@ -4345,11 +4349,14 @@ const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
   stopped: "stopped before it started",
 };
 
-function verdictOf({ exit, signal, error }: ProcessEnd): { verdict: Verdict; error?: string } {
-  if (exit === 0) return { verdict: "allowed" };
-  if (exit === 1) return { verdict: "held" };
-  if (error !== undefined) return { verdict: error.startsWith("no end") ? "timeout" : "error", error };
-  return { verdict: "error", error: signal ?? `exit ${exit}` };
+function verdictOf(end: ProcessEnd, isLate: boolean): { verdict: Verdict; error?: string } {
+  if (end.exit === 0) return { verdict: "allowed" };
+  if (end.exit === 1) return { verdict: "held" };
+  return { verdict: isLate ? "timeout" : "error", error: howEnded(end) };
+}
+
+function howEnded({ exit, signal, error }: ProcessEnd): string {
+  return error ?? signal ?? `exit ${exit}`;
 }
 
 function describePhase({ phase, pid, attempt }: Run): string {
@@ -4370,8 +4377,7 @@ export function payloadTokens(payload: string): Record<string, string> {
 
 function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number): string {
   if (run.pid === undefined && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
-  const how = end.error ?? end.signal ?? `exit ${end.exit}`;
-  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
+  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
 }
 
 // ── simulate ────────────────────────────────────────────────────────────────

@@ -2025,17 +2025,18 @@ function whenOutputEnds(child, onEnd) {
 var SHELL_GRACE_SECONDS = 1;
 function startShell(text, limitSeconds, plan) {
   let isOver = false;
-  const end = (how) => {
+  const end = (how, isLate) => {
     cancel();
-    if (!isOver) plan.onEnd(how);
+    if (!isOver) plan.onEnd(how, isLate);
     isOver = true;
   };
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd: end });
+  const onEnd = (how) => end(how, false);
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
   const signal = (name) => leader !== void 0 && signalGroup(leader.pid, name);
   const cancel = startTimer(limitSeconds, () => {
     signal("SIGTERM");
     startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
-    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` }, true);
   });
   return () => {
     isOver = true;
@@ -2882,13 +2883,12 @@ var Listener = class {
     }
     return handle;
   }
-  // A verdict that comes at once, as of a shell that could not be started, must not overtake the answer to supervisord.
   ask(run) {
     if (!this.isInProgress(run)) return;
     this.handleOf(run).stopAsking = startShell(this.job.onlyIf, ONLY_IF_SECONDS, {
       env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
       output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
-      onEnd: (end) => this.apply({ type: "asked", run: run.number, ...verdictOf(end) })
+      onEnd: (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
     });
   }
   // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
@@ -3034,8 +3034,7 @@ var Listener = class {
       env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
       output: this.log.outputOf({ job: name, run: run.number, hook }),
       onEnd: (end) => {
-        var _a2, _b2;
-        if (end.exit !== 0) this.log.line(`--${hook} failed: ${(_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`}`);
+        if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
         this.endErrand(kill2);
       }
     });
@@ -3202,11 +3201,14 @@ var HOLD_REASONS = {
   replaced: "another one is due",
   stopped: "stopped before it started"
 };
-function verdictOf({ exit, signal, error }) {
-  if (exit === 0) return { verdict: "allowed" };
-  if (exit === 1) return { verdict: "held" };
-  if (error !== void 0) return { verdict: error.startsWith("no end") ? "timeout" : "error", error };
-  return { verdict: "error", error: signal != null ? signal : `exit ${exit}` };
+function verdictOf(end, isLate) {
+  if (end.exit === 0) return { verdict: "allowed" };
+  if (end.exit === 1) return { verdict: "held" };
+  return { verdict: isLate ? "timeout" : "error", error: howEnded(end) };
+}
+function howEnded({ exit, signal, error }) {
+  var _a2;
+  return (_a2 = error != null ? error : signal) != null ? _a2 : `exit ${exit}`;
 }
 function describePhase({ phase, pid, attempt }) {
   if (phase === "asking") return "waits for --only-if";
@@ -3223,10 +3225,8 @@ function payloadTokens(payload) {
   return tokens;
 }
 function describeEnd(run, result, end, seconds) {
-  var _a2, _b2;
   if (run.pid === void 0 && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
-  const how = (_b2 = (_a2 = end.error) != null ? _a2 : end.signal) != null ? _b2 : `exit ${end.exit}`;
-  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
+  return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
 }
 function simulate(args) {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
