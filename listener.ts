@@ -11,7 +11,7 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   run        the command is started in a session of its own, watched, and its result is told
 //
-// The map. Start reading at `startListener` if you want to know why a job did not run; what stands above the double line is pure.
+// The map. Start reading at `startListener`, or at `JobRunner`, if you want to know why a job did not run; what stands above the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks and windows          which ticks count, and the stretch of time that each of them decides
@@ -26,8 +26,9 @@
 //   Supervisord's pipes        events in, answers out
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
-//   Listener                   the only one to perform what the policy asks for
-//   simulate, check            a supervisord for the newcomer; what will happen, in words
+//   Job runner                 one job: the only one to perform what the policy asks for
+//   Listener                   events in, answers out, and what a tick means for each job
+//   simulate, check, status    a supervisord for the newcomer; what will happen, in words; what has happened
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -400,8 +401,37 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
 }
 
 /** The count after this tick: it restarts with the run that it brings, as in the script that supertick replaces. */
-export function countAfter(schedule: Schedule, count: number, due: number | undefined): number {
-  return schedule.kind === "ticks" && due !== undefined ? 0 : count;
+export function countAfter(schedule: Schedule, count: number): number {
+  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+}
+
+/** dueTime with a memory of the time in which a cron job is not due: most ticks then cost a comparison. */
+export function createDueFinder(schedule: Schedule): (count: number, window: Window) => number | undefined {
+  if (schedule.kind !== "cron") return (count, window) => dueTime(schedule, count, window);
+  const { cron, zone } = schedule;
+  let quiet = { after: 0, before: 0 }; // not due in between
+  return (count, window) => {
+    const after = cronAfter(cron, window);
+    if (after >= quiet.after && window.upTo < quiet.before) return undefined;
+    const due = dueTime(schedule, count, window);
+    const [next = Number.POSITIVE_INFINITY] = nextDues(cron, zone, window.upTo, 1);
+    quiet = { after: due === undefined ? after : window.upTo, before: next };
+    return due;
+  };
+}
+
+/**
+ * The time of the tick that brings the next run, in epoch seconds; undefined where none is known.
+ * @param delaySeconds whole periods, by which each run comes later than it is due
+ */
+export function nextRunTick(
+  schedule: Schedule,
+  { clock, count, periodSeconds }: { clock: TickClock; count: number; periodSeconds: number },
+  delaySeconds: number,
+): number | undefined {
+  if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds;
+  const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
+  return due === undefined ? undefined : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
 }
 
 function sliceStart(slices: { everySeconds: number; offsetSeconds: number }, at: number): number {
@@ -443,6 +473,42 @@ export function describeSchedule(schedule: Schedule): string {
       return describeCron(schedule.cron, schedule.zone.name);
     case "events":
       return `on ${schedule.names.join(", ")}`;
+  }
+}
+
+/** A schedule as the run journal keeps it. A zone is left out where the process's own clock is meant. */
+export type ScheduleRecord =
+  | { readonly ticks: number }
+  | { readonly every: number; readonly offset: number }
+  | { readonly cron: string; readonly tz?: string }
+  | { readonly on: readonly string[] };
+
+export function scheduleRecord(schedule: Schedule): ScheduleRecord {
+  switch (schedule.kind) {
+    case "ticks":
+      return { ticks: schedule.every };
+    case "slices":
+      return { every: schedule.everySeconds, offset: schedule.offsetSeconds };
+    case "cron":
+      return { cron: schedule.cron.text, tz: schedule.zone.name === LOCAL_TIME ? undefined : schedule.zone.name };
+    case "events":
+      return { on: schedule.names };
+  }
+}
+
+/** What scheduleRecord has made of a schedule → the schedule; undefined for anything else. */
+export function tryReadSchedule(record: unknown, localZone: () => Zone): Schedule | undefined {
+  const { ticks, every, offset, cron, tz, on } = Object(record) as { [key: string]: unknown };
+  try {
+    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks) };
+    if (Number.isInteger(every) && Number.isInteger(offset) && Number(every) > 0)
+      return { kind: "slices", everySeconds: Number(every), offsetSeconds: Number(offset) };
+    if (Array.isArray(on)) return { kind: "events", names: on.map(String) };
+    if (typeof cron !== "string") return undefined;
+    const zone = tz === undefined ? localZone() : createZone(String(tz));
+    return { kind: "cron", cron: parseCron(cron), zone, catchUpSeconds: 0 };
+  } catch {
+    return undefined;
   }
 }
 
@@ -965,6 +1031,9 @@ export function checkZone(name: string): void {
   intlOffset(name);
 }
 
+/** The name of the zone that is the process's own clock. */
+export const LOCAL_TIME = "local time";
+
 /**
  * Throws as checkZone does. One zone serves all its jobs: it keeps the spans of the slices asked for last.
  * A caller that knows the offsets more cheaply than Intl does gives them.
@@ -1406,7 +1475,8 @@ function dateWords(reading: number): string {
 /** Why a run starts. */
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
 /** How an attempt, and with its last one the run, ended. */
-export type Result = "success" | "failure" | "timeout" | "interrupted";
+const RESULTS = ["success", "failure", "timeout", "interrupted"] as const;
+export type Result = (typeof RESULTS)[number];
 /** What --only-if said: exit 0, exit 1, anything else, or nothing in time. */
 export type Verdict = "allowed" | "held" | "error" | "timeout";
 /** Why a run that was due did not start after all. */
@@ -1853,7 +1923,7 @@ interface OptionSpec {
   readonly env?: string;
   readonly group: "schedule" | "when" | "how" | "telling" | "trial";
   /** A job's option may differ between the jobs of one listener; the others belong to subcommands. */
-  readonly scope: "job" | "listener" | "simulate" | "check" | "trial";
+  readonly scope: "job" | "listener" | "simulate" | "check" | "trial" | "report";
   /** Name of the value in --help. None: a switch. */
   readonly metavar?: string;
   readonly default?: string;
@@ -2144,9 +2214,9 @@ const OPTIONS = {
   json: {
     flag: "--json",
     group: "trial",
-    scope: "check",
+    scope: "report",
     default: "no",
-    about: "check: print one JSON object",
+    about: "check, status: print one JSON object",
     parse: yesOrNo,
   },
 } satisfies Record<string, OptionSpec>;
@@ -2452,6 +2522,7 @@ export function helpText(): string {
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
+    "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
     "  supertick --help | --version",
     "",
     "Each option is a flag or an environment variable; the flag goes first. Durations D: 90, 90s, 5m, 1h30m, 2d, 1w.",
@@ -3064,6 +3135,8 @@ const COUNTER_FILE_BYTES = 256;
 export interface CounterContent {
   readonly count: number;
   readonly clock?: TickClock;
+  /** Seconds between two ticks. */
+  readonly periodSeconds?: number;
   readonly supervisor?: ProcessIdentity;
   readonly listener?: ProcessIdentity;
 }
@@ -3119,7 +3192,13 @@ export function parseCounter(text: string): CounterContent {
           fixedDecidedSeconds: number("fixed") ?? whenSeconds,
           isRestored: true,
         };
-  return { count: Number(first.trim()), clock, supervisor: identity("supervisor"), listener: identity("listener") };
+  return {
+    count: Number(first.trim()),
+    clock,
+    periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
+    supervisor: identity("supervisor"),
+    listener: identity("listener"),
+  };
 }
 
 interface CounterFile {
@@ -3361,12 +3440,15 @@ function defaultStatePath(name: string): string {
 // FILE.runs: one JSON object a line, appended: what was started, and how it ended. `starting` is on the disk before the
 // process exists, so that after a crash, even a power cut, no run is started a second time unknowingly.
 // Over 256 KiB the file becomes FILE.runs.1; both are read. A line that is torn or damaged is ignored.
-// To record something new: extend JournalRecord; whoever reads the journal passes over types it does not know.
+// To record something new: extend JournalRecord, then foldLine; whoever reads the journal passes over types it does not know.
 
 const MAX_JOURNAL_BYTES = 256 * 1024;
 
 export type JournalRecord =
-  | { type: "job"; job: string; schedule: string; period?: number; lastRun: number; failures: number }
+  /** What the job is. `was`: its name until now. The journal adds what it knows of its past. */
+  | ({ type: "job"; job: string; was?: string } & JobRecord & Partial<PastRecord>)
+  /** It is not configured any more, and nothing of it is in progress. */
+  | { type: "removed"; job: string }
   | { type: "starting"; job: string; run: number; attempt: number; due: number; reason: Reason; serial?: number }
   | { type: "started"; job: string; run: number; attempt: number; pid: number; start: number }
   /** `retryIn`: it is tried again after so many seconds; else this is the result of the run. */
@@ -3387,9 +3469,37 @@ export type JournalRecord =
   /** `count`: 1,001 stands for any number above 1,000; `due`: the latest of them. */
   | { type: "missed"; job: string; due: number; count: number };
 
+/** What a job is, as far as the journal tells. */
+interface JobRecord {
+  readonly schedule: ScheduleRecord;
+  /** Seconds by which each run starts later than it is due. */
+  readonly delay?: number;
+  /** Seconds between two ticks, where that is known already. */
+  readonly period?: number;
+  /** The same for the same schedule and command. */
+  readonly id?: string;
+}
+
+/** What a new file begins with, so that two rotations forget nothing of a job. */
+interface PastRecord {
+  readonly lastRun: number;
+  readonly failures: number;
+  readonly recent: string;
+  readonly last?: LastResult;
+}
+
 /** A record as it stands in the file. `at`: epoch seconds of the machine's clock, with fraction. */
 type JournalLine = JournalRecord & { at: number };
 type LineOf<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }> & { at: number };
+
+/** What the last run came to. */
+export interface LastResult {
+  readonly result: Result;
+  /** Epoch seconds. */
+  readonly at: number;
+  /** Of its last attempt. */
+  readonly seconds: number;
+}
 
 /** A run that the journal saw start but not come to its result: what it says of the last attempt. */
 export interface OpenRun {
@@ -3399,118 +3509,181 @@ export interface OpenRun {
   readonly finished?: LineOf<"finished">;
 }
 
-/** What the journal says of the past. */
-export interface JournalPast {
+/** What the journal says of one job's past. */
+export interface JobPast {
+  readonly job?: LineOf<"job">;
   readonly lastRun: number;
   readonly openRuns: readonly OpenRun[];
   /** How many runs in a row came to another result than success. */
   readonly failures: number;
-  /** The last run that was about to start for a tick. */
-  readonly lastStarting?: LineOf<"starting">;
+  readonly last?: LastResult;
+  /** The last twenty, a letter each: the first one of its result, or "-" for a due time that nothing ran for. */
+  readonly recent: string;
+  /** The last run that a tick brought. */
+  readonly lastDue?: { readonly due: number; readonly run?: number; readonly serial?: number };
   /** Of the last event of each kind that started a run; -1 if there was none. */
   readonly lastSerials: Readonly<Record<"remote" | "event", number>>;
 }
 
-/** Reads the lines of a journal, the oldest first. */
-export function readJournal(texts: readonly string[]): JournalPast {
-  const open = new Map<number, OpenRun>();
-  let lastRun = 0;
-  let lastStarting: LineOf<"starting"> | undefined;
-  let failures = 0;
-  const lastSerials = { remote: -1, event: -1 };
-  const close = (run: number, result: Result) => {
-    open.delete(run);
-    failures = result === "success" ? 0 : failures + 1;
-  };
+export const NO_PAST: JobPast = {
+  lastRun: 0,
+  openRuns: [],
+  failures: 0,
+  recent: "",
+  lastSerials: { remote: -1, event: -1 },
+};
+
+const MAX_RECENT = 20;
+
+/** The past of each job, from the lines of a journal, the oldest first. */
+export function readJournal(texts: readonly string[]): Map<string, JobPast> {
+  const pasts = new Map<string, JobPast>();
   for (const text of texts) {
     const line = tryParseLine(text);
-    if (line?.type === "job") {
-      lastRun = Math.max(lastRun, line.lastRun);
-      if (Number.isInteger(line.failures) && line.failures >= 0) failures = line.failures;
-    }
-    if (line?.type === "starting") {
-      const before = open.get(line.run);
-      const isRepeated = before?.starting.attempt === line.attempt; // by a new file
-      open.set(line.run, { ...(isRepeated ? before : {}), starting: line });
-      lastRun = Math.max(lastRun, line.run);
-      const { reason, serial = -1 } = line;
-      if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
-      else if (line.serial !== undefined) lastStarting = line;
-    }
-    if (line?.type === "started") {
-      const run = open.get(line.run);
-      if (run !== undefined) open.set(line.run, { ...run, started: line });
-    }
-    if (line?.type === "finished") {
-      const run = open.get(line.run);
-      if (line.retryIn === undefined) close(line.run, line.result);
-      else if (run !== undefined) open.set(line.run, { ...run, finished: line });
-    }
-    if (line?.type === "givenUp") close(line.run, line.result);
-    if (line?.type === "held") open.delete(line.run);
+    if (line !== undefined) remember(pasts, line);
   }
-  return { lastRun, openRuns: [...open.values()], failures, lastStarting, lastSerials };
+  return pasts;
+}
+
+function remember(pasts: Map<string, JobPast>, line: JournalLine): void {
+  if (line.type === "removed") pasts.delete(line.job);
+  else pasts.set(line.job, foldLine(pastBefore(pasts, line), line));
+  if (line.type === "job" && line.was !== undefined && line.was !== line.job) pasts.delete(line.was);
+}
+
+function pastBefore(pasts: ReadonlyMap<string, JobPast>, line: JournalLine): JobPast {
+  const name = line.type === "job" && typeof line.was === "string" ? line.was : line.job;
+  return pasts.get(name) ?? NO_PAST;
+}
+
+function foldLine(past: JobPast, line: JournalLine): JobPast {
+  switch (line.type) {
+    case "job":
+      return foldJob(past, line);
+    case "starting":
+      return foldStarting(past, line);
+    case "started":
+      return withOpenRun(past, line.run, { started: line });
+    case "finished": {
+      const { run, result, at, seconds, retryIn } = line;
+      if (retryIn !== undefined) return withOpenRun(past, run, { finished: line });
+      return concluded(past, run, { result, at, seconds });
+    }
+    case "givenUp": {
+      const finished = past.openRuns.find(({ starting }) => starting.run === line.run)?.finished;
+      return concluded(past, line.run, { result: line.result, at: line.at, seconds: finished?.seconds ?? 0 });
+    }
+    case "held": {
+      const left = withoutOpenRun(past, line.run);
+      return line.why === "held" ? left : withRecent(left, "-"); // somebody else runs it: nothing to tell
+    }
+    case "skipped": {
+      const isByTick = line.reason === "schedule" || line.reason === "catch-up";
+      return withRecent(isByTick ? { ...past, lastDue: { due: line.due } } : past, "-");
+    }
+    case "missed":
+      return withRecent(past, "-");
+    default:
+      return past;
+  }
+}
+
+function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
+  const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  return {
+    ...past,
+    job: line,
+    lastRun: Math.max(past.lastRun, line.lastRun ?? 0),
+    failures: isCount(failures, false) ? failures : past.failures,
+    recent: String(recent).slice(-MAX_RECENT),
+    last: isLastResult(last) ? last : past.last,
+  };
+}
+
+function isLastResult(value: unknown): value is LastResult {
+  const { result, at, seconds } = Object(value);
+  return RESULTS.includes(result) && isCount(at) && isCount(seconds);
+}
+
+function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
+  const { run, attempt, due, reason, serial } = line;
+  const before = past.openRuns.find(({ starting }) => starting.run === run);
+  const isRepeated = before?.starting.attempt === attempt; // by a new file
+  const openRuns = [...withoutOpenRun(past, run).openRuns, { ...(isRepeated ? before : {}), starting: line }];
+  const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
+  if (reason === "remote" || reason === "event") {
+    const highest = Math.max(past.lastSerials[reason], serial ?? -1);
+    return { ...next, lastSerials: { ...past.lastSerials, [reason]: highest } };
+  }
+  return serial === undefined ? next : { ...next, lastDue: { due, run, serial } };
+}
+
+function withOpenRun(past: JobPast, run: number, more: Partial<OpenRun>): JobPast {
+  return {
+    ...past,
+    openRuns: past.openRuns.map((open) => (open.starting.run === run ? { ...open, ...more } : open)),
+  };
+}
+
+function withoutOpenRun(past: JobPast, run: number): JobPast {
+  return { ...past, openRuns: past.openRuns.filter(({ starting }) => starting.run !== run) };
+}
+
+function withRecent(past: JobPast, letter: string): JobPast {
+  return { ...past, recent: `${past.recent}${letter}`.slice(-MAX_RECENT) };
+}
+
+function concluded(past: JobPast, run: number, last: LastResult): JobPast {
+  const failures = last.result === "success" ? 0 : past.failures + 1;
+  return { ...withRecent(withoutOpenRun(past, run), last.result[0]), last, failures };
 }
 
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
-  job: ["lastRun"],
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
-  finished: ["run", "attempt"],
+  finished: ["run", "attempt", "seconds"],
   givenUp: ["run"],
   held: ["run"],
+  skipped: ["due"],
 };
+const FRACTIONS = ["at", "seconds"];
 
-// The file is not trusted: the numbers that are used later are checked here. Signals to pid 1 would go to everybody.
+// The file is not trusted: what is used later is checked here. Signals to pid 1 would go to everybody.
 function tryParseLine(text: string): JournalLine | undefined {
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(NUMBERS_OF[line.type] ?? [])];
-    const isPlausible = numbers.every((key) => {
-      const isNumber = key === "at" ? Number.isFinite(line[key]) : Number.isInteger(line[key]);
-      return isNumber && line[key] >= 0 && line[key] < 1e12;
-    });
-    return isPlausible && (line.type !== "started" || line.pid > 1) ? line : undefined;
+    const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
+    const isLegal =
+      typeof line.job === "string" &&
+      (line.result === undefined || RESULTS.includes(line.result)) &&
+      (line.lastRun === undefined || isCount(line.lastRun, false)) &&
+      (line.type !== "started" || line.pid > 1);
+    return isPlausible && isLegal ? line : undefined;
   } catch {
     return undefined;
   }
 }
 
+function isCount(value: unknown, isFraction = true): value is number {
+  const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
+  return isNumber && (value as number) >= 0 && (value as number) < 1e12;
+}
+
 interface Journal {
-  readonly past: JournalPast;
-  /** Never throws. A `starting` is synced to the disk. */
-  append(record: JournalRecord): void;
+  /** The past of each job as it is now. */
+  readonly pasts: ReadonlyMap<string, JobPast>;
+  /** In one write. Never throws. A `starting` is synced to the disk. */
+  append(...records: readonly JournalRecord[]): void;
 }
 
 /** @param path undefined: nothing is recorded */
 function openJournal(path: string | undefined, log: Log): Journal {
   const trouble = createTroubleReport(log);
   const text = path === undefined ? "\n" : `${tryReadFile(`${path}.1`)}\n${tryReadFile(path)}`;
-  const past = readJournal(text.split("\n"));
+  const pasts = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
   let sizeLimit = MAX_JOURNAL_BYTES;
-  // A new file begins with what the old one knew of the present, so that two rotations forget nothing that goes on.
-  let carriedOver: JournalLine[] = past.openRuns.flatMap(({ starting, started, finished }) =>
-    [starting, started, finished].filter(isPresent),
-  );
-  let { lastRun, failures } = past;
-
-  function remember(line: JournalLine): void {
-    if (line.type === "starting") lastRun = Math.max(lastRun, line.run);
-    if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
-    if (!("run" in line)) return;
-    // An attempt begins, or the run is over: its earlier lines are of no use any more.
-    const isOver = line.type === "held" || line.type === "givenUp" || (line.type === "finished" && !line.retryIn);
-    if (isOver || line.type === "starting")
-      carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
-    if (!isOver) carriedOver.push(line);
-    else if (line.type !== "held") failures = line.result === "success" ? 0 : failures + 1;
-  }
-
-  function write(file: string, line: JournalLine): void {
-    if (sizeOf(file) > sizeLimit) beginAnew(file);
-    writeLines(file, [line]);
-  }
 
   function writeLines(file: string, lines: readonly JournalLine[]): void {
     const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
@@ -3531,29 +3704,47 @@ function openJournal(path: string | undefined, log: Log): Journal {
       fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
     }
     isTorn = false;
-    writeLines(
-      file,
-      carriedOver.map((line) => (line.type === "job" ? { ...line, lastRun, failures } : line)),
-    );
-    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file)); // many runs may be open
+    writeLines(file, [...pasts.values()].flatMap(linesOf));
+    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file)); // many jobs, many open runs
     syncDirectory(file);
   }
 
+  function write(file: string, lines: readonly JournalLine[]): void {
+    const size = sizeOf(file);
+    if (size > sizeLimit) beginAnew(file);
+    writeLines(file, lines);
+    if (size === 0) syncDirectory(file);
+  }
+
   return {
-    past,
-    append(record) {
-      const line = { ...record, at: Date.now() / 1000 };
+    pasts,
+    append(...records) {
+      if (records.length === 0) return;
+      const at = Date.now() / 1000;
+      const lines = records.map((record) => {
+        const line = { ...record, at };
+        return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
+      });
       try {
-        const isNew = path !== undefined && sizeOf(path) === 0;
-        if (path !== undefined) write(path, line);
-        if (path !== undefined && isNew) syncDirectory(path);
+        if (path !== undefined) write(path, lines);
         trouble.isOver();
       } catch (error) {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
-      remember(line);
+      for (const line of lines) remember(pasts, line);
     },
   };
+}
+
+function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobPast): LineOf<"job"> {
+  return { ...line, lastRun, failures, recent, last };
+}
+
+/** What a new file must say of a job. */
+function linesOf(past: JobPast): JournalLine[] {
+  const { job, openRuns } = past;
+  const runs = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent));
+  return job === undefined ? runs : [withPast({ ...job, was: undefined }, past), ...runs];
 }
 
 function isPresent<T>(value: T | undefined): value is T {
@@ -3599,10 +3790,12 @@ function tryReadFile(path: string): string {
   }
 }
 
-// ── Listener ────────────────────────────────────────────────────────────────
-// One process between supervisord and the job. It alone performs what the policy asks for, always in this order: a run
-// that is about to start is journaled, the counter is written, supervisord gets its answer, and only then things happen.
-// To add an action: extend the policy, then `perform`. To listen to another event: extend `onEvent`.
+// ── Job runner ──────────────────────────────────────────────────────────────
+// One job, and all that is done for it: it decides whether a tick makes the job due, lets the policy decide what becomes
+// of that, and performs what the policy asks for. Always in this order: a run that is about to start is journaled, the
+// counter is written, supervisord gets its answer, and only then things happen. Hence `take`: it changes the state at
+// once, and returns what is to be journaled and what is to be done, for the listener to do both at the right moment.
+// To add an action: extend the policy, then `perform`.
 
 /** What is to be run, and when. */
 export interface Job {
@@ -3622,27 +3815,40 @@ export interface Job {
   readonly ping?: string;
 }
 
-interface ListenerOptions {
-  /** The type that counts; undefined: the first one seen. */
-  readonly tickType?: string;
-  /** Undefined: nothing is kept on disk. */
-  readonly statePath?: string;
-  readonly isVerbose: boolean;
+/** What the runners share with the listener. */
+interface JobHost {
+  readonly journal: Journal;
+  readonly ticks: TickState;
+  /** After the jitter of a run: the clock of the counter file may go on. */
+  writeCounter(): void;
+  /** Something of a job is over that its end or a stop may have waited for. */
+  onSettled(): void;
 }
 
-const AMBIGUOUS_PAYLOAD_MS = 100;
-const WATCHDOG_PERIODS = 3;
-const WATCHDOG_SECOND_LOOK_SECONDS = 1;
+/** The ticks so far. */
+interface TickState {
+  clock: TickClock | undefined;
+  count: number;
+  /** 0 before the first tick. */
+  periodSeconds: number;
+  /** When the last tick came, on the monotonic clock. */
+  lastSeconds: number;
+}
+
+/** What the listener is to do for an input: write the records down, answer, then perform. */
+interface Taken {
+  readonly records: readonly JournalRecord[];
+  perform(): void;
+}
+
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
-
 const ONLY_IF_SECONDS = 10;
-const LAST_ERRANDS_SECONDS = 1;
 const HOOK_SECONDS = 60;
 
-/** What the listener holds of a run in progress. */
+/** What is held of a run in progress. */
 interface RunHandle {
-  startedSeconds: number; // of the attempt, on the monotonic clock
+  startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
   seconds: number; // of the last attempt that is over
   cancels: Array<() => void>; // end the timers of the attempt
   orphan?: ProcessIdentity; // not our child: its end must be looked for
@@ -3656,158 +3862,73 @@ interface HeldRun {
   readonly cancel: () => void;
 }
 
-class Listener {
-  private readonly reader = createEventReader();
-  private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
-  private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
+class JobRunner {
   private readonly handles = new Map<number, RunHandle>();
   private readonly errands = new Set<() => void>(); // hooks and pings on their way; each ends its own
   private readonly pinger: Pinger | undefined;
-  private readonly warnings = new Set<string>();
-  private readonly counter: CounterFile;
-  private readonly journal: Journal;
-  private readonly input: Input;
+  private readonly findDue: ReturnType<typeof createDueFinder>;
+  private readonly past: JobPast; // what earlier listeners did
+  private readonly lastSerials: Record<"remote" | "event", number>;
   private state: JobState;
-  private count: number;
-  private clock: TickClock | undefined;
-  private tickType: string | undefined;
-  private periodSeconds = 0;
-  private lastTickSeconds = 0; // on the monotonic clock
-  private lastSerials = { remote: -1, event: -1 };
-  private hasSeenEvent = false;
-  private stopSignals = 0;
-  private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private held: HeldRun | undefined;
-  private exitStatus = 0;
-  private isLeaving = false; // only errands are left
 
   constructor(
-    private readonly job: Job,
-    private readonly options: ListenerOptions,
+    readonly job: Job,
+    private readonly host: JobHost,
     private readonly log: Log,
+    private readonly formerName: string,
+    isSameSupervisor: boolean,
   ) {
-    this.counter = openCounterFile(options.statePath, log);
-    const { found } = this.counter;
-    this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
-    this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
+    this.past = host.journal.pasts.get(formerName) ?? NO_PAST;
+    this.state = createJobState(this.past.lastRun, this.past.failures);
+    this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
     this.pinger = job.ping === undefined ? undefined : createPinger(job.ping, job.name, log);
-    this.tickType = options.tickType;
-    this.count = found.count;
-    this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
-    if (this.isSameSupervisor()) this.lastSerials = { ...this.journal.past.lastSerials };
-    this.input = openInput(
-      (bytes) => this.onBytes(bytes),
-      () => this.onInputEnd(),
-    );
+    this.findDue = createDueFinder(job.schedule);
   }
 
-  start(): void {
-    const { job, options, log } = this;
-    this.writeCounter(); // takes the file for us
-    const where = options.statePath === undefined ? "in memory only" : `in ${options.statePath}`;
-    const tick = options.tickType ?? "the first type of tick seen";
-    const counts =
-      job.schedule.kind === "ticks" ? ` of ${tick}; count ${this.count} ${where}` : ` on ${tick}; state ${where}`;
-    log.line(`${describeSchedule(job.schedule)}${job.schedule.kind === "events" ? `; state ${where}` : counts}`);
-    this.recordJob();
-    this.takeOverRuns();
-    if (job.isRunOnStart) this.runNow("start");
+  get isBusy(): boolean {
+    return this.state.runs.length > 0;
   }
 
-  onSignal(signal: NodeJS.Signals): void {
-    if (signal === "SIGUSR2") this.runNow("signal");
-    else if (signal !== "SIGHUP") this.onStopSignal(signal); // HUP is no stop: it is for re-reading files
+  /** Hooks and pings are still on their way. */
+  get hasErrands(): boolean {
+    return this.errands.size > 0;
   }
 
-  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
-  private onStopSignal(signal: NodeJS.Signals): void {
-    this.stopSignals++;
-    if (!this.state.isStopping || this.stopSignals > 1) this.stop(signal);
+  /** The window of the run that its jitter holds. */
+  get undecided(): Window | undefined {
+    return this.held?.undecided;
   }
 
-  // From bytes to the answer:
+  // When it is due:
 
-  private onBytes(bytes: string): void {
-    try {
-      const event = this.reader.push(bytes);
-      if (event !== undefined) this.onEvent(event);
-      else if (this.reader.isAmbiguous()) this.settleSoon();
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
-    }
+  /** To be called with the first tick: only now the period is known. */
+  onFirstTick({ whenSeconds, periodSeconds }: Tick): void {
+    const { name, schedule, jitterSeconds } = this.job;
+    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    if (jitterSeconds === 0) return;
+    // Whole periods move the window; only the rest below one is a timer.
+    const { hostname } = require("os") as typeof import("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
 
-  private settleSoon(): void {
-    const bytes = this.input.bytesRead();
-    setTimeout(() => {
-      if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
-    }, AMBIGUOUS_PAYLOAD_MS);
-  }
-
-  private onEvent(event: SupervisorEvent): void {
-    if (this.state.isStopping) return; // for the next listener
-    this.hasSeenEvent = true;
-    if (TICK_PERIODS[event.name] !== undefined) this.onTick(event);
-    else if (this.isRunNow(event)) this.onOnce(event, "remote");
-    else if (isListenedTo(this.job.schedule, event.name)) this.onOnce(event, "event");
-    else this.answer();
-  }
-
-  private onTick(event: SupervisorEvent): void {
-    // Nobody subscribes an --on job to ticks: this one is a neighbour's, whose ticks may never come again.
-    if (this.tickType === undefined && this.job.schedule.kind === "events") return this.answer();
-    const tick = parseTick(event);
-    this.tickType = this.tickType ?? event.name;
-    if (tick === undefined)
-      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
-    else if (event.name === this.tickType) return this.onCountedType(tick);
-    else this.warnOnce("other tick", this.otherTickWarning(event.name));
-    this.answer();
-  }
-
-  private otherTickWarning(type: string): string {
-    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
-  }
-
-  private onCountedType(tick: Tick): void {
-    if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const before = this.clock;
-    const counted = countTick(before, tick);
-    if (counted === undefined) {
-      if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
-      return this.answer();
-    }
-    this.startHeld(); // this tick came early
-    this.lastTickSeconds = monotonicSeconds();
-    this.clock = counted.clock;
-    this.count++;
-    if (counted.setBackSeconds > 0) {
-      const now = formatTime(tick.whenSeconds);
-      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
-    }
-    this.tellTick(tick);
-    this.decide(tick, counted, before);
-  }
-
-  private decide(tick: Tick, { window, setBackSeconds }: CountedTick, before: TickClock | undefined): void {
-    const { schedule } = this.job;
-    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
+  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
+  onTick(tick: Tick, { window, setBackSeconds }: CountedTick, isFirst: boolean): Taken | undefined {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    const due = setBackSeconds > 0 ? undefined : dueTime(schedule, this.count, shifted);
-    this.count = countAfter(schedule, this.count, due);
-    const isFirst = before === undefined || before.isRestored;
-    const dueRun =
-      due === undefined || (isFirst && this.wasStartedBefore(tick, due)) ? undefined : this.judge(tick, due, shifted);
-    const answer = () => {
-      this.writeCounter();
-      this.answer();
-    };
-    if (dueRun !== undefined && this.restSeconds === 0) return this.apply({ type: "due", ...dueRun }, answer);
-    if (dueRun !== undefined) this.hold(dueRun, window);
-    answer();
+    if (setBackSeconds > 0) return undefined;
+    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
+    const due = this.findDue(this.host.ticks.count, shifted);
+    if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
+    const dueRun = this.judge(tick, due, shifted);
+    if (dueRun === undefined) return undefined;
+    if (this.restSeconds === 0) return this.take({ type: "due", ...dueRun });
+    this.hold(dueRun, window);
+    return undefined;
   }
 
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
@@ -3816,18 +3937,19 @@ class Listener {
     this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
   }
 
-  private startHeld(): void {
+  /** Its time has come, or the next tick has. */
+  startHeld(): void {
     if (this.held === undefined || this.state.isStopping) return;
     const { dueRun, cancel } = this.held;
     cancel();
     this.held = undefined;
-    this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+    this.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
 
   // Tells what was missed, and what is made up for.
-  private judge({ serial }: Tick, due: number, window: Window): DueRun | undefined {
+  private judge({ serial, periodSeconds }: Tick, due: number, window: Window): DueRun | undefined {
     const { schedule, name } = this.job;
-    const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
+    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
     if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
     const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
@@ -3839,110 +3961,69 @@ class Listener {
       return { due, reason: verdict, serial };
     }
     this.log.line(`${what}: longer than --catch-up, not made up for`);
-    this.journal.append({ type: "missed", job: name, due, count });
+    this.host.journal.append({ type: "missed", job: name, due, count });
     return undefined;
   }
 
-  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
-  private isFirstTickOurs(tick: Tick): boolean {
-    const { statePath } = this.options;
-    const rival = statePath === undefined ? undefined : findRival(statePath);
-    if (rival !== undefined) {
-      this.fail(inUseBy(statePath!, rival));
-      return false;
-    }
-    this.periodSeconds = tick.periodSeconds;
-    const { schedule } = this.job;
-    for (const text of tickMismatches(schedule, tick.periodSeconds, tick.whenSeconds)) this.log.line(text);
-    this.setDelay(tick);
-    this.recordJob();
-    this.lastTickSeconds = monotonicSeconds();
-    this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
-    return true;
-  }
-
-  // Whole periods move the window; only the rest below one is a timer.
-  private setDelay({ whenSeconds, periodSeconds }: Tick): void {
-    const { name, schedule, jitterSeconds } = this.job;
-    if (jitterSeconds === 0) return;
-    const { hostname } = require("os") as typeof import("os");
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
-    this.restSeconds = this.delaySeconds % periodSeconds;
-    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
-  }
-
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
+  // The same where the counter file left a window undecided for a run that was held.
   private wasStartedBefore(tick: Tick, due: number): boolean {
-    const last = this.journal.past.lastStarting;
-    const isIt = last !== undefined && last.due === due && (last.serial === tick.serial || this.delaySeconds > 0);
-    if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
+    const last = this.past.lastDue;
+    const isIt = last?.due === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    if (isIt && last.run !== undefined)
+      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
 
-  private tellTick(tick: Tick): void {
-    if (!this.options.isVerbose) return;
-    const { schedule } = this.job;
-    const count = schedule.kind === "ticks" ? `: count ${this.count} of ${schedule.every}` : "";
-    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
-  }
-
-  private isRunNow(event: SupervisorEvent): boolean {
-    if (event.name !== "REMOTE_COMMUNICATION") return false;
-    const { type, data } = parseRemoteCommunication(event.payload);
-    return type === "supertick" && ["", this.job.name].includes(data.trim());
-  }
-
-  // Events are delivered again as ticks are, and each kind is counted by itself.
-  private onOnce(event: SupervisorEvent, reason: "remote" | "event"): void {
+  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
+  onEvent(event: SupervisorEvent, reason: "remote" | "event"): Taken | undefined {
     const { serial } = event;
-    if (serial <= this.lastSerials[reason]) return this.answer();
+    if (serial <= this.lastSerials[reason]) return undefined;
     this.lastSerials[reason] = serial;
     const due = Math.floor(Date.now() / 1000);
-    const payload = reason === "event" ? event : undefined;
-    this.apply({ type: "due", due, reason, serial, event: payload }, () => this.answer());
+    return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
   }
 
-  private runNow(reason: Reason): void {
+  runNow(reason: "start" | "signal"): void {
     this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
 
-  private answer(): void {
-    this.say(ANSWER);
+  /** The first stop ends the runs, with a grace; the second one at once. */
+  stop(): void {
+    this.apply({ type: "stop" });
   }
 
-  private say(text: string): void {
-    try {
-      writeToSupervisord(text);
-    } catch (error) {
-      this.stop(`supervisord does not read any more (${errorCode(error)})`);
-    }
+  killErrands(): void {
+    for (const kill of this.errands) kill();
+    this.errands.clear();
   }
 
-  private onInputEnd(): void {
-    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== undefined)
-      return this.stop("supervisord closed our stdin");
-    this.log.line(NO_SUPERVISORD);
-    this.exitStatus = 2;
-    this.stop("stdin ended");
-  }
+  // What the policy says:
 
-  // Runs:
-
-  /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
-  private apply(input: JobInput, answer?: () => void): void {
+  private take(input: JobInput): Taken {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    for (const action of actions) if (action.type === "record") this.recordStarting(action.run);
-    answer?.();
-    for (const action of actions) this.perform(action);
+    const records = actions.flatMap((action) => (action.type === "record" ? [this.startingRecord(action.run)] : []));
+    return {
+      records,
+      perform: () => {
+        for (const action of actions) this.perform(action);
+      },
+    };
+  }
+
+  private apply(input: JobInput, beforeIt?: () => void): void {
+    const { records, perform } = this.take(input);
+    this.host.journal.append(...records);
+    beforeIt?.();
+    perform();
   }
 
   private perform(action: JobAction): void {
     switch (action.type) {
       case "record":
-        return; // done before the answer
+        return; // done before
       case "ask":
         return this.ask(action.run);
       case "stopAsking":
@@ -3977,7 +4058,7 @@ class Listener {
       case "conclude":
         return this.conclude(action);
       case "stopped":
-        return this.exitAfterErrands();
+        return this.host.onSettled();
     }
   }
 
@@ -4040,7 +4121,7 @@ class Listener {
   }
 
   private skip(due: number, reason: Reason, behind: Run): void {
-    this.journal.append({ type: "skipped", job: this.job.name, due, reason });
+    this.host.journal.append({ type: "skipped", job: this.job.name, due, reason });
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
@@ -4050,7 +4131,7 @@ class Listener {
   private holdBack(run: Run, why: HoldReason, error?: string): void {
     const { number, due } = run;
     this.handles.delete(number);
-    this.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
+    this.host.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
     const detail = error === undefined ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
@@ -4076,15 +4157,12 @@ class Listener {
 
   // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
   private secondsToNextRun(): number {
-    const { clock, periodSeconds, delaySeconds, restSeconds, count } = this;
-    const { schedule } = this.job;
+    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
     if (clock === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - this.lastTickSeconds;
-    if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds - now;
-    const shift = delaySeconds - restSeconds;
-    const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
-    if (due === undefined) return Number.POSITIVE_INFINITY;
-    return Math.ceil((due + shift) / periodSeconds) * periodSeconds + restSeconds - now;
+    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
+    const shift = this.delaySeconds - this.restSeconds;
+    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
+    return due === undefined ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
   }
 
   private poll(run: Run, ms: number, look: () => void): void {
@@ -4105,11 +4183,12 @@ class Listener {
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = undefined;
-    const seconds = Math.round((monotonicSeconds() - handle.startedSeconds) * 1000) / 1000;
+    const isSeen = handle.startedSeconds !== undefined;
+    const seconds = isSeen ? Math.round((monotonicSeconds() - handle.startedSeconds!) * 1000) / 1000 : 0;
     handle.seconds = seconds;
     const { number, attempt } = run;
     const job = this.job.name;
-    this.journal.append({
+    this.host.journal.append({
       type: "finished",
       job,
       run: number,
@@ -4121,13 +4200,13 @@ class Listener {
     });
     const { exit, signal } = end;
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
-    this.log.line(describeEnd(run, result, end, seconds), facts);
+    this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
   }
 
   private giveUp(run: Run, result: Result): void {
     for (const cancel of this.handles.get(run.number)?.cancels ?? []) cancel();
     const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
-    this.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
+    this.host.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
     this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
   }
 
@@ -4173,20 +4252,20 @@ class Listener {
 
   private endErrand(errand: () => void): void {
     this.errands.delete(errand);
-    if (this.isLeaving) this.exitAfterErrands();
+    this.host.onSettled();
   }
 
   // What an earlier listener left:
 
-  private takeOverRuns(): void {
-    for (const { starting, started, finished } of this.journal.past.openRuns) {
+  takeOverRuns(): void {
+    for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running" };
       if (finished !== undefined) {
         this.resume(base, finished);
         continue;
       }
-      const leader = started ?? findRun(this.job.name, number, due);
+      const leader = started ?? findRun(this.formerName, number, due);
       const run: Run = { ...base, pid: leader?.pid };
       if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -4199,7 +4278,7 @@ class Listener {
   private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
     const handle = this.handleOf(run);
-    handle.startedSeconds -= elapsedSeconds;
+    handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
     handle.orphan = orphan;
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
@@ -4214,10 +4293,9 @@ class Listener {
   }
 
   private takeInterrupted(run: Run): void {
-    this.log.line(
-      `run ${run.number}, due ${formatTime(run.due)}, was interrupted: the listener was killed while it was going`,
-    );
-    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error: "the listener was killed" } });
+    this.handleOf(run).startedSeconds = undefined;
+    const error = "the listener was killed while it was going";
+    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error } });
   }
 
   // The listener was killed while the run waited for its next attempt.
@@ -4228,99 +4306,25 @@ class Listener {
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
 
-  private recordStarting({ number, attempt, due, reason, serial }: Run): void {
-    this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
+  // What is written down:
+
+  jobRecord(): JournalRecord {
+    const { name, schedule } = this.job;
+    const period = this.host.ticks.periodSeconds || undefined;
+    const delay = this.delaySeconds || undefined;
+    const was = this.formerName === name ? undefined : this.formerName;
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
   }
 
-  private isSameSupervisor(): boolean {
-    const before = this.counter.found.supervisor;
-    return before !== undefined && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
-  }
-
-  // Files and the end:
-
-  private writeCounter(): void {
-    const { count, held, supervisor, self, periodSeconds } = this;
-    const clock = this.clock && held ? withUndecided(this.clock, held.undecided) : this.clock;
-    this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
-  }
-
-  private recordJob(): void {
-    const { job, periodSeconds, state } = this;
-    this.journal.append({
-      type: "job",
-      job: job.name,
-      schedule: describeSchedule(job.schedule),
-      period: periodSeconds || undefined,
-      lastRun: state.lastRun,
-      failures: state.failures,
-    });
+  private startingRecord({ number, attempt, due, reason, serial }: Run): JournalRecord {
+    return { type: "starting", job: this.job.name, run: number, attempt, due, reason, serial };
   }
 
   private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
-    this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start });
-  }
-
-  private warnOnce(kind: string, text: string): void {
-    if (!this.warnings.has(kind)) this.log.line(text);
-    this.warnings.add(kind);
-  }
-
-  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
-  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
-  // waits in the pipe is read: hence the second look.
-  private watch(seconds: number, isSecondLook: boolean): void {
-    startTimer(seconds, () => {
-      const silentSeconds = monotonicSeconds() - this.lastTickSeconds;
-      const leftSeconds = WATCHDOG_PERIODS * this.periodSeconds - silentSeconds;
-      if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.state.runs.length > 0) return this.watch(this.periodSeconds, false);
-      if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      this.fail(
-        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`,
-      );
-    });
-  }
-
-  private fail(why: string): void {
-    this.log.line(why);
-    this.exitStatus = 1;
-    this.stop();
-  }
-
-  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
-  private stop(why?: string): void {
-    if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
-    this.input.pause();
-    const { killAfterSeconds } = this.job.policy;
-    if (this.stopDeadlineSeconds === Number.POSITIVE_INFINITY)
-      this.stopDeadlineSeconds = monotonicSeconds() + killAfterSeconds;
-    else this.stopDeadlineSeconds = 0;
-    this.apply({ type: "stop" });
-  }
-
-  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
-  private exitAfterErrands(): void {
-    const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const kill of this.errands) kill();
-    if (this.errands.size === 0 || isHurried) return this.exit();
-    if (this.isLeaving) return;
-    this.isLeaving = true;
-    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
-    startTimer(seconds, () => {
-      this.stopDeadlineSeconds = 0;
-      this.exitAfterErrands();
-    });
-  }
-
-  private exit(): void {
-    this.log.flush();
-    process.exit(this.exitStatus);
+    const { number, attempt } = run;
+    this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start });
   }
 }
-
-const NO_SUPERVISORD =
-  "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 
 /** The environment of a command that is run for the job, or of a shell command about it. */
 function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -4375,9 +4379,324 @@ export function payloadTokens(payload: string): Record<string, string> {
   return tokens;
 }
 
+function describeInterruption({ number, due }: Run, end: ProcessEnd): string {
+  return `run ${number}, due ${formatTime(due)}, was interrupted: ${end.error}`;
+}
+
 function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number): string {
   if (run.pid === undefined && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
+}
+
+// ── Listener ────────────────────────────────────────────────────────────────
+// One process between supervisord and the jobs: events in, answers out, and what a tick means for each job in between.
+// To listen to another event: extend `onEvent`.
+
+interface ListenerOptions {
+  /** The type that counts; undefined: the first one seen. */
+  readonly tickType?: string;
+  /** Undefined: nothing is kept on disk. */
+  readonly statePath?: string;
+  readonly isVerbose: boolean;
+}
+
+const AMBIGUOUS_PAYLOAD_MS = 100;
+const WATCHDOG_PERIODS = 3;
+const WATCHDOG_SECOND_LOOK_SECONDS = 1;
+const LAST_ERRANDS_SECONDS = 1;
+
+class Listener implements JobHost {
+  readonly journal: Journal;
+  readonly ticks: TickState;
+  private readonly reader = createEventReader();
+  private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
+  private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
+  private readonly warnings = new Set<string>();
+  private readonly counter: CounterFile;
+  private readonly input: Input;
+  private readonly runners: readonly JobRunner[];
+  private tickType: string | undefined;
+  private hasSeenEvent = false;
+  private isStopping = false;
+  private isLeaving = false; // only errands are left
+  private stopSignals = 0;
+  private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
+  private exitStatus = 0;
+
+  constructor(
+    jobs: readonly Job[],
+    private readonly options: ListenerOptions,
+    private readonly log: Log,
+  ) {
+    this.counter = openCounterFile(options.statePath, log);
+    const { found } = this.counter;
+    this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
+    const isSame = this.isSameSupervisor();
+    const clock = found.clock && { ...found.clock, isForeign: !isSame };
+    this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
+    this.tickType = options.tickType;
+    const { pasts } = this.journal;
+    this.runners = jobs.map((job) => new JobRunner(job, this, log.ofJob(job.name), formerName(job, pasts), isSame));
+    this.input = openInput(
+      (bytes) => this.onBytes(bytes),
+      () => this.onInputEnd(),
+    );
+  }
+
+  start(): void {
+    this.writeCounter(); // takes the file for us
+    this.tellBeginning();
+    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    for (const runner of this.runners) {
+      runner.takeOverRuns();
+      if (runner.job.isRunOnStart) runner.runNow("start");
+    }
+  }
+
+  private tellBeginning(): void {
+    const { statePath, tickType } = this.options;
+    const [{ job }] = this.runners;
+    const where = statePath === undefined ? "in memory only" : `in ${statePath}`;
+    const tick = tickType ?? "the first type of tick seen";
+    const { kind } = job.schedule;
+    let state = `on ${tick}; state ${where}`;
+    if (kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
+    const glue = kind === "events" ? `; state ${where}` : ` ${state}`;
+    this.log.line(`${describeSchedule(job.schedule)}${glue}`);
+  }
+
+  onSignal(signal: NodeJS.Signals): void {
+    if (signal === "SIGUSR2") for (const runner of this.runners) runner.runNow("signal");
+    else if (signal !== "SIGHUP") this.onStopSignal(signal); // HUP is no stop: it is for re-reading files
+  }
+
+  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
+  private onStopSignal(signal: NodeJS.Signals): void {
+    this.stopSignals++;
+    if (!this.isStopping || this.stopSignals > 1) this.stop(signal);
+  }
+
+  // From bytes to the answer:
+
+  private onBytes(bytes: string): void {
+    try {
+      const event = this.reader.push(bytes);
+      if (event !== undefined) this.onEvent(event);
+      else if (this.reader.isAmbiguous()) this.settleSoon();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
+    }
+  }
+
+  private settleSoon(): void {
+    const bytes = this.input.bytesRead();
+    setTimeout(() => {
+      if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
+    }, AMBIGUOUS_PAYLOAD_MS);
+  }
+
+  private onEvent(event: SupervisorEvent): void {
+    if (this.isStopping) return; // for the next listener
+    this.hasSeenEvent = true;
+    if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
+    this.answerAndPerform(this.runners.map((runner) => this.takeEvent(runner, event)));
+  }
+
+  private takeEvent(runner: JobRunner, event: SupervisorEvent): Taken | undefined {
+    if (isRunNow(event, runner.job.name)) return runner.onEvent(event, "remote");
+    return isListenedTo(runner.job.schedule, event.name) ? runner.onEvent(event, "event") : undefined;
+  }
+
+  private onTick(event: SupervisorEvent): void {
+    // Nobody subscribes --on jobs to ticks: this one is a neighbour's, whose ticks may never come again.
+    if (this.tickType === undefined && !this.isTicking) return this.answer();
+    const tick = parseTick(event);
+    this.tickType = this.tickType ?? event.name;
+    if (tick === undefined)
+      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
+    else if (event.name === this.tickType) return this.onCountedType(tick);
+    else this.warnOnce("other tick", this.otherTickWarning(event.name));
+    this.answer();
+  }
+
+  private get isTicking(): boolean {
+    return this.runners.some(({ job }) => job.schedule.kind !== "events");
+  }
+
+  private otherTickWarning(type: string): string {
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
+  }
+
+  private onCountedType(tick: Tick): void {
+    const { ticks } = this;
+    if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
+    const before = ticks.clock;
+    const counted = countTick(before, tick);
+    if (counted === undefined) {
+      if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
+      return this.answer();
+    }
+    for (const runner of this.runners) runner.startHeld(); // this tick came early
+    ticks.lastSeconds = monotonicSeconds();
+    ticks.clock = counted.clock;
+    ticks.count++;
+    if (counted.setBackSeconds > 0) {
+      const now = formatTime(tick.whenSeconds);
+      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
+    }
+    this.tellTick(tick);
+    const isFirst = before === undefined || before.isRestored;
+    const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
+    if (counted.setBackSeconds === 0)
+      for (const { job } of this.runners) ticks.count = countAfter(job.schedule, ticks.count);
+    this.answerAndPerform(taken, () => this.writeCounter());
+  }
+
+  private answerAndPerform(taken: ReadonlyArray<Taken | undefined>, beforeAnswer?: () => void): void {
+    const all = taken.filter(isPresent);
+    this.journal.append(...all.flatMap(({ records }) => records));
+    beforeAnswer?.();
+    this.answer();
+    for (const { perform } of all) perform();
+  }
+
+  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
+  private isFirstTickOurs(tick: Tick): boolean {
+    const { statePath } = this.options;
+    const rival = statePath === undefined ? undefined : findRival(statePath);
+    if (rival !== undefined) {
+      this.fail(inUseBy(statePath!, rival));
+      return false;
+    }
+    this.ticks.periodSeconds = tick.periodSeconds;
+    for (const runner of this.runners) runner.onFirstTick(tick);
+    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    this.ticks.lastSeconds = monotonicSeconds();
+    this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
+    return true;
+  }
+
+  private tellTick(tick: Tick): void {
+    if (!this.options.isVerbose) return;
+    const [{ job }] = this.runners;
+    const count = job.schedule.kind === "ticks" ? `: count ${this.ticks.count} of ${job.schedule.every}` : "";
+    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
+  }
+
+  private answer(): void {
+    try {
+      writeToSupervisord(ANSWER);
+    } catch (error) {
+      this.stop(`supervisord does not read any more (${errorCode(error)})`);
+    }
+  }
+
+  private onInputEnd(): void {
+    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== undefined)
+      return this.stop("supervisord closed our stdin");
+    this.log.line(NO_SUPERVISORD);
+    this.exitStatus = 2;
+    this.stop("stdin ended");
+  }
+
+  private isSameSupervisor(): boolean {
+    const before = this.counter.found.supervisor;
+    return before !== undefined && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
+  }
+
+  writeCounter(): void {
+    const { supervisor, self } = this;
+    const { clock, count } = this.ticks;
+    const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
+    this.counter.write({ count, clock: clock && this.withHeld(clock), supervisor, listener: self, periodSeconds });
+  }
+
+  // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
+  private withHeld(clock: TickClock): TickClock {
+    let written = clock;
+    for (const { undecided } of this.runners) {
+      if (undecided !== undefined && undecided.after < written.decidedSeconds)
+        written = withUndecided(written, undecided);
+    }
+    return written;
+  }
+
+  private warnOnce(kind: string, text: string): void {
+    if (!this.warnings.has(kind)) this.log.line(text);
+    this.warnings.add(kind);
+  }
+
+  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
+  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
+  // waits in the pipe is read: hence the second look.
+  private watch(seconds: number, isSecondLook: boolean): void {
+    startTimer(seconds, () => {
+      const { periodSeconds, lastSeconds } = this.ticks;
+      const silentSeconds = monotonicSeconds() - lastSeconds;
+      const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
+      if (leftSeconds > 0) return this.watch(leftSeconds, false);
+      if (this.runners.some((runner) => runner.isBusy)) return this.watch(periodSeconds, false);
+      if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
+      this.fail(
+        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`,
+      );
+    });
+  }
+
+  // The end:
+
+  private fail(why: string): void {
+    this.log.line(why);
+    this.exitStatus = 1;
+    this.stop();
+  }
+
+  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
+  private stop(why?: string): void {
+    if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
+    this.input.pause();
+    const grace = Math.max(...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
+    this.isStopping = true;
+    for (const runner of this.runners) runner.stop();
+  }
+
+  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
+  onSettled(): void {
+    if (!this.isStopping || this.runners.some((runner) => runner.isBusy)) return;
+    const isHurried = this.stopDeadlineSeconds === 0;
+    if (isHurried) for (const runner of this.runners) runner.killErrands();
+    if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    startTimer(seconds, () => {
+      this.stopDeadlineSeconds = 0;
+      this.onSettled();
+    });
+  }
+
+  private exit(): void {
+    this.log.flush();
+    process.exit(this.exitStatus);
+  }
+}
+
+// A listener's only job may have got another name: what its files say is of that job all the same.
+function formerName(job: Job, pasts: ReadonlyMap<string, JobPast>): string {
+  const [only] = pasts.keys();
+  return pasts.has(job.name) || pasts.size !== 1 ? job.name : only;
+}
+
+const NO_SUPERVISORD =
+  "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
+
+/** Does the event ask for a run of this job, by its name or for all? */
+function isRunNow(event: SupervisorEvent, job: string): boolean {
+  if (event.name !== "REMOTE_COMMUNICATION") return false;
+  const { type, data } = parseRemoteCommunication(event.payload);
+  return type === "supertick" && ["", job].includes(data.trim());
 }
 
 // ── simulate ────────────────────────────────────────────────────────────────
@@ -4637,7 +4956,7 @@ function removeDirectory(directory: string): void {
 // Says in words what will happen, before it is trusted: the schedule, what may surprise, the next runs.
 
 function check(args: readonly string[]): void {
-  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial"]);
+  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   const schedule = scheduleOf(settings, defaultZone);
@@ -4679,6 +4998,285 @@ function formatLocal(zone: Zone, second: number): string {
   const utcOffset = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(Math.floor(minutes % 60))}`;
   const clock = reading.toISOString().slice(0, 19).replace("T", " ");
   return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
+}
+
+// ── status ──────────────────────────────────────────────────────────────────
+// What the two files of a listener say: a table for people, an exit status for a health check. It only reads, so it works
+// beside the running listener, and after its end.
+// To add a column: extend JobReport, then tableRow.
+
+/** What the files of one listener say. */
+export interface StateReport {
+  readonly file: string;
+  /** What is not as it should be with the listener, or why nothing is known. */
+  readonly problem?: string;
+  /** Epoch seconds. */
+  readonly lastTick?: number;
+  /** Seconds between two ticks. */
+  readonly period?: number;
+  readonly jobs: readonly JobReport[];
+}
+
+export interface JobReport {
+  readonly job: string;
+  /** In words. */
+  readonly schedule?: string;
+  readonly last?: LastResult;
+  /** The last twenty due times: what the run came to, or "none" where nothing ran. */
+  readonly recent: ReadonlyArray<Result | "none">;
+  readonly failures: number;
+  /** Epoch seconds of the tick that the next run comes with. */
+  readonly next?: number;
+  /** Runs in progress; `since`: epoch seconds. */
+  readonly running: ReadonlyArray<{ readonly run: number; readonly since: number }>;
+}
+
+const NONE = { outcome: "none", sign: "–", colour: 90 } as const;
+const OUTCOMES = {
+  success: { outcome: "success", sign: "✓", colour: 32 },
+  failure: { outcome: "failure", sign: "✗", colour: 31 },
+  timeout: { outcome: "timeout", sign: "⏱", colour: 33 },
+  interrupted: { outcome: "interrupted", sign: "✗", colour: 31 },
+  none: NONE,
+} as const;
+
+function status(args: readonly string[]): void {
+  const files = args.filter((arg) => !arg.startsWith("-"));
+  const { layer } = parseCommandLine(
+    args.filter((arg) => arg.startsWith("-")),
+    ["report"],
+  );
+  const json = layer.texts.get("json");
+  const now = Date.now() / 1000;
+  const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
+  const isHealthy = reports.length > 0 && reports.every(isWell);
+  const text =
+    json !== undefined && parseSetting("json", json)
+      ? JSON.stringify({ healthy: isHealthy, states: reports })
+      : describeReports(reports, now, openTerminal());
+  writeFully(1, Buffer.from(`${text}\n`));
+  process.exitCode = isHealthy ? 0 : 1;
+}
+
+/** The counter files that can be read in the default places, or the one that TICK_STATE names. */
+function findStateFiles(): string[] {
+  const { TICK_STATE: named, TMPDIR: temporary = "/tmp" } = process.env;
+  if (named !== undefined && named !== "") return [named];
+  const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
+  return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap((directory) =>
+    namesIn(directory)
+      .filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name))
+      .map((name) => `${directory}/${name}`)
+      .filter((file) => fs.statSync(file).isFile()),
+  );
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+
+const STALE_PERIODS = 3;
+const USUAL_PERIOD_SECONDS = 60;
+
+/** `now`: epoch seconds. */
+function reportOf(file: string, now: number): StateReport {
+  const pasts = [...readJournal(`${tryReadFile(`${file}.runs.1`)}\n${tryReadFile(`${file}.runs`)}`.split("\n"))];
+  const { content, problem } = lookAtCounter(file);
+  const { clock, periodSeconds = 0 } = content ?? {};
+  const ticks = content && clock && { clock, count: content.count, periodSeconds };
+  const jobs = pasts.map(([name, past]) => jobReport(name, past, ticks));
+  const began = Math.max(0, ...pasts.map(([, { job }]) => job?.at ?? 0));
+  const isWaiting = jobs.length > 0 && jobs.every(({ schedule }) => schedule?.startsWith("on "));
+  const silent = isWaiting && clock === undefined ? undefined : describeSilence(clock, periodSeconds, began, now);
+  return {
+    file,
+    problem: problem ?? silent,
+    lastTick: clock?.whenSeconds,
+    period: periodSeconds || undefined,
+    jobs,
+  };
+}
+
+function lookAtCounter(file: string): { content?: CounterContent; problem?: string } {
+  try {
+    const { fd } = openRegularFile(file);
+    const text = readStart(fd);
+    fs.closeSync(fd);
+    if (text === "") return { problem: "the file is empty" };
+    const content = tryParseCounter(text);
+    return content === undefined ? { problem: `expected a count, got ${quote(text)}` } : { content };
+  } catch (error) {
+    return { problem: errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}` };
+  }
+}
+
+/** Why the listener seems to get no ticks; a fresh one has three periods for the first. */
+function describeSilence(clock: TickClock | undefined, period: number, began: number, now: number): string | undefined {
+  const limit = STALE_PERIODS * (period || USUAL_PERIOD_SECONDS);
+  if (clock === undefined) return now - began <= limit ? undefined : "no tick was counted yet";
+  const age = now - clock.whenSeconds;
+  if (age <= limit) return undefined;
+  return `the last tick was counted ${formatAge(age)} ago, ${formatTime(clock.whenSeconds)}: no listener is at work`;
+}
+
+interface TickFacts {
+  readonly clock: TickClock;
+  readonly count: number;
+  readonly periodSeconds: number;
+}
+
+function jobReport(name: string, past: JobPast, ticks: TickFacts | undefined): JobReport {
+  const schedule = tryReadSchedule(past.job?.schedule, defaultZone);
+  const outcomes = Object.values(OUTCOMES);
+  return {
+    job: name,
+    schedule: schedule && describeSchedule(schedule),
+    last: past.last,
+    recent: [...past.recent].map((letter) => (outcomes.find(({ outcome }) => outcome[0] === letter) ?? NONE).outcome),
+    failures: past.failures,
+    next: schedule && ticks && nextRun(schedule, ticks, past.job?.delay ?? 0),
+    running: past.openRuns.flatMap(({ started, finished }) =>
+      started === undefined || finished !== undefined ? [] : [{ run: started.run, since: started.at }],
+    ),
+  };
+}
+
+function nextRun(schedule: Schedule, ticks: TickFacts, delay: number): number | undefined {
+  if (ticks.periodSeconds === 0) return undefined;
+  const rest = delay % ticks.periodSeconds;
+  const tick = nextRunTick(schedule, ticks, delay - rest);
+  return tick === undefined ? undefined : tick + rest;
+}
+
+function isWell({ problem, jobs }: StateReport): boolean {
+  return problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
+}
+
+/** Where the table is shown. */
+export interface Terminal {
+  readonly columns: number;
+  readonly isColoured: boolean;
+}
+
+function openTerminal(): Terminal {
+  const { isatty } = require("tty") as typeof import("tty");
+  if (!isatty(1)) return { columns: Number.POSITIVE_INFINITY, isColoured: false };
+  return { columns: process.stdout.columns || 80, isColoured: !process.env.NO_COLOR };
+}
+
+/** One cell of the table. */
+interface Cell {
+  readonly text: string;
+  readonly isRight?: boolean;
+  /** Where there is no room for all of it, its end is shown. */
+  readonly isNewestLast?: boolean;
+  paint?(text: string): string;
+}
+
+/** The table. `now`: epoch seconds. */
+export function describeReports(reports: readonly StateReport[], now: number, terminal: Terminal): string {
+  if (reports.length === 0) return "no state file was found: name it, supertick status FILE";
+  const problems = reports.flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file}: ${problem}`]));
+  const jobs = reports.flatMap((report) => report.jobs);
+  if (jobs.length === 0) return problems.length > 0 ? problems.join("\n") : "no job has been recorded yet";
+  const isWide = terminal.columns >= WIDE_COLUMNS;
+  const head = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"].map((text) => ({
+    text,
+    isRight: text === "SECONDS" || text === "FAILED",
+    isNewestLast: text === "LAST 20",
+  }));
+  const table = [head, ...jobs.map((job) => tableRow(job, now, isWide, terminal.isColoured))];
+  return [...layOut(table, terminal.columns), ...problems].join("\n");
+}
+
+const WIDE_COLUMNS = 110;
+
+function tableRow(job: JobReport, now: number, isWide: boolean, isColoured: boolean): Cell[] {
+  const painted = (colour: number) => (text: string) => (isColoured ? `\u001b[${colour}m${text}\u001b[0m` : text);
+  const { last, recent, failures, running } = job;
+  const when = last === undefined ? "" : `${formatAge(now - last.at)} ago`;
+  const exactly = last !== undefined && isWide ? `, ${formatTime(Math.floor(last.at))}` : "";
+  const signs = recent.map((outcome) => OUTCOMES[outcome].sign).join("");
+  const paintSign = (sign: string) =>
+    painted((Object.values(OUTCOMES).find((outcome) => outcome.sign === sign) ?? NONE).colour)(sign);
+  return [
+    { text: quote(job.job).slice(1, -1) },
+    last === undefined
+      ? { text: "none yet" }
+      : { text: `${last.result} ${when}${exactly}`, paint: painted(OUTCOMES[last.result].colour) },
+    { text: last === undefined ? "" : last.seconds.toFixed(1), isRight: true },
+    { text: signs, isNewestLast: true, paint: (text) => [...text].map(paintSign).join("") },
+    { text: String(failures), isRight: true, paint: failures > 0 ? painted(OUTCOMES.failure.colour) : undefined },
+    { text: describeNext(job, now, isWide) + (running.length > 0 ? describeRunning(running, now) : "") },
+  ];
+}
+
+function describeNext({ next, running }: JobReport, now: number, isWide: boolean): string {
+  if (running.length > 0 && !isWide) return "";
+  if (next === undefined) return isWide && running.length > 0 ? "" : "–";
+  const words = next > now ? `in ${formatAge(next - now)}` : "now";
+  return isWide ? `${words}, ${formatTime(next)}${running.length > 0 ? "; " : ""}` : words;
+}
+
+function describeRunning(running: JobReport["running"], now: number): string {
+  const [oldest] = running;
+  const more = running.length > 1 ? ` (${running.length})` : "";
+  return `running ${formatAge(now - oldest.since)}${more}`;
+}
+
+/** The largest unit alone: 3h */
+function formatAge(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [unit, size] = DURATION_UNITS.find(([name, size]) => name !== "w" && whole >= size) ?? ["s", 1];
+  return `${Math.floor(whole / size)}${unit}`;
+}
+
+const MIN_NAME_COLUMNS = 8;
+const MIN_RESULT_COLUMNS = 7;
+
+/** Columns side by side. What does not fit is taken off the names, then off the older results. */
+function layOut(table: readonly Cell[][], columns: number): string[] {
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => displayWidth(row[i].text))));
+  const fit = (column: number, least: number) => {
+    const all = widths.reduce((sum, width) => sum + width + COLUMN_GAP.length, -COLUMN_GAP.length);
+    widths[column] = Math.min(widths[column], Math.max(least, widths[column] - (all - columns)));
+  };
+  fit(0, MIN_NAME_COLUMNS);
+  fit(
+    table[0].findIndex(({ isNewestLast }) => isNewestLast),
+    MIN_RESULT_COLUMNS,
+  );
+  return table.map((row) =>
+    row
+      .map(({ text, isRight, isNewestLast, paint = (plain) => plain }, i) => {
+        const shown = isNewestLast ? [...text].slice(-widths[i]).join("") : shorten(text, widths[i]);
+        const blanks = " ".repeat(widths[i] - displayWidth(shown));
+        return isRight ? blanks + paint(shown) : paint(shown) + blanks;
+      })
+      .join(COLUMN_GAP)
+      .trimEnd(),
+  );
+}
+
+const COLUMN_GAP = "  ";
+
+function shorten(text: string, columns: number): string {
+  if (displayWidth(text) <= columns) return text;
+  const characters = [...text];
+  while (displayWidth(characters.join("")) > columns - 1) characters.pop();
+  return `${characters.join("")}…`;
+}
+
+const WIDE_CHARACTER =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\ud83c-\ud83e][\udc00-\udfff]/g;
+
+/** The columns of a terminal that a text takes: East Asian characters and emoji take two. */
+function displayWidth(text: string): number {
+  return [...text].length + (text.match(WIDE_CHARACTER) ?? []).length;
 }
 
 // ── main ────────────────────────────────────────────────────────────────────
@@ -4735,7 +5333,7 @@ function startListener(args: readonly string[]): void {
       jobLog.line("supervisord does not read our stdout: stopping");
       process.exit(0);
     }
-    const listener = new Listener(job, options, jobLog);
+    const listener = new Listener([job], options, jobLog);
     listener.start();
   });
 }
@@ -4773,7 +5371,7 @@ function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
 // the system's zone, and asking that spares the listener what Intl costs.
 function defaultZone(): Zone {
   const name = process.env.TZ;
-  if (name === undefined) return createZone("local time", (at) => -60 * new Date(at * 1000).getTimezoneOffset());
+  if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
   try {
     return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
   } catch (error) {
@@ -4800,6 +5398,7 @@ export function main(): void {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${SUPERTICK_VERSION}\n`));
     else if (args[0] === "check") check(args.slice(1));
+    else if (args[0] === "status") status(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {

@@ -232,8 +232,26 @@ function nextDueTimes(schedule, from, count) {
       return nextDues(schedule.cron, schedule.zone, from, count);
   }
 }
-function countAfter(schedule, count, due) {
-  return schedule.kind === "ticks" && due !== void 0 ? 0 : count;
+function countAfter(schedule, count) {
+  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+}
+function createDueFinder(schedule) {
+  if (schedule.kind !== "cron") return (count, window) => dueTime(schedule, count, window);
+  const { cron, zone } = schedule;
+  let quiet = { after: 0, before: 0 };
+  return (count, window) => {
+    const after = cronAfter(cron, window);
+    if (after >= quiet.after && window.upTo < quiet.before) return void 0;
+    const due = dueTime(schedule, count, window);
+    const [next = Number.POSITIVE_INFINITY] = nextDues(cron, zone, window.upTo, 1);
+    quiet = { after: due === void 0 ? after : window.upTo, before: next };
+    return due;
+  };
+}
+function nextRunTick(schedule, { clock, count, periodSeconds }, delaySeconds) {
+  if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds;
+  const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
+  return due === void 0 ? void 0 : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
 }
 function sliceStart(slices, at) {
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
@@ -263,6 +281,32 @@ function describeSchedule(schedule) {
       return describeCron(schedule.cron, schedule.zone.name);
     case "events":
       return `on ${schedule.names.join(", ")}`;
+  }
+}
+function scheduleRecord(schedule) {
+  switch (schedule.kind) {
+    case "ticks":
+      return { ticks: schedule.every };
+    case "slices":
+      return { every: schedule.everySeconds, offset: schedule.offsetSeconds };
+    case "cron":
+      return { cron: schedule.cron.text, tz: schedule.zone.name === LOCAL_TIME ? void 0 : schedule.zone.name };
+    case "events":
+      return { on: schedule.names };
+  }
+}
+function tryReadSchedule(record, localZone) {
+  const { ticks, every, offset, cron, tz, on } = Object(record);
+  try {
+    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks) };
+    if (Number.isInteger(every) && Number.isInteger(offset) && Number(every) > 0)
+      return { kind: "slices", everySeconds: Number(every), offsetSeconds: Number(offset) };
+    if (Array.isArray(on)) return { kind: "events", names: on.map(String) };
+    if (typeof cron !== "string") return void 0;
+    const zone = tz === void 0 ? localZone() : createZone(String(tz));
+    return { kind: "cron", cron: parseCron(cron), zone, catchUpSeconds: 0 };
+  } catch {
+    return void 0;
   }
 }
 function tickMismatches(schedule, periodSeconds, from) {
@@ -643,6 +687,7 @@ var SLICES_KEPT = 100;
 var SAVING_LIMIT_SECONDS = 3 * 3600;
 var LARGEST_SHIFT_SECONDS = 26 * 3600;
 var UTC_SPAN = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
+var LOCAL_TIME = "local time";
 function createZone(name, offsetAt = intlOffset(name)) {
   if (offsetAt === void 0) return { name, spanAt: () => UTC_SPAN };
   const slices = /* @__PURE__ */ new Map();
@@ -974,6 +1019,7 @@ function dateWords(reading) {
   const date = new Date(reading * 1e3);
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
+var RESULTS = ["success", "failure", "timeout", "interrupted"];
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
 function createJobState(lastRun, failures = 0) {
@@ -1502,9 +1548,9 @@ var OPTIONS = {
   json: {
     flag: "--json",
     group: "trial",
-    scope: "check",
+    scope: "report",
     default: "no",
-    about: "check: print one JSON object",
+    about: "check, status: print one JSON object",
     parse: yesOrNo
   }
 };
@@ -1742,6 +1788,7 @@ function helpText() {
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
+    "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
     "  supertick --help | --version",
     "",
     "Each option is a flag or an environment variable; the flag goes first. Durations D: 90, 90s, 5m, 1h30m, 2d, 1w."
@@ -2210,7 +2257,13 @@ function parseCounter(text) {
     fixedDecidedSeconds: (_b2 = number("fixed")) != null ? _b2 : whenSeconds,
     isRestored: true
   };
-  return { count: Number(first.trim()), clock, supervisor: identity("supervisor"), listener: identity("listener") };
+  return {
+    count: Number(first.trim()),
+    clock,
+    periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
+    supervisor: identity("supervisor"),
+    listener: identity("listener")
+  };
 }
 function openCounterFile(path, log) {
   const bytes = Buffer.alloc(COUNTER_FILE_BYTES);
@@ -2399,92 +2452,140 @@ function defaultStatePath(name) {
   }
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
+var NO_PAST = {
+  lastRun: 0,
+  openRuns: [],
+  failures: 0,
+  recent: "",
+  lastSerials: { remote: -1, event: -1 }
+};
+var MAX_RECENT = 20;
 function readJournal(texts) {
-  const open2 = /* @__PURE__ */ new Map();
-  let lastRun = 0;
-  let lastStarting;
-  let failures = 0;
-  const lastSerials = { remote: -1, event: -1 };
-  const close = (run, result) => {
-    open2.delete(run);
-    failures = result === "success" ? 0 : failures + 1;
-  };
+  const pasts = /* @__PURE__ */ new Map();
   for (const text of texts) {
     const line = tryParseLine(text);
-    if ((line == null ? void 0 : line.type) === "job") {
-      lastRun = Math.max(lastRun, line.lastRun);
-      if (Number.isInteger(line.failures) && line.failures >= 0) failures = line.failures;
-    }
-    if ((line == null ? void 0 : line.type) === "starting") {
-      const before = open2.get(line.run);
-      const isRepeated = (before == null ? void 0 : before.starting.attempt) === line.attempt;
-      open2.set(line.run, { ...isRepeated ? before : {}, starting: line });
-      lastRun = Math.max(lastRun, line.run);
-      const { reason, serial = -1 } = line;
-      if (reason === "remote" || reason === "event") lastSerials[reason] = Math.max(lastSerials[reason], serial);
-      else if (line.serial !== void 0) lastStarting = line;
-    }
-    if ((line == null ? void 0 : line.type) === "started") {
-      const run = open2.get(line.run);
-      if (run !== void 0) open2.set(line.run, { ...run, started: line });
-    }
-    if ((line == null ? void 0 : line.type) === "finished") {
-      const run = open2.get(line.run);
-      if (line.retryIn === void 0) close(line.run, line.result);
-      else if (run !== void 0) open2.set(line.run, { ...run, finished: line });
-    }
-    if ((line == null ? void 0 : line.type) === "givenUp") close(line.run, line.result);
-    if ((line == null ? void 0 : line.type) === "held") open2.delete(line.run);
+    if (line !== void 0) remember(pasts, line);
   }
-  return { lastRun, openRuns: [...open2.values()], failures, lastStarting, lastSerials };
+  return pasts;
+}
+function remember(pasts, line) {
+  if (line.type === "removed") pasts.delete(line.job);
+  else pasts.set(line.job, foldLine(pastBefore(pasts, line), line));
+  if (line.type === "job" && line.was !== void 0 && line.was !== line.job) pasts.delete(line.was);
+}
+function pastBefore(pasts, line) {
+  var _a2;
+  const name = line.type === "job" && typeof line.was === "string" ? line.was : line.job;
+  return (_a2 = pasts.get(name)) != null ? _a2 : NO_PAST;
+}
+function foldLine(past, line) {
+  var _a2, _b2;
+  switch (line.type) {
+    case "job":
+      return foldJob(past, line);
+    case "starting":
+      return foldStarting(past, line);
+    case "started":
+      return withOpenRun(past, line.run, { started: line });
+    case "finished": {
+      const { run, result, at, seconds, retryIn } = line;
+      if (retryIn !== void 0) return withOpenRun(past, run, { finished: line });
+      return concluded(past, run, { result, at, seconds });
+    }
+    case "givenUp": {
+      const finished = (_a2 = past.openRuns.find(({ starting }) => starting.run === line.run)) == null ? void 0 : _a2.finished;
+      return concluded(past, line.run, { result: line.result, at: line.at, seconds: (_b2 = finished == null ? void 0 : finished.seconds) != null ? _b2 : 0 });
+    }
+    case "held": {
+      const left = withoutOpenRun(past, line.run);
+      return line.why === "held" ? left : withRecent(left, "-");
+    }
+    case "skipped": {
+      const isByTick = line.reason === "schedule" || line.reason === "catch-up";
+      return withRecent(isByTick ? { ...past, lastDue: { due: line.due } } : past, "-");
+    }
+    case "missed":
+      return withRecent(past, "-");
+    default:
+      return past;
+  }
+}
+function foldJob(past, line) {
+  var _a2;
+  const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  return {
+    ...past,
+    job: line,
+    lastRun: Math.max(past.lastRun, (_a2 = line.lastRun) != null ? _a2 : 0),
+    failures: isCount(failures, false) ? failures : past.failures,
+    recent: String(recent).slice(-MAX_RECENT),
+    last: isLastResult(last) ? last : past.last
+  };
+}
+function isLastResult(value) {
+  const { result, at, seconds } = Object(value);
+  return RESULTS.includes(result) && isCount(at) && isCount(seconds);
+}
+function foldStarting(past, line) {
+  const { run, attempt, due, reason, serial } = line;
+  const before = past.openRuns.find(({ starting }) => starting.run === run);
+  const isRepeated = (before == null ? void 0 : before.starting.attempt) === attempt;
+  const openRuns = [...withoutOpenRun(past, run).openRuns, { ...isRepeated ? before : {}, starting: line }];
+  const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
+  if (reason === "remote" || reason === "event") {
+    const highest = Math.max(past.lastSerials[reason], serial != null ? serial : -1);
+    return { ...next, lastSerials: { ...past.lastSerials, [reason]: highest } };
+  }
+  return serial === void 0 ? next : { ...next, lastDue: { due, run, serial } };
+}
+function withOpenRun(past, run, more) {
+  return {
+    ...past,
+    openRuns: past.openRuns.map((open2) => open2.starting.run === run ? { ...open2, ...more } : open2)
+  };
+}
+function withoutOpenRun(past, run) {
+  return { ...past, openRuns: past.openRuns.filter(({ starting }) => starting.run !== run) };
+}
+function withRecent(past, letter) {
+  return { ...past, recent: `${past.recent}${letter}`.slice(-MAX_RECENT) };
+}
+function concluded(past, run, last) {
+  const failures = last.result === "success" ? 0 : past.failures + 1;
+  return { ...withRecent(withoutOpenRun(past, run), last.result[0]), last, failures };
 }
 var NUMBERS_OF = {
-  job: ["lastRun"],
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
-  finished: ["run", "attempt"],
+  finished: ["run", "attempt", "seconds"],
   givenUp: ["run"],
-  held: ["run"]
+  held: ["run"],
+  skipped: ["due"]
 };
+var FRACTIONS = ["at", "seconds"];
 function tryParseLine(text) {
   var _a2;
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
-    const isPlausible = numbers.every((key) => {
-      const isNumber = key === "at" ? Number.isFinite(line[key]) : Number.isInteger(line[key]);
-      return isNumber && line[key] >= 0 && line[key] < 1e12;
-    });
-    return isPlausible && (line.type !== "started" || line.pid > 1) ? line : void 0;
+    const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
+    const isLegal = typeof line.job === "string" && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun, false)) && (line.type !== "started" || line.pid > 1);
+    return isPlausible && isLegal ? line : void 0;
   } catch {
     return void 0;
   }
+}
+function isCount(value, isFraction = true) {
+  const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
+  return isNumber && value >= 0 && value < 1e12;
 }
 function openJournal(path, log) {
   const trouble = createTroubleReport(log);
   const text = path === void 0 ? "\n" : `${tryReadFile(`${path}.1`)}
 ${tryReadFile(path)}`;
-  const past = readJournal(text.split("\n"));
+  const pasts = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
   let sizeLimit = MAX_JOURNAL_BYTES;
-  let carriedOver = past.openRuns.flatMap(
-    ({ starting, started, finished }) => [starting, started, finished].filter(isPresent)
-  );
-  let { lastRun, failures } = past;
-  function remember(line) {
-    if (line.type === "starting") lastRun = Math.max(lastRun, line.run);
-    if (line.type === "job") carriedOver = [line, ...carriedOver.filter((l) => l.type !== "job")];
-    if (!("run" in line)) return;
-    const isOver = line.type === "held" || line.type === "givenUp" || line.type === "finished" && !line.retryIn;
-    if (isOver || line.type === "starting")
-      carriedOver = carriedOver.filter((l) => !("run" in l) || l.run !== line.run);
-    if (!isOver) carriedOver.push(line);
-    else if (line.type !== "held") failures = line.result === "success" ? 0 : failures + 1;
-  }
-  function write(file, line) {
-    if (sizeOf(file) > sizeLimit) beginAnew(file);
-    writeLines(file, [line]);
-  }
   function writeLines(file, lines) {
     const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(file);
@@ -2503,28 +2604,42 @@ ${tryReadFile(path)}`;
       fs.truncateSync(file);
     }
     isTorn = false;
-    writeLines(
-      file,
-      carriedOver.map((line) => line.type === "job" ? { ...line, lastRun, failures } : line)
-    );
+    writeLines(file, [...pasts.values()].flatMap(linesOf));
     sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file));
     syncDirectory(file);
   }
+  function write(file, lines) {
+    const size = sizeOf(file);
+    if (size > sizeLimit) beginAnew(file);
+    writeLines(file, lines);
+    if (size === 0) syncDirectory(file);
+  }
   return {
-    past,
-    append(record) {
-      const line = { ...record, at: Date.now() / 1e3 };
+    pasts,
+    append(...records) {
+      if (records.length === 0) return;
+      const at = Date.now() / 1e3;
+      const lines = records.map((record) => {
+        const line = { ...record, at };
+        return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
+      });
       try {
-        const isNew = path !== void 0 && sizeOf(path) === 0;
-        if (path !== void 0) write(path, line);
-        if (path !== void 0 && isNew) syncDirectory(path);
+        if (path !== void 0) write(path, lines);
         trouble.isOver();
       } catch (error) {
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
-      remember(line);
+      for (const line of lines) remember(pasts, line);
     }
   };
+}
+function withPast(line, { lastRun, failures, recent, last }) {
+  return { ...line, lastRun, failures, recent, last };
+}
+function linesOf(past) {
+  const { job, openRuns } = past;
+  const runs2 = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent));
+  return job === void 0 ? runs2 : [withPast({ ...job, was: void 0 }, past), ...runs2];
 }
 function isPresent(value) {
   return value !== void 0;
@@ -2562,178 +2677,94 @@ function tryReadFile(path) {
     return "";
   }
 }
-var AMBIGUOUS_PAYLOAD_MS = 100;
-var WATCHDOG_PERIODS = 3;
-var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
-var LAST_ERRANDS_SECONDS = 1;
 var HOOK_SECONDS = 60;
-var _a, _b;
-var Listener = class {
-  // only errands are left
-  constructor(job, options, log) {
+var JobRunner = class {
+  constructor(job, host, log, formerName2, isSameSupervisor) {
     this.job = job;
-    this.options = options;
+    this.host = host;
     this.log = log;
-    this.counter = openCounterFile(options.statePath, log);
-    const { found } = this.counter;
-    this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
-    this.state = createJobState(this.journal.past.lastRun, this.journal.past.failures);
+    this.formerName = formerName2;
+    var _a2;
+    this.past = (_a2 = host.journal.pasts.get(formerName2)) != null ? _a2 : NO_PAST;
+    this.state = createJobState(this.past.lastRun, this.past.failures);
+    this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
     this.pinger = job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log);
-    this.tickType = options.tickType;
-    this.count = found.count;
-    this.clock = found.clock && { ...found.clock, isForeign: !this.isSameSupervisor() };
-    if (this.isSameSupervisor()) this.lastSerials = { ...this.journal.past.lastSerials };
-    this.input = openInput(
-      (bytes) => this.onBytes(bytes),
-      () => this.onInputEnd()
-    );
+    this.findDue = createDueFinder(job.schedule);
   }
   job;
-  options;
+  host;
   log;
-  reader = createEventReader();
-  supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
-  self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
+  formerName;
   handles = /* @__PURE__ */ new Map();
   errands = /* @__PURE__ */ new Set();
   // hooks and pings on their way; each ends its own
   pinger;
-  warnings = /* @__PURE__ */ new Set();
-  counter;
-  journal;
-  input;
+  findDue;
+  past;
+  // what earlier listeners did
+  lastSerials;
   state;
-  count;
-  clock;
-  tickType;
-  periodSeconds = 0;
-  lastTickSeconds = 0;
-  // on the monotonic clock
-  lastSerials = { remote: -1, event: -1 };
-  hasSeenEvent = false;
-  stopSignals = 0;
-  stopDeadlineSeconds = Number.POSITIVE_INFINITY;
-  // on the monotonic clock
   delaySeconds = 0;
   // by --jitter
   restSeconds = 0;
   // of it, below one period
   held;
-  exitStatus = 0;
-  isLeaving = false;
-  start() {
+  get isBusy() {
+    return this.state.runs.length > 0;
+  }
+  /** Hooks and pings are still on their way. */
+  get hasErrands() {
+    return this.errands.size > 0;
+  }
+  /** The window of the run that its jitter holds. */
+  get undecided() {
     var _a2;
-    const { job, options, log } = this;
-    this.writeCounter();
-    const where = options.statePath === void 0 ? "in memory only" : `in ${options.statePath}`;
-    const tick = (_a2 = options.tickType) != null ? _a2 : "the first type of tick seen";
-    const counts = job.schedule.kind === "ticks" ? ` of ${tick}; count ${this.count} ${where}` : ` on ${tick}; state ${where}`;
-    log.line(`${describeSchedule(job.schedule)}${job.schedule.kind === "events" ? `; state ${where}` : counts}`);
-    this.recordJob();
-    this.takeOverRuns();
-    if (job.isRunOnStart) this.runNow("start");
+    return (_a2 = this.held) == null ? void 0 : _a2.undecided;
   }
-  onSignal(signal) {
-    if (signal === "SIGUSR2") this.runNow("signal");
-    else if (signal !== "SIGHUP") this.onStopSignal(signal);
+  // When it is due:
+  /** To be called with the first tick: only now the period is known. */
+  onFirstTick({ whenSeconds, periodSeconds }) {
+    const { name, schedule, jitterSeconds } = this.job;
+    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    if (jitterSeconds === 0) return;
+    const { hostname } = require("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
-  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
-  onStopSignal(signal) {
-    this.stopSignals++;
-    if (!this.state.isStopping || this.stopSignals > 1) this.stop(signal);
-  }
-  // From bytes to the answer:
-  onBytes(bytes) {
-    try {
-      const event = this.reader.push(bytes);
-      if (event !== void 0) this.onEvent(event);
-      else if (this.reader.isAmbiguous()) this.settleSoon();
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
-    }
-  }
-  settleSoon() {
-    const bytes = this.input.bytesRead();
-    setTimeout(() => {
-      if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
-    }, AMBIGUOUS_PAYLOAD_MS);
-  }
-  onEvent(event) {
-    if (this.state.isStopping) return;
-    this.hasSeenEvent = true;
-    if (TICK_PERIODS[event.name] !== void 0) this.onTick(event);
-    else if (this.isRunNow(event)) this.onOnce(event, "remote");
-    else if (isListenedTo(this.job.schedule, event.name)) this.onOnce(event, "event");
-    else this.answer();
-  }
-  onTick(event) {
-    var _a2;
-    if (this.tickType === void 0 && this.job.schedule.kind === "events") return this.answer();
-    const tick = parseTick(event);
-    this.tickType = (_a2 = this.tickType) != null ? _a2 : event.name;
-    if (tick === void 0)
-      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
-    else if (event.name === this.tickType) return this.onCountedType(tick);
-    else this.warnOnce("other tick", this.otherTickWarning(event.name));
-    this.answer();
-  }
-  otherTickWarning(type) {
-    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
-  }
-  onCountedType(tick) {
-    if (this.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    const before = this.clock;
-    const counted = countTick(before, tick);
-    if (counted === void 0) {
-      if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
-      return this.answer();
-    }
-    this.startHeld();
-    this.lastTickSeconds = monotonicSeconds();
-    this.clock = counted.clock;
-    this.count++;
-    if (counted.setBackSeconds > 0) {
-      const now = formatTime(tick.whenSeconds);
-      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
-    }
-    this.tellTick(tick);
-    this.decide(tick, counted, before);
-  }
-  decide(tick, { window, setBackSeconds }, before) {
-    const { schedule } = this.job;
+  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
+  onTick(tick, { window, setBackSeconds }, isFirst) {
+    if (setBackSeconds > 0) return void 0;
     const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
-    const due = setBackSeconds > 0 ? void 0 : dueTime(schedule, this.count, shifted);
-    this.count = countAfter(schedule, this.count, due);
-    const isFirst = before === void 0 || before.isRestored;
-    const dueRun = due === void 0 || isFirst && this.wasStartedBefore(tick, due) ? void 0 : this.judge(tick, due, shifted);
-    const answer = () => {
-      this.writeCounter();
-      this.answer();
-    };
-    if (dueRun !== void 0 && this.restSeconds === 0) return this.apply({ type: "due", ...dueRun }, answer);
-    if (dueRun !== void 0) this.hold(dueRun, window);
-    answer();
+    const due = this.findDue(this.host.ticks.count, shifted);
+    if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
+    const dueRun = this.judge(tick, due, shifted);
+    if (dueRun === void 0) return void 0;
+    if (this.restSeconds === 0) return this.take({ type: "due", ...dueRun });
+    this.hold(dueRun, window);
+    return void 0;
   }
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
   // after a restart the next tick decides it again, so that nothing is lost.
   hold(dueRun, undecided) {
     this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
   }
+  /** Its time has come, or the next tick has. */
   startHeld() {
     if (this.held === void 0 || this.state.isStopping) return;
     const { dueRun, cancel } = this.held;
     cancel();
     this.held = void 0;
-    this.apply({ type: "due", ...dueRun }, () => this.writeCounter());
+    this.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
   // Tells what was missed, and what is made up for.
-  judge({ serial }, due, window) {
+  judge({ serial, periodSeconds }, due, window) {
     const { schedule, name } = this.job;
-    const verdict = judgeDueTime(schedule, due, window.upTo, this.periodSeconds);
+    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
     if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
     const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
@@ -2745,99 +2776,62 @@ var Listener = class {
       return { due, reason: verdict, serial };
     }
     this.log.line(`${what}: longer than --catch-up, not made up for`);
-    this.journal.append({ type: "missed", job: name, due, count });
+    this.host.journal.append({ type: "missed", job: name, due, count });
     return void 0;
   }
-  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
-  isFirstTickOurs(tick) {
-    const { statePath } = this.options;
-    const rival = statePath === void 0 ? void 0 : findRival(statePath);
-    if (rival !== void 0) {
-      this.fail(inUseBy(statePath, rival));
-      return false;
-    }
-    this.periodSeconds = tick.periodSeconds;
-    const { schedule } = this.job;
-    for (const text of tickMismatches(schedule, tick.periodSeconds, tick.whenSeconds)) this.log.line(text);
-    this.setDelay(tick);
-    this.recordJob();
-    this.lastTickSeconds = monotonicSeconds();
-    this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
-    return true;
-  }
-  // Whole periods move the window; only the rest below one is a timer.
-  setDelay({ whenSeconds, periodSeconds }) {
-    const { name, schedule, jitterSeconds } = this.job;
-    if (jitterSeconds === 0) return;
-    const { hostname } = require("os");
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
-    this.restSeconds = this.delaySeconds % periodSeconds;
-    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
-  }
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
+  // The same where the counter file left a window undecided for a run that was held.
   wasStartedBefore(tick, due) {
-    const last = this.journal.past.lastStarting;
-    const isIt = last !== void 0 && last.due === due && (last.serial === tick.serial || this.delaySeconds > 0);
-    if (isIt) this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
+    const last = this.past.lastDue;
+    const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    if (isIt && last.run !== void 0)
+      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
-  tellTick(tick) {
-    if (!this.options.isVerbose) return;
-    const { schedule } = this.job;
-    const count = schedule.kind === "ticks" ? `: count ${this.count} of ${schedule.every}` : "";
-    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
-  }
-  isRunNow(event) {
-    if (event.name !== "REMOTE_COMMUNICATION") return false;
-    const { type, data } = parseRemoteCommunication(event.payload);
-    return type === "supertick" && ["", this.job.name].includes(data.trim());
-  }
-  // Events are delivered again as ticks are, and each kind is counted by itself.
-  onOnce(event, reason) {
+  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
+  onEvent(event, reason) {
     const { serial } = event;
-    if (serial <= this.lastSerials[reason]) return this.answer();
+    if (serial <= this.lastSerials[reason]) return void 0;
     this.lastSerials[reason] = serial;
     const due = Math.floor(Date.now() / 1e3);
-    const payload = reason === "event" ? event : void 0;
-    this.apply({ type: "due", due, reason, serial, event: payload }, () => this.answer());
+    return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
   }
   runNow(reason) {
     this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
-  answer() {
-    this.say(ANSWER);
+  /** The first stop ends the runs, with a grace; the second one at once. */
+  stop() {
+    this.apply({ type: "stop" });
   }
-  say(text) {
-    try {
-      writeToSupervisord(text);
-    } catch (error) {
-      this.stop(`supervisord does not read any more (${errorCode(error)})`);
-    }
+  killErrands() {
+    for (const kill2 of this.errands) kill2();
+    this.errands.clear();
   }
-  onInputEnd() {
-    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== void 0)
-      return this.stop("supervisord closed our stdin");
-    this.log.line(NO_SUPERVISORD);
-    this.exitStatus = 2;
-    this.stop("stdin ended");
-  }
-  // Runs:
-  /** Lets the policy decide; `answer` goes out when what is about to start is on the disk, and before it starts. */
-  apply(input, answer) {
+  // What the policy says:
+  take(input) {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    for (const action of actions) if (action.type === "record") this.recordStarting(action.run);
-    answer == null ? void 0 : answer();
-    for (const action of actions) this.perform(action);
+    const records = actions.flatMap((action) => action.type === "record" ? [this.startingRecord(action.run)] : []);
+    return {
+      records,
+      perform: () => {
+        for (const action of actions) this.perform(action);
+      }
+    };
+  }
+  apply(input, beforeIt) {
+    const { records, perform } = this.take(input);
+    this.host.journal.append(...records);
+    beforeIt == null ? void 0 : beforeIt();
+    perform();
   }
   perform(action) {
     var _a2, _b2;
     switch (action.type) {
       case "record":
         return;
-      // done before the answer
+      // done before
       case "ask":
         return this.ask(action.run);
       case "stopAsking":
@@ -2872,7 +2866,7 @@ var Listener = class {
       case "conclude":
         return this.conclude(action);
       case "stopped":
-        return this.exitAfterErrands();
+        return this.host.onSettled();
     }
   }
   handleOf(run) {
@@ -2927,7 +2921,7 @@ var Listener = class {
     );
   }
   skip(due, reason, behind) {
-    this.journal.append({ type: "skipped", job: this.job.name, due, reason });
+    this.host.journal.append({ type: "skipped", job: this.job.name, due, reason });
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
@@ -2936,7 +2930,7 @@ var Listener = class {
   holdBack(run, why, error) {
     const { number, due } = run;
     this.handles.delete(number);
-    this.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
+    this.host.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
     const detail = error === void 0 ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
@@ -2960,15 +2954,12 @@ var Listener = class {
   }
   // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
   secondsToNextRun() {
-    const { clock, periodSeconds, delaySeconds, restSeconds, count } = this;
-    const { schedule } = this.job;
+    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
     if (clock === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - this.lastTickSeconds;
-    if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds - now;
-    const shift = delaySeconds - restSeconds;
-    const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
-    if (due === void 0) return Number.POSITIVE_INFINITY;
-    return Math.ceil((due + shift) / periodSeconds) * periodSeconds + restSeconds - now;
+    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
+    const shift = this.delaySeconds - this.restSeconds;
+    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
+    return due === void 0 ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
   }
   poll(run, ms, look) {
     var _a2;
@@ -2987,11 +2978,12 @@ var Listener = class {
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = void 0;
-    const seconds = Math.round((monotonicSeconds() - handle.startedSeconds) * 1e3) / 1e3;
+    const isSeen = handle.startedSeconds !== void 0;
+    const seconds = isSeen ? Math.round((monotonicSeconds() - handle.startedSeconds) * 1e3) / 1e3 : 0;
     handle.seconds = seconds;
     const { number, attempt } = run;
     const job = this.job.name;
-    this.journal.append({
+    this.host.journal.append({
       type: "finished",
       job,
       run: number,
@@ -3003,13 +2995,13 @@ var Listener = class {
     });
     const { exit, signal } = end;
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
-    this.log.line(describeEnd(run, result, end, seconds), facts);
+    this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
   }
   giveUp(run, result) {
     var _a2, _b2;
     for (const cancel of (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels) != null ? _b2 : []) cancel();
     const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
-    this.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
+    this.host.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
     this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
   }
   conclude({ run, result, end, failures }) {
@@ -3049,18 +3041,18 @@ var Listener = class {
   }
   endErrand(errand) {
     this.errands.delete(errand);
-    if (this.isLeaving) this.exitAfterErrands();
+    this.host.onSettled();
   }
   // What an earlier listener left:
   takeOverRuns() {
-    for (const { starting, started, finished } of this.journal.past.openRuns) {
+    for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const base = { number, attempt, due, reason, phase: "running" };
       if (finished !== void 0) {
         this.resume(base, finished);
         continue;
       }
-      const leader = started != null ? started : findRun(this.job.name, number, due);
+      const leader = started != null ? started : findRun(this.formerName, number, due);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
       if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -3072,7 +3064,7 @@ var Listener = class {
   adopt(run, orphan, elapsedSeconds) {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
     const handle = this.handleOf(run);
-    handle.startedSeconds -= elapsedSeconds;
+    handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
     handle.orphan = orphan;
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
@@ -3085,10 +3077,9 @@ var Listener = class {
     }
   }
   takeInterrupted(run) {
-    this.log.line(
-      `run ${run.number}, due ${formatTime(run.due)}, was interrupted: the listener was killed while it was going`
-    );
-    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error: "the listener was killed" } });
+    this.handleOf(run).startedSeconds = void 0;
+    const error = "the listener was killed while it was going";
+    this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error } });
   }
   // The listener was killed while the run waited for its next attempt.
   resume(run, { result, exit, signal, error, seconds }) {
@@ -3097,86 +3088,22 @@ var Listener = class {
     const isOrphan = result === "interrupted";
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
-  recordStarting({ number, attempt, due, reason, serial }) {
-    this.journal.append({ type: "starting", job: this.job.name, run: number, attempt, due, reason, serial });
+  // What is written down:
+  jobRecord() {
+    const { name, schedule } = this.job;
+    const period = this.host.ticks.periodSeconds || void 0;
+    const delay = this.delaySeconds || void 0;
+    const was = this.formerName === name ? void 0 : this.formerName;
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
   }
-  isSameSupervisor() {
-    const before = this.counter.found.supervisor;
-    return before !== void 0 && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
-  }
-  // Files and the end:
-  writeCounter() {
-    const { count, held, supervisor, self, periodSeconds } = this;
-    const clock = this.clock && held ? withUndecided(this.clock, held.undecided) : this.clock;
-    this.counter.write({ count, clock, supervisor, listener: self, periodSeconds });
-  }
-  recordJob() {
-    const { job, periodSeconds, state } = this;
-    this.journal.append({
-      type: "job",
-      job: job.name,
-      schedule: describeSchedule(job.schedule),
-      period: periodSeconds || void 0,
-      lastRun: state.lastRun,
-      failures: state.failures
-    });
+  startingRecord({ number, attempt, due, reason, serial }) {
+    return { type: "starting", job: this.job.name, run: number, attempt, due, reason, serial };
   }
   recordStarted(run, { pid, start: start2 }) {
-    this.journal.append({ type: "started", job: this.job.name, run: run.number, attempt: run.attempt, pid, start: start2 });
-  }
-  warnOnce(kind, text) {
-    if (!this.warnings.has(kind)) this.log.line(text);
-    this.warnings.add(kind);
-  }
-  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
-  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
-  // waits in the pipe is read: hence the second look.
-  watch(seconds, isSecondLook) {
-    startTimer(seconds, () => {
-      const silentSeconds = monotonicSeconds() - this.lastTickSeconds;
-      const leftSeconds = WATCHDOG_PERIODS * this.periodSeconds - silentSeconds;
-      if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.state.runs.length > 0) return this.watch(this.periodSeconds, false);
-      if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      this.fail(
-        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`
-      );
-    });
-  }
-  fail(why) {
-    this.log.line(why);
-    this.exitStatus = 1;
-    this.stop();
-  }
-  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
-  stop(why) {
-    if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
-    this.input.pause();
-    const { killAfterSeconds } = this.job.policy;
-    if (this.stopDeadlineSeconds === Number.POSITIVE_INFINITY)
-      this.stopDeadlineSeconds = monotonicSeconds() + killAfterSeconds;
-    else this.stopDeadlineSeconds = 0;
-    this.apply({ type: "stop" });
-  }
-  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
-  exitAfterErrands() {
-    const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const kill2 of this.errands) kill2();
-    if (this.errands.size === 0 || isHurried) return this.exit();
-    if (this.isLeaving) return;
-    this.isLeaving = true;
-    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
-    startTimer(seconds, () => {
-      this.stopDeadlineSeconds = 0;
-      this.exitAfterErrands();
-    });
-  }
-  exit() {
-    this.log.flush();
-    process.exit(this.exitStatus);
+    const { number, attempt } = run;
+    this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start: start2 });
   }
 };
-var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function jobEnvironment(job, run, more = {}) {
   var _a2;
   const { number, attempt, due, event } = run;
@@ -3224,9 +3151,277 @@ function payloadTokens(payload) {
   }
   return tokens;
 }
+function describeInterruption({ number, due }, end) {
+  return `run ${number}, due ${formatTime(due)}, was interrupted: ${end.error}`;
+}
 function describeEnd(run, result, end, seconds) {
   if (run.pid === void 0 && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
+}
+var AMBIGUOUS_PAYLOAD_MS = 100;
+var WATCHDOG_PERIODS = 3;
+var WATCHDOG_SECOND_LOOK_SECONDS = 1;
+var LAST_ERRANDS_SECONDS = 1;
+var _a, _b;
+var Listener = class {
+  constructor(jobs, options, log) {
+    this.options = options;
+    this.log = log;
+    this.counter = openCounterFile(options.statePath, log);
+    const { found } = this.counter;
+    this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
+    const isSame = this.isSameSupervisor();
+    const clock = found.clock && { ...found.clock, isForeign: !isSame };
+    this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
+    this.tickType = options.tickType;
+    const { pasts } = this.journal;
+    this.runners = jobs.map((job) => new JobRunner(job, this, log.ofJob(job.name), formerName(job, pasts), isSame));
+    this.input = openInput(
+      (bytes) => this.onBytes(bytes),
+      () => this.onInputEnd()
+    );
+  }
+  options;
+  log;
+  journal;
+  ticks;
+  reader = createEventReader();
+  supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
+  self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
+  warnings = /* @__PURE__ */ new Set();
+  counter;
+  input;
+  runners;
+  tickType;
+  hasSeenEvent = false;
+  isStopping = false;
+  isLeaving = false;
+  // only errands are left
+  stopSignals = 0;
+  stopDeadlineSeconds = Number.POSITIVE_INFINITY;
+  // on the monotonic clock
+  exitStatus = 0;
+  start() {
+    this.writeCounter();
+    this.tellBeginning();
+    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    for (const runner of this.runners) {
+      runner.takeOverRuns();
+      if (runner.job.isRunOnStart) runner.runNow("start");
+    }
+  }
+  tellBeginning() {
+    const { statePath, tickType } = this.options;
+    const [{ job }] = this.runners;
+    const where = statePath === void 0 ? "in memory only" : `in ${statePath}`;
+    const tick = tickType != null ? tickType : "the first type of tick seen";
+    const { kind } = job.schedule;
+    let state = `on ${tick}; state ${where}`;
+    if (kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
+    const glue = kind === "events" ? `; state ${where}` : ` ${state}`;
+    this.log.line(`${describeSchedule(job.schedule)}${glue}`);
+  }
+  onSignal(signal) {
+    if (signal === "SIGUSR2") for (const runner of this.runners) runner.runNow("signal");
+    else if (signal !== "SIGHUP") this.onStopSignal(signal);
+  }
+  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
+  onStopSignal(signal) {
+    this.stopSignals++;
+    if (!this.isStopping || this.stopSignals > 1) this.stop(signal);
+  }
+  // From bytes to the answer:
+  onBytes(bytes) {
+    try {
+      const event = this.reader.push(bytes);
+      if (event !== void 0) this.onEvent(event);
+      else if (this.reader.isAmbiguous()) this.settleSoon();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
+    }
+  }
+  settleSoon() {
+    const bytes = this.input.bytesRead();
+    setTimeout(() => {
+      if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
+    }, AMBIGUOUS_PAYLOAD_MS);
+  }
+  onEvent(event) {
+    if (this.isStopping) return;
+    this.hasSeenEvent = true;
+    if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
+    this.answerAndPerform(this.runners.map((runner) => this.takeEvent(runner, event)));
+  }
+  takeEvent(runner, event) {
+    if (isRunNow(event, runner.job.name)) return runner.onEvent(event, "remote");
+    return isListenedTo(runner.job.schedule, event.name) ? runner.onEvent(event, "event") : void 0;
+  }
+  onTick(event) {
+    var _a2;
+    if (this.tickType === void 0 && !this.isTicking) return this.answer();
+    const tick = parseTick(event);
+    this.tickType = (_a2 = this.tickType) != null ? _a2 : event.name;
+    if (tick === void 0)
+      this.warnOnce("no time", `${event.name} brings no time but ${quote(event.payload)}; ignored`);
+    else if (event.name === this.tickType) return this.onCountedType(tick);
+    else this.warnOnce("other tick", this.otherTickWarning(event.name));
+    this.answer();
+  }
+  get isTicking() {
+    return this.runners.some(({ job }) => job.schedule.kind !== "events");
+  }
+  otherTickWarning(type) {
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
+  }
+  onCountedType(tick) {
+    const { ticks } = this;
+    if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
+    const before = ticks.clock;
+    const counted = countTick(before, tick);
+    if (counted === void 0) {
+      if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
+      return this.answer();
+    }
+    for (const runner of this.runners) runner.startHeld();
+    ticks.lastSeconds = monotonicSeconds();
+    ticks.clock = counted.clock;
+    ticks.count++;
+    if (counted.setBackSeconds > 0) {
+      const now = formatTime(tick.whenSeconds);
+      this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
+    }
+    this.tellTick(tick);
+    const isFirst = before === void 0 || before.isRestored;
+    const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
+    if (counted.setBackSeconds === 0)
+      for (const { job } of this.runners) ticks.count = countAfter(job.schedule, ticks.count);
+    this.answerAndPerform(taken, () => this.writeCounter());
+  }
+  answerAndPerform(taken, beforeAnswer) {
+    const all = taken.filter(isPresent);
+    this.journal.append(...all.flatMap(({ records }) => records));
+    beforeAnswer == null ? void 0 : beforeAnswer();
+    this.answer();
+    for (const { perform } of all) perform();
+  }
+  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
+  isFirstTickOurs(tick) {
+    const { statePath } = this.options;
+    const rival = statePath === void 0 ? void 0 : findRival(statePath);
+    if (rival !== void 0) {
+      this.fail(inUseBy(statePath, rival));
+      return false;
+    }
+    this.ticks.periodSeconds = tick.periodSeconds;
+    for (const runner of this.runners) runner.onFirstTick(tick);
+    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    this.ticks.lastSeconds = monotonicSeconds();
+    this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
+    return true;
+  }
+  tellTick(tick) {
+    if (!this.options.isVerbose) return;
+    const [{ job }] = this.runners;
+    const count = job.schedule.kind === "ticks" ? `: count ${this.ticks.count} of ${job.schedule.every}` : "";
+    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
+  }
+  answer() {
+    try {
+      writeToSupervisord(ANSWER);
+    } catch (error) {
+      this.stop(`supervisord does not read any more (${errorCode(error)})`);
+    }
+  }
+  onInputEnd() {
+    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== void 0)
+      return this.stop("supervisord closed our stdin");
+    this.log.line(NO_SUPERVISORD);
+    this.exitStatus = 2;
+    this.stop("stdin ended");
+  }
+  isSameSupervisor() {
+    const before = this.counter.found.supervisor;
+    return before !== void 0 && before.pid === this.supervisor.pid && before.start === this.supervisor.start;
+  }
+  writeCounter() {
+    const { supervisor, self } = this;
+    const { clock, count } = this.ticks;
+    const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
+    this.counter.write({ count, clock: clock && this.withHeld(clock), supervisor, listener: self, periodSeconds });
+  }
+  // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
+  withHeld(clock) {
+    let written = clock;
+    for (const { undecided } of this.runners) {
+      if (undecided !== void 0 && undecided.after < written.decidedSeconds)
+        written = withUndecided(written, undecided);
+    }
+    return written;
+  }
+  warnOnce(kind, text) {
+    if (!this.warnings.has(kind)) this.log.line(text);
+    this.warnings.add(kind);
+  }
+  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
+  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
+  // waits in the pipe is read: hence the second look.
+  watch(seconds, isSecondLook) {
+    startTimer(seconds, () => {
+      const { periodSeconds, lastSeconds } = this.ticks;
+      const silentSeconds = monotonicSeconds() - lastSeconds;
+      const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
+      if (leftSeconds > 0) return this.watch(leftSeconds, false);
+      if (this.runners.some((runner) => runner.isBusy)) return this.watch(periodSeconds, false);
+      if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
+      this.fail(
+        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`
+      );
+    });
+  }
+  // The end:
+  fail(why) {
+    this.log.line(why);
+    this.exitStatus = 1;
+    this.stop();
+  }
+  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
+  stop(why) {
+    if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
+    this.input.pause();
+    const grace = Math.max(...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
+    this.isStopping = true;
+    for (const runner of this.runners) runner.stop();
+  }
+  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
+  onSettled() {
+    if (!this.isStopping || this.runners.some((runner) => runner.isBusy)) return;
+    const isHurried = this.stopDeadlineSeconds === 0;
+    if (isHurried) for (const runner of this.runners) runner.killErrands();
+    if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
+    if (this.isLeaving) return;
+    this.isLeaving = true;
+    const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
+    startTimer(seconds, () => {
+      this.stopDeadlineSeconds = 0;
+      this.onSettled();
+    });
+  }
+  exit() {
+    this.log.flush();
+    process.exit(this.exitStatus);
+  }
+};
+function formerName(job, pasts) {
+  const [only] = pasts.keys();
+  return pasts.has(job.name) || pasts.size !== 1 ? job.name : only;
+}
+var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
+function isRunNow(event, job) {
+  if (event.name !== "REMOTE_COMMUNICATION") return false;
+  const { type, data } = parseRemoteCommunication(event.payload);
+  return type === "supertick" && ["", job].includes(data.trim());
 }
 function simulate(args) {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
@@ -3244,9 +3439,9 @@ function simulate(args) {
   play(plan).catch((error) => {
     console.log(`simulate: ${error.message}`);
     return 1;
-  }).then((status) => {
+  }).then((status2) => {
     if (directory !== void 0) removeDirectory(directory);
-    process.exit(status);
+    process.exit(status2);
   });
 }
 function planSimulation(settings, layer, command, statePath) {
@@ -3434,7 +3629,7 @@ function removeDirectory(directory) {
 }
 function check(args) {
   var _a2;
-  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial"]);
+  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   const schedule = scheduleOf(settings, defaultZone);
@@ -3471,6 +3666,203 @@ function formatLocal(zone, second) {
   const utcOffset = `${twoDigits(Math.floor(minutes / 60))}:${twoDigits(Math.floor(minutes % 60))}`;
   const clock = reading.toISOString().slice(0, 19).replace("T", " ");
   return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
+}
+var NONE = { outcome: "none", sign: "\u2013", colour: 90 };
+var OUTCOMES = {
+  success: { outcome: "success", sign: "\u2713", colour: 32 },
+  failure: { outcome: "failure", sign: "\u2717", colour: 31 },
+  timeout: { outcome: "timeout", sign: "\u23F1", colour: 33 },
+  interrupted: { outcome: "interrupted", sign: "\u2717", colour: 31 },
+  none: NONE
+};
+function status(args) {
+  const files = args.filter((arg) => !arg.startsWith("-"));
+  const { layer } = parseCommandLine(
+    args.filter((arg) => arg.startsWith("-")),
+    ["report"]
+  );
+  const json = layer.texts.get("json");
+  const now = Date.now() / 1e3;
+  const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
+  const isHealthy = reports.length > 0 && reports.every(isWell);
+  const text = json !== void 0 && parseSetting("json", json) ? JSON.stringify({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
+  writeFully(1, Buffer.from(`${text}
+`));
+  process.exitCode = isHealthy ? 0 : 1;
+}
+function findStateFiles() {
+  const { TICK_STATE: named, TMPDIR: temporary = "/tmp" } = process.env;
+  if (named !== void 0 && named !== "") return [named];
+  const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
+  return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap(
+    (directory) => namesIn(directory).filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name)).map((name) => `${directory}/${name}`).filter((file) => fs.statSync(file).isFile())
+  );
+}
+function namesIn(directory) {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+var STALE_PERIODS = 3;
+var USUAL_PERIOD_SECONDS = 60;
+function reportOf(file, now) {
+  const pasts = [...readJournal(`${tryReadFile(`${file}.runs.1`)}
+${tryReadFile(`${file}.runs`)}`.split("\n"))];
+  const { content, problem } = lookAtCounter(file);
+  const { clock, periodSeconds = 0 } = content != null ? content : {};
+  const ticks = content && clock && { clock, count: content.count, periodSeconds };
+  const jobs = pasts.map(([name, past]) => jobReport(name, past, ticks));
+  const began = Math.max(0, ...pasts.map(([, { job }]) => {
+    var _a2;
+    return (_a2 = job == null ? void 0 : job.at) != null ? _a2 : 0;
+  }));
+  const isWaiting = jobs.length > 0 && jobs.every(({ schedule }) => schedule == null ? void 0 : schedule.startsWith("on "));
+  const silent = isWaiting && clock === void 0 ? void 0 : describeSilence(clock, periodSeconds, began, now);
+  return {
+    file,
+    problem: problem != null ? problem : silent,
+    lastTick: clock == null ? void 0 : clock.whenSeconds,
+    period: periodSeconds || void 0,
+    jobs
+  };
+}
+function lookAtCounter(file) {
+  try {
+    const { fd } = openRegularFile(file);
+    const text = readStart(fd);
+    fs.closeSync(fd);
+    if (text === "") return { problem: "the file is empty" };
+    const content = tryParseCounter(text);
+    return content === void 0 ? { problem: `expected a count, got ${quote(text)}` } : { content };
+  } catch (error) {
+    return { problem: errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}` };
+  }
+}
+function describeSilence(clock, period, began, now) {
+  const limit = STALE_PERIODS * (period || USUAL_PERIOD_SECONDS);
+  if (clock === void 0) return now - began <= limit ? void 0 : "no tick was counted yet";
+  const age = now - clock.whenSeconds;
+  if (age <= limit) return void 0;
+  return `the last tick was counted ${formatAge(age)} ago, ${formatTime(clock.whenSeconds)}: no listener is at work`;
+}
+function jobReport(name, past, ticks) {
+  var _a2, _b2, _c;
+  const schedule = tryReadSchedule((_a2 = past.job) == null ? void 0 : _a2.schedule, defaultZone);
+  const outcomes = Object.values(OUTCOMES);
+  return {
+    job: name,
+    schedule: schedule && describeSchedule(schedule),
+    last: past.last,
+    recent: [...past.recent].map((letter) => {
+      var _a3;
+      return ((_a3 = outcomes.find(({ outcome }) => outcome[0] === letter)) != null ? _a3 : NONE).outcome;
+    }),
+    failures: past.failures,
+    next: schedule && ticks && nextRun(schedule, ticks, (_c = (_b2 = past.job) == null ? void 0 : _b2.delay) != null ? _c : 0),
+    running: past.openRuns.flatMap(
+      ({ started, finished }) => started === void 0 || finished !== void 0 ? [] : [{ run: started.run, since: started.at }]
+    )
+  };
+}
+function nextRun(schedule, ticks, delay) {
+  if (ticks.periodSeconds === 0) return void 0;
+  const rest = delay % ticks.periodSeconds;
+  const tick = nextRunTick(schedule, ticks, delay - rest);
+  return tick === void 0 ? void 0 : tick + rest;
+}
+function isWell({ problem, jobs }) {
+  return problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
+}
+function openTerminal() {
+  const { isatty } = require("tty");
+  if (!isatty(1)) return { columns: Number.POSITIVE_INFINITY, isColoured: false };
+  return { columns: process.stdout.columns || 80, isColoured: !process.env.NO_COLOR };
+}
+function describeReports(reports, now, terminal) {
+  if (reports.length === 0) return "no state file was found: name it, supertick status FILE";
+  const problems = reports.flatMap(({ file, problem }) => problem === void 0 ? [] : [`${file}: ${problem}`]);
+  const jobs = reports.flatMap((report) => report.jobs);
+  if (jobs.length === 0) return problems.length > 0 ? problems.join("\n") : "no job has been recorded yet";
+  const isWide = terminal.columns >= WIDE_COLUMNS;
+  const head = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"].map((text) => ({
+    text,
+    isRight: text === "SECONDS" || text === "FAILED",
+    isNewestLast: text === "LAST 20"
+  }));
+  const table = [head, ...jobs.map((job) => tableRow(job, now, isWide, terminal.isColoured))];
+  return [...layOut(table, terminal.columns), ...problems].join("\n");
+}
+var WIDE_COLUMNS = 110;
+function tableRow(job, now, isWide, isColoured) {
+  const painted = (colour) => (text) => isColoured ? `\x1B[${colour}m${text}\x1B[0m` : text;
+  const { last, recent, failures, running } = job;
+  const when = last === void 0 ? "" : `${formatAge(now - last.at)} ago`;
+  const exactly = last !== void 0 && isWide ? `, ${formatTime(Math.floor(last.at))}` : "";
+  const signs = recent.map((outcome) => OUTCOMES[outcome].sign).join("");
+  const paintSign = (sign) => {
+    var _a2;
+    return painted(((_a2 = Object.values(OUTCOMES).find((outcome) => outcome.sign === sign)) != null ? _a2 : NONE).colour)(sign);
+  };
+  return [
+    { text: quote(job.job).slice(1, -1) },
+    last === void 0 ? { text: "none yet" } : { text: `${last.result} ${when}${exactly}`, paint: painted(OUTCOMES[last.result].colour) },
+    { text: last === void 0 ? "" : last.seconds.toFixed(1), isRight: true },
+    { text: signs, isNewestLast: true, paint: (text) => [...text].map(paintSign).join("") },
+    { text: String(failures), isRight: true, paint: failures > 0 ? painted(OUTCOMES.failure.colour) : void 0 },
+    { text: describeNext(job, now, isWide) + (running.length > 0 ? describeRunning(running, now) : "") }
+  ];
+}
+function describeNext({ next, running }, now, isWide) {
+  if (running.length > 0 && !isWide) return "";
+  if (next === void 0) return isWide && running.length > 0 ? "" : "\u2013";
+  const words = next > now ? `in ${formatAge(next - now)}` : "now";
+  return isWide ? `${words}, ${formatTime(next)}${running.length > 0 ? "; " : ""}` : words;
+}
+function describeRunning(running, now) {
+  const [oldest] = running;
+  const more = running.length > 1 ? ` (${running.length})` : "";
+  return `running ${formatAge(now - oldest.since)}${more}`;
+}
+function formatAge(seconds) {
+  var _a2;
+  const whole = Math.max(0, Math.round(seconds));
+  const [unit, size] = (_a2 = DURATION_UNITS.find(([name, size2]) => name !== "w" && whole >= size2)) != null ? _a2 : ["s", 1];
+  return `${Math.floor(whole / size)}${unit}`;
+}
+var MIN_NAME_COLUMNS = 8;
+var MIN_RESULT_COLUMNS = 7;
+function layOut(table, columns) {
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => displayWidth(row[i].text))));
+  const fit = (column, least) => {
+    const all = widths.reduce((sum, width) => sum + width + COLUMN_GAP.length, -COLUMN_GAP.length);
+    widths[column] = Math.min(widths[column], Math.max(least, widths[column] - (all - columns)));
+  };
+  fit(0, MIN_NAME_COLUMNS);
+  fit(
+    table[0].findIndex(({ isNewestLast }) => isNewestLast),
+    MIN_RESULT_COLUMNS
+  );
+  return table.map(
+    (row) => row.map(({ text, isRight, isNewestLast, paint = (plain) => plain }, i) => {
+      const shown = isNewestLast ? [...text].slice(-widths[i]).join("") : shorten(text, widths[i]);
+      const blanks = " ".repeat(widths[i] - displayWidth(shown));
+      return isRight ? blanks + paint(shown) : paint(shown) + blanks;
+    }).join(COLUMN_GAP).trimEnd()
+  );
+}
+var COLUMN_GAP = "  ";
+function shorten(text, columns) {
+  if (displayWidth(text) <= columns) return text;
+  const characters = [...text];
+  while (displayWidth(characters.join("")) > columns - 1) characters.pop();
+  return `${characters.join("")}\u2026`;
+}
+var WIDE_CHARACTER = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\ud83c-\ud83e][\udc00-\udfff]/g;
+function displayWidth(text) {
+  var _a2;
+  return [...text].length + ((_a2 = text.match(WIDE_CHARACTER)) != null ? _a2 : []).length;
 }
 function checkCommand(command) {
   if (command.length === 0)
@@ -3522,7 +3914,7 @@ function startListener(args) {
       jobLog.line("supervisord does not read our stdout: stopping");
       process.exit(0);
     }
-    const listener = new Listener(job, options, jobLog);
+    const listener = new Listener([job], options, jobLog);
     listener.start();
   });
 }
@@ -3550,7 +3942,7 @@ function announce(onSignal) {
 }
 function defaultZone() {
   const name = process.env.TZ;
-  if (name === void 0) return createZone("local time", (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
+  if (name === void 0) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
   try {
     return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
   } catch (error) {
@@ -3575,6 +3967,7 @@ function main() {
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${"0.1.0"}
 `));
     else if (args[0] === "check") check(args.slice(1));
+    else if (args[0] === "status") status(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {

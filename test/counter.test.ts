@@ -117,7 +117,8 @@ describe("the text of the counter file", () => {
     fc.assert(
       fc.property(content, (content) => {
         const text = formatCounter(content);
-        const { periodSeconds: _, ...expected } = content;
+        const isKnown = content.clock !== undefined && content.periodSeconds > 0;
+        const expected = { ...content, periodSeconds: isKnown ? content.periodSeconds : undefined };
         assert.ok(text.length < 256, `${text.length} bytes`);
         assert.deepEqual(parseCounter(text), expected);
         assert.deepEqual(parseCounter(`${text.padEnd(255)}\n`), expected);
@@ -167,9 +168,20 @@ describe("the text of the counter file", () => {
     ["999999999999999\n", 999999999999999],
     ["3\nanything\n", 3],
   ];
+  it("has the period of one of supervisord's ticks, or none", () => {
+    assert.equal(parseCounter("3\nwhen=60 serial=1 period=60").periodSeconds, 60);
+    for (const period of ["0", "61", "99999999999999", "-5", "x"])
+      assert.equal(parseCounter(`3\nwhen=60 serial=1 period=${period}`).periodSeconds, undefined);
+  });
+
   for (const [text, count] of legal) {
     it(`${JSON.stringify(text)} is a count of ${count}`, () => {
-      assert.deepEqual(parseCounter(text), { count, clock: undefined, supervisor: undefined, listener: undefined });
+      const { count: read, ...rest } = parseCounter(text);
+      assert.equal(read, count);
+      assert.deepEqual(
+        Object.values(rest).filter((value) => value !== undefined),
+        [],
+      );
     });
   }
 });

@@ -9,7 +9,7 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import * as fc from "fast-check";
-import { formatTime, parseCounter, readJournal } from "../listener";
+import { formatTime, NO_PAST, parseCounter, readJournal } from "../listener";
 import { type Options, Supervisord } from "./supervisord";
 
 const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
@@ -85,10 +85,11 @@ function write(file: string, ...records: object[]): void {
 const job = (lastRun: number) => ({
   type: "job",
   job: "job",
-  schedule: "every tick",
+  schedule: { ticks: 1 },
   period: 60,
   lastRun,
   failures: 0,
+  recent: "",
 });
 const starting = (run: number, more: object = {}) => ({
   type: "starting",
@@ -130,6 +131,7 @@ function leaveProcess(
 
 // ── What is read ───────────────────────────────────────────────────────────
 
+const readPast = (texts: string[]) => readJournal(texts).get("job") ?? NO_PAST;
 const text = (...records: object[]) => records.map((record) => JSON.stringify({ at: 1, ...record }));
 
 describe("a journal says", () => {
@@ -146,7 +148,7 @@ describe("a journal says", () => {
   ];
   for (const [title, texts, lastRun, openRuns] of cases) {
     it(title, () => {
-      const past = readJournal(texts);
+      const past = readPast(texts);
       assert.equal(past.lastRun, lastRun);
       assert.deepEqual(
         past.openRuns.map((run) => run.starting.run),
@@ -158,31 +160,71 @@ describe("a journal says", () => {
   const failed = (run: number, more: object = {}) => ({ ...finished(run), result: "failure", exit: 3, ...more });
 
   it("which run waits for its next attempt, and how the last one ended", () => {
-    const [run] = readJournal(text(starting(1), started(1, 50, 9), failed(1, { retryIn: 10 }))).openRuns;
+    const [run] = readPast(text(starting(1), started(1, 50, 9), failed(1, { retryIn: 10 }))).openRuns;
     assert.deepEqual([run.finished?.exit, run.finished?.retryIn], [3, 10]);
   });
 
   it("nothing of an attempt any more when the next one has begun", () => {
     const texts = text(starting(1), started(1, 50, 9), failed(1, { retryIn: 10 }), starting(1, { attempt: 2 }));
-    const [{ starting: line, ...rest }] = readJournal(texts).openRuns;
+    const [{ starting: line, ...rest }] = readPast(texts).openRuns;
     assert.deepEqual([line.attempt, rest], [2, {}]);
   });
 
   it("that a run is over which was given up, or held back", () => {
     const givenUp = { type: "givenUp", job: "job", run: 1, result: "failure" };
-    assert.deepEqual(readJournal(text(starting(1), failed(1, { retryIn: 10 }), givenUp)).openRuns, []);
+    assert.deepEqual(readPast(text(starting(1), failed(1, { retryIn: 10 }), givenUp)).openRuns, []);
     const held = { type: "held", job: "job", run: 1, due: 1, why: "held" };
-    assert.deepEqual(readJournal(text(starting(1), held)).openRuns, []);
+    assert.deepEqual(readPast(text(starting(1), held)).openRuns, []);
   });
 
   it("how many runs in a row have failed", () => {
-    const count = (...records: object[]) => readJournal(text(...records)).failures;
+    const count = (...records: object[]) => readPast(text(...records)).failures;
     assert.equal(count(), 0);
     assert.equal(count(failed(1), failed(2)), 2);
     assert.equal(count(failed(1), finished(2), failed(3)), 1);
     assert.equal(count(failed(1, { retryIn: 1 }), failed(1)), 1, "an attempt is no run");
     assert.equal(count({ ...job(5), failures: 4 }, failed(6)), 5);
     for (const failures of [-1, 1.5, "x", null]) assert.equal(count(failed(1), { ...job(5), failures }), 1);
+  });
+
+  it("what the last twenty due times came to", () => {
+    const recent = (...records: object[]) => readPast(text(...records)).recent;
+    const timedOut = { ...finished(3), result: "timeout" };
+    const skipped = { type: "skipped", job: "job", due: 1, reason: "schedule" };
+    const held = (why: string) => ({ type: "held", job: "job", run: 1, due: 1, why });
+    assert.equal(recent(finished(1), failed(2), timedOut, skipped, held("error")), "sft--");
+    assert.equal(recent(failed(1, { retryIn: 9 }), { type: "missed", job: "job", due: 1, count: 5 }), "-");
+    assert.equal(recent(held("held")), "", "what another replica runs is nothing to tell");
+    assert.equal(
+      recent(...Array.from({ length: 30 }, (_, i) => (i < 15 ? failed(i + 1) : finished(i + 1)))).length,
+      20,
+    );
+    assert.equal(recent({ ...job(9), recent: "fffs" }, failed(10)), "fffsf");
+  });
+
+  it("the result of the last run, when that was, and how long its last attempt took", () => {
+    const last = (...records: object[]) => readPast(text(...records)).last;
+    assert.equal(last(starting(1)), undefined);
+    assert.deepEqual(last(failed(1, { at: 7 }), finished(2)), { result: "success", at: 1, seconds: 1 });
+    const givenUp = { type: "givenUp", job: "job", run: 1, result: "failure", at: 9 };
+    assert.deepEqual(last(starting(1), failed(1, { seconds: 4, retryIn: 10 }), givenUp), {
+      ...{ result: "failure", at: 9, seconds: 4 },
+    });
+    const kept = { result: "success", at: 5, seconds: 0.5 };
+    assert.deepEqual(last({ ...job(3), last: kept }), kept);
+    for (const bad of [7, null, {}, { ...kept, at: "x" }, { ...kept, result: "?" }])
+      assert.equal(last({ ...job(3), last: bad }), undefined);
+  });
+
+  it("each job by its name, also after it got another one, and no more after it was removed", () => {
+    const other = { ...finished(1), job: "other" };
+    const named = (...records: object[]) => [...readJournal(text(...records)).keys()];
+    assert.deepEqual(named(starting(1), other), ["job", "other"]);
+    assert.deepEqual(named(starting(1), other, { type: "removed", job: "job" }), ["other"]);
+    const past = readJournal(text(starting(4), other, { ...job(0), job: "new", was: "job", lastRun: 0 }));
+    assert.deepEqual([...past.keys()], ["other", "new"]);
+    assert.equal(past.get("new")?.lastRun, 4);
+    assert.equal(past.get("new")?.openRuns.length, 1);
   });
 
   // Each would do harm further on: a due time that no date can show, a run number that no next one follows, a pid whose
@@ -200,20 +242,20 @@ describe("a journal says", () => {
   ];
   for (const [title, record] of hostile) {
     it(`nothing by ${title}`, () => {
-      const { lastRun, openRuns } = readJournal(text(record));
+      const { lastRun, openRuns } = readPast(text(record));
       assert.deepEqual({ lastRun, openRuns }, { lastRun: 0, openRuns: [] });
     });
   }
   for (const pid of [1, 0, -1, -5, 1.5, 1e300]) {
     it(`nothing by a process with pid ${pid}, whose group is no job's`, () => {
-      const [run] = readJournal(text(starting(5), started(5, pid, 1))).openRuns;
+      const [run] = readPast(text(starting(5), started(5, pid, 1))).openRuns;
       assert.equal(run.started, undefined);
     });
   }
 
   // A listener that is killed while it begins a new file has written only a part of what it knew into that.
   it("which process a run has, also when its beginning stands there a second time", () => {
-    const [run] = readJournal(text(starting(5), started(5, 50, 9), starting(5))).openRuns;
+    const [run] = readPast(text(starting(5), started(5, 50, 9), starting(5))).openRuns;
     assert.equal(run.started?.pid, 50);
   });
 
@@ -233,7 +275,7 @@ describe("a journal says", () => {
         const clean = text(...records);
         const dirty = [...clean];
         for (const [at, junk] of junks) dirty.splice(at % (dirty.length + 1), 0, ...junk.split("\n"));
-        assert.deepEqual(readJournal(dirty), readJournal(clean));
+        assert.deepEqual(readPast(dirty), readPast(clean));
       }),
     );
   });
@@ -247,7 +289,7 @@ it("a new journal holds what goes on, however much that is, and is not begun ane
   await supervisord.tick();
   await supervisord.waitForLog(/run 1501 finished: exit 0/);
   assert.ok(fs.statSync(`${file}.runs.1`).size > 256 * 1024);
-  assert.deepEqual(readJournal(fs.readFileSync(`${file}.runs`, "utf8").split("\n")).openRuns, []);
+  assert.deepEqual(readPast(fs.readFileSync(`${file}.runs`, "utf8").split("\n")).openRuns, []);
 });
 
 // ── What is written ────────────────────────────────────────────────────────

@@ -96,7 +96,7 @@ function runningTicks(schedule: Schedule, whens: number[], periodSeconds: number
     clock = counted.clock;
     count++;
     const due = dueTime(schedule, count, counted.window);
-    count = countAfter(schedule, count, due);
+    count = countAfter(schedule, count);
     return due !== undefined;
   });
 }
