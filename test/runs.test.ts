@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
+import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
@@ -223,6 +224,51 @@ describe("hooks", { concurrency: 4 }, () => {
     await failing.tick();
     await failing.waitForLog(/--on-success failed: exit 9/);
   });
+});
+
+// For NODE_OPTIONS of the listener: a timer of 60 s, which is the limit of a hook, ends when the file LIMIT_REACHED is there.
+const HASTE = `
+  const fs = require("fs");
+  const wait = setTimeout;
+  global.setTimeout = (run, ms, ...args) => {
+    if (ms !== 60_000) return wait(run, ms, ...args);
+    const timer = setInterval(() => {
+      if (!fs.existsSync(process.env.LIMIT_REACHED)) return;
+      clearInterval(timer);
+      run(...args);
+    }, 10);
+    return timer;
+  };`;
+
+describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
+  const hooks: Array<[title: string, hook: string]> = [
+    ["ignores SIGTERM, as its child does", "trap '' TERM; sleep 1000 & echo hooked; wait"],
+    ["dies of SIGTERM, but its child ignores it", "(trap '' TERM; echo hooked; exec sleep 1000) & wait"],
+  ];
+  for (const [title, hook] of hooks) {
+    it(`is killed with its group after the grace, told once, and delays no run: one that ${title}`, async (t) => {
+      const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-runs-"));
+      t.after(() => fs.rmSync(directory, { recursive: true }));
+      fs.writeFileSync(`${directory}/haste.js`, HASTE);
+      const env = { NODE_OPTIONS: `--require ${directory}/haste.js`, LIMIT_REACHED: `${directory}/reached` };
+      const onFailure = ["--on-failure", `[ $SUPERTICK_RUN = 1 ] || exit 0; ${hook}`];
+      const supervisord = await start(t, [...onFailure, ...shell("exit 3")], { env });
+      await supervisord.tick();
+      await supervisord.waitForLog(/hooked/);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 2 failed/);
+      await supervisord.until(() => supervisord.jobProcesses().length === 2, "the hook and its child alone");
+      assert.doesNotMatch(supervisord.stderr, /--on-failure/);
+
+      fs.writeFileSync(env.LIMIT_REACHED, "");
+      await supervisord.waitForLog(/--on-failure failed: no end after 60s/);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 3 failed/);
+      await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the hook's group");
+      assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+      assert.equal(supervisord.stderr.match(/--on-failure/g)?.length, 1);
+    });
+  }
 });
 
 interface PingServer {
