@@ -1589,8 +1589,8 @@ export type JobAction =
       readonly end: ProcessEnd;
       readonly retrySeconds?: number;
     }
-  /** It was to be tried again, and is not. */
-  | { readonly type: "giveUp"; readonly run: Run; readonly result: Result }
+  /** It was to be tried again, and is not: another run is due first or still going, or everything is stopped. */
+  | { readonly type: "giveUp"; readonly run: Run; readonly result: Result; readonly why: "due" | "busy" | "stopped" }
   /** The run has come to its result. */
   | {
       readonly type: "conclude";
@@ -1650,9 +1650,9 @@ function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput):
     case "graceOver":
       return graceOver(policy, state, run);
     case "retryDue":
-      return run.phase === "backoff" ? retry(state, run) : [state, []];
+      return run.phase === "backoff" ? retry(policy, state, run) : [state, []];
     case "giveUp":
-      return run.phase === "backoff" ? giveUp(policy, state, run) : [state, []];
+      return run.phase === "backoff" ? giveUp(policy, state, run, "due") : [state, []];
   }
 }
 
@@ -1805,7 +1805,11 @@ function backoffSeconds(policy: JobPolicy, attempt: number): number {
   return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
 }
 
-function retry(state: JobState, { number, attempt, due, reason, serial, event }: Run): Step {
+// After a crash there may be several runs to go on with, and only one of them may be going.
+function retry(policy: JobPolicy, state: JobState, before: Run): Step {
+  const isFree = state.runs.every((run) => run.phase === "backoff");
+  if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
+  const { number, attempt, due, reason, serial, event } = before;
   const run: Run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
   return [
     withRun(state, run),
@@ -1819,14 +1823,14 @@ function retry(state: JobState, { number, attempt, due, reason, serial, event }:
 function resume(policy: JobPolicy, state: JobState, run: Run): Step {
   const backoff: Run = { ...run, phase: "backoff" };
   const next = withNewRun(state, backoff);
-  if (!isRetried(policy, state, run, resultOf(run, run.end!))) return giveUp(policy, next, backoff);
+  if (!isRetried(policy, state, run, resultOf(run, run.end!))) return giveUp(policy, next, backoff, "stopped");
   return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
 }
 
-function giveUp(policy: JobPolicy, state: JobState, run: Run): Step {
+function giveUp(policy: JobPolicy, state: JobState, run: Run, why: (JobAction & { type: "giveUp" })["why"]): Step {
   const result = resultOf(run, run.end!);
   const [next, actions] = conclude(policy, state, run, result, run.end!);
-  return [next, [{ type: "giveUp", run, result }, ...actions]];
+  return [next, [{ type: "giveUp", run, result, why }, ...actions]];
 }
 
 function giveWay(policy: JobPolicy, state: JobState): Step {
@@ -1834,7 +1838,7 @@ function giveWay(policy: JobPolicy, state: JobState): Step {
   let next = state;
   const actions: JobAction[] = [];
   for (const run of state.runs.filter((r) => r.phase === "backoff")) {
-    const [after, more] = giveUp(policy, next, run);
+    const [after, more] = giveUp(policy, next, run, "due");
     next = after;
     actions.push(...more);
   }
@@ -1885,7 +1889,7 @@ function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
-      return giveUp(policy, state, run);
+      return giveUp(policy, state, run, "stopped");
     case "asking":
     case "next":
       return [state, []]; // dismissed before
@@ -2819,6 +2823,10 @@ export interface ProcessIdentity {
   readonly start: number;
 }
 
+function formatIdentity({ pid, start }: ProcessIdentity): string {
+  return `${pid}:${start}`;
+}
+
 /** The live process with this pid; undefined if there is none, or only its zombie. */
 function identify(pid: number): ProcessIdentity | undefined {
   const [state, , , , ...rest] = processFields(pid);
@@ -2836,11 +2844,11 @@ function processFields(pid: number): string[] {
 }
 
 /**
- * The leader of a run whose pid was not written down, because the listener was killed right after it had started it: it
+ * The leader of a run whose pid was not written down, because its listener was killed right after it had started it: it
  * is known by the variables that every run gets.
  */
-function findRun(job: string, run: number, due: number): ProcessIdentity | undefined {
-  const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
+function findRun(listener: ProcessIdentity, job: string, run: number): ProcessIdentity | undefined {
+  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, `SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
   const isIt = (pid: string) => {
     const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
     const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
@@ -2917,33 +2925,48 @@ function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () =
 const SHELL_GRACE_SECONDS = 1;
 
 interface ShellPlan extends Omit<ProcessPlan, "command" | "onEnd"> {
+  /** It has ended, or its time is over. */
   onEnd(end: ProcessEnd, isLate: boolean): void;
+  /** Nothing is left to do about it: after its end, or when what was late has been killed. */
+  onGone(): void;
 }
 
 /**
  * Runs a shell command beside the jobs: a hook, a question. After `limitSeconds` it is ended, and `onEnd` is told so at once.
- * @returns the function that kills it
+ * @returns the function that kills it; `onEnd` is not called then
  */
 function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => void {
-  let isOver = false;
-  const end = (how: ProcessEnd, isLate: boolean) => {
-    cancel();
-    if (!isOver) plan.onEnd(how, isLate);
-    isOver = true;
+  let isTold = false;
+  let isLate = false;
+  let isGone = false;
+  const tell = (how: ProcessEnd) => {
+    cancelLimit();
+    if (!isTold) plan.onEnd(how, isLate);
+    isTold = true;
   };
-  const onEnd = (how: ProcessEnd) => end(how, false);
+  const beGone = () => {
+    if (!isGone) plan.onGone();
+    isGone = true;
+  };
+  const onEnd = (how: ProcessEnd) => {
+    tell(how);
+    if (!isLate) beGone();
+  };
   const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
   const signal = (name: NodeJS.Signals) => leader !== undefined && signalGroup(leader.pid, name);
-  const cancel = startTimer(limitSeconds, () => {
-    signal("SIGTERM");
-    startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
-    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` }, true);
-  });
-  return () => {
-    isOver = true;
-    cancel();
+  const kill = () => {
+    isTold = true;
+    cancelLimit();
     signal("SIGKILL");
+    beGone();
   };
+  const cancelLimit = startTimer(limitSeconds, () => {
+    isLate = true;
+    signal("SIGTERM");
+    startTimer(SHELL_GRACE_SECONDS, kill); // the group may outlive its leader
+    tell({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+  });
+  return kill;
 }
 
 function startError(program: string, error: unknown): string {
@@ -3157,10 +3180,6 @@ export function formatCounter(content: NewCounterContent): string {
     `decided=${clock.decidedSeconds.toFixed()} fixed=${clock.fixedDecidedSeconds.toFixed()} `;
   const tick = clock === undefined ? "" : numbers(clock);
   return `${count.toFixed()}\n${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
-}
-
-function formatIdentity({ pid, start }: ProcessIdentity): string {
-  return `${pid}:${start}`;
 }
 
 /**
@@ -3609,7 +3628,8 @@ function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
   const { run, attempt, due, reason, serial } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
   const isRepeated = before?.starting.attempt === attempt; // by a new file
-  const openRuns = [...withoutOpenRun(past, run).openRuns, { ...(isRepeated ? before : {}), starting: line }];
+  const open = { ...(isRepeated ? before : {}), starting: line };
+  const openRuns = before ? past.openRuns.map((o) => (o === before ? open : o)) : [...past.openRuns, open];
   const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
   if (reason === "remote" || reason === "event") {
     const highest = Math.max(past.lastSerials[reason], serial ?? -1);
@@ -3668,6 +3688,31 @@ function tryParseLine(text: string): JournalLine | undefined {
 function isCount(value: unknown, isFraction = true): value is number {
   const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
   return isNumber && (value as number) >= 0 && (value as number) < 1e12;
+}
+
+/** What is written down of an action of the policy's; undefined: nothing. `seconds`: of the attempt that is over. */
+export function recordOf(job: string, action: JobAction, seconds: number): JournalRecord | undefined {
+  switch (action.type) {
+    case "record": {
+      const { number, attempt, due, reason, serial } = action.run;
+      return { type: "starting", job, run: number, attempt, due, reason, serial };
+    }
+    case "finish": {
+      const { run, result, end, retrySeconds } = action;
+      const { number, attempt } = run;
+      return { type: "finished", job, run: number, attempt, result, seconds, retryIn: retrySeconds, ...end };
+    }
+    case "giveUp":
+      return { type: "givenUp", job, run: action.run.number, result: action.result };
+    case "holdBack": {
+      const { run, why, error } = action;
+      return { type: "held", job, run: run.number, due: run.due, why, error };
+    }
+    case "skip":
+      return { type: "skipped", job, due: action.due, reason: action.reason };
+    default:
+      return undefined;
+  }
 }
 
 interface Journal {
@@ -3817,6 +3862,8 @@ export interface Job {
 
 /** What the runners share with the listener. */
 interface JobHost {
+  /** The process that they live in. */
+  readonly self: ProcessIdentity;
   readonly journal: Journal;
   readonly ticks: TickState;
   /** After the jitter of a run: the clock of the counter file may go on. */
@@ -3864,7 +3911,7 @@ interface HeldRun {
 
 class JobRunner {
   private readonly handles = new Map<number, RunHandle>();
-  private readonly errands = new Set<() => void>(); // hooks and pings on their way; each ends its own
+  private readonly errands = new Set<() => void>(); // shell commands and pings on their way; each ends its own
   private readonly pinger: Pinger | undefined;
   private readonly findDue: ReturnType<typeof createDueFinder>;
   private readonly past: JobPast; // what earlier listeners did
@@ -3892,7 +3939,7 @@ class JobRunner {
     return this.state.runs.length > 0;
   }
 
-  /** Hooks and pings are still on their way. */
+  /** Shell commands and pings are still on their way. */
   get hasErrands(): boolean {
     return this.errands.size > 0;
   }
@@ -3994,7 +4041,7 @@ class JobRunner {
   }
 
   killErrands(): void {
-    for (const kill of this.errands) kill();
+    for (const kill of [...this.errands]) kill();
     this.errands.clear();
   }
 
@@ -4004,13 +4051,16 @@ class JobRunner {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    const records = actions.flatMap((action) => (action.type === "record" ? [this.startingRecord(action.run)] : []));
     return {
-      records,
+      records: actions.map((action) => this.recordOf(action)).filter(isPresent),
       perform: () => {
         for (const action of actions) this.perform(action);
       },
     };
+  }
+
+  private recordOf(action: JobAction): JournalRecord | undefined {
+    return recordOf(this.job.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
   }
 
   private apply(input: JobInput, beforeIt?: () => void): void {
@@ -4023,7 +4073,7 @@ class JobRunner {
   private perform(action: JobAction): void {
     switch (action.type) {
       case "record":
-        return; // done before
+        return; // that is all
       case "ask":
         return this.ask(action.run);
       case "stopAsking":
@@ -4054,7 +4104,7 @@ class JobRunner {
       case "finish":
         return this.finish(action);
       case "giveUp":
-        return this.giveUp(action.run, action.result);
+        return this.giveUp(action);
       case "conclude":
         return this.conclude(action);
       case "stopped":
@@ -4073,11 +4123,14 @@ class JobRunner {
 
   private ask(run: Run): void {
     if (!this.isInProgress(run)) return;
-    this.handleOf(run).stopAsking = startShell(this.job.onlyIf!, ONLY_IF_SECONDS, {
-      env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
-      output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
-      onEnd: (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
-    });
+    this.handleOf(run).stopAsking = this.runShell(
+      "only-if",
+      this.job.onlyIf!,
+      ONLY_IF_SECONDS,
+      run,
+      {},
+      (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
+    );
   }
 
   // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
@@ -4091,7 +4144,7 @@ class JobRunner {
     this.handleOf(run).startedSeconds = monotonicSeconds();
     const started = startProcess({
       command: this.job.command,
-      env: jobEnvironment(this.job, run),
+      env: this.environment(run),
       input: event?.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
       onEnd: (end) => this.onProcessEnd(run, end),
@@ -4111,6 +4164,10 @@ class JobRunner {
     this.apply({ type: "started", run: number, pid });
   }
 
+  private environment(run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    return jobEnvironment(this.job, run, { SUPERTICK_LISTENER: formatIdentity(this.host.self), ...more });
+  }
+
   private onProcessEnd(run: Run, end: ProcessEnd): void {
     const { number } = run;
     this.apply(
@@ -4121,7 +4178,6 @@ class JobRunner {
   }
 
   private skip(due: number, reason: Reason, behind: Run): void {
-    this.host.journal.append({ type: "skipped", job: this.job.name, due, reason });
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
@@ -4131,7 +4187,6 @@ class JobRunner {
   private holdBack(run: Run, why: HoldReason, error?: string): void {
     const { number, due } = run;
     this.handles.delete(number);
-    this.host.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
     const detail = error === undefined ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
@@ -4178,36 +4233,34 @@ class JobRunner {
     signalGroup(run.pid!, "SIGTERM");
   }
 
-  private finish({ run, result, end, retrySeconds }: JobAction & { type: "finish" }): void {
+  /** The seconds that the attempt took; 0 where nobody saw it. */
+  private endAttempt(run: Run): number {
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = undefined;
-    const isSeen = handle.startedSeconds !== undefined;
-    const seconds = isSeen ? Math.round((monotonicSeconds() - handle.startedSeconds!) * 1000) / 1000 : 0;
-    handle.seconds = seconds;
+    const seconds = handle.startedSeconds === undefined ? 0 : monotonicSeconds() - handle.startedSeconds;
+    handle.seconds = Math.round(seconds * 1000) / 1000;
+    return handle.seconds;
+  }
+
+  private finish({ run, result, end }: JobAction & { type: "finish" }): void {
+    const { startedSeconds, seconds } = this.handleOf(run);
     const { number, attempt } = run;
-    const job = this.job.name;
-    this.host.journal.append({
-      type: "finished",
-      job,
-      run: number,
-      attempt,
-      result,
-      seconds,
-      retryIn: retrySeconds,
-      ...end,
-    });
     const { exit, signal } = end;
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
+    const isSeen = startedSeconds !== undefined;
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
   }
 
-  private giveUp(run: Run, result: Result): void {
+  private giveUp({ run, result, why }: JobAction & { type: "giveUp" }): void {
     for (const cancel of this.handles.get(run.number)?.cancels ?? []) cancel();
-    const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
-    this.host.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
-    this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
+    const { number } = run;
+    this.log.line(`run ${number} is not tried again: ${GIVE_UP_REASONS[why]}`, {
+      event: "givenUp",
+      run: number,
+      result,
+    });
   }
 
   private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
@@ -4229,18 +4282,30 @@ class JobRunner {
     run: DueRun & Partial<Run>,
     facts: NodeJS.ProcessEnv,
   ): void {
-    const { name, onFailure, onSuccess, onSkip } = this.job;
+    const { onFailure, onSuccess, onSkip } = this.job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
-    const kill = startShell(text, HOOK_SECONDS, {
-      env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
-      output: this.log.outputOf({ job: name, run: run.number, hook }),
-      onEnd: (end) => {
-        if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
-        this.endErrand(kill);
-      },
+    this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
+      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+    });
+  }
+
+  private runShell(
+    hook: string,
+    text: string,
+    limitSeconds: number,
+    run: DueRun & Partial<Run>,
+    facts: NodeJS.ProcessEnv,
+    onEnd: ShellPlan["onEnd"],
+  ): () => void {
+    const kill = startShell(text, limitSeconds, {
+      env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
+      output: this.log.outputOf({ job: this.job.name, run: run.number, hook }),
+      onEnd,
+      onGone: () => this.endErrand(kill),
     });
     this.errands.add(kill);
+    return kill;
   }
 
   private ping(run: Run, what: "start" | "success" | "fail"): void {
@@ -4252,12 +4317,12 @@ class JobRunner {
 
   private endErrand(errand: () => void): void {
     this.errands.delete(errand);
-    this.host.onSettled();
+    setImmediate(() => this.host.onSettled()); // after what is being done now
   }
 
   // What an earlier listener left:
 
-  takeOverRuns(): void {
+  takeOverRuns(formerListener: ProcessIdentity | undefined): void {
     for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running" };
@@ -4265,7 +4330,7 @@ class JobRunner {
         this.resume(base, finished);
         continue;
       }
-      const leader = started ?? findRun(this.formerName, number, due);
+      const leader = started ?? (formerListener && findRun(formerListener, this.formerName, number));
       const run: Run = { ...base, pid: leader?.pid };
       if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -4316,10 +4381,6 @@ class JobRunner {
     return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
   }
 
-  private startingRecord({ number, attempt, due, reason, serial }: Run): JournalRecord {
-    return { type: "starting", job: this.job.name, run: number, attempt, due, reason, serial };
-  }
-
   private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
     const { number, attempt } = run;
     this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start });
@@ -4327,7 +4388,7 @@ class JobRunner {
 }
 
 /** The environment of a command that is run for the job, or of a shell command about it. */
-function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { number, attempt, due, event } = run;
   const facts: NodeJS.ProcessEnv = {
     SUPERTICK_JOB: job.name,
@@ -4344,6 +4405,12 @@ function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.Proce
 function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
   return attempt !== undefined && attempt > 1 ? "retry" : reason;
 }
+
+const GIVE_UP_REASONS = {
+  due: "the next run is due first",
+  busy: "another run is still going",
+  stopped: "it is stopped",
+} as const;
 
 const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
   held: "held back by --only-if",
@@ -4410,7 +4477,7 @@ class Listener implements JobHost {
   readonly ticks: TickState;
   private readonly reader = createEventReader();
   private readonly supervisor = identify(process.ppid) ?? { pid: process.ppid, start: 0 };
-  private readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
+  readonly self = identify(process.pid) ?? { pid: process.pid, start: 0 };
   private readonly warnings = new Set<string>();
   private readonly counter: CounterFile;
   private readonly input: Input;
@@ -4448,7 +4515,7 @@ class Listener implements JobHost {
     this.tellBeginning();
     this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
     for (const runner of this.runners) {
-      runner.takeOverRuns();
+      runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
     }
   }

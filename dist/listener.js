@@ -1058,9 +1058,9 @@ function stepRun(policy, state, run, input) {
     case "graceOver":
       return graceOver(policy, state, run);
     case "retryDue":
-      return run.phase === "backoff" ? retry(state, run) : [state, []];
+      return run.phase === "backoff" ? retry(policy, state, run) : [state, []];
     case "giveUp":
-      return run.phase === "backoff" ? giveUp(policy, state, run) : [state, []];
+      return run.phase === "backoff" ? giveUp(policy, state, run, "due") : [state, []];
   }
 }
 function takeDue(policy, state, { type: _, ...dueRun }) {
@@ -1184,7 +1184,10 @@ function isRetried(policy, state, run, result) {
 function backoffSeconds(policy, attempt) {
   return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
 }
-function retry(state, { number, attempt, due, reason, serial, event }) {
+function retry(policy, state, before) {
+  const isFree = state.runs.every((run2) => run2.phase === "backoff");
+  if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
+  const { number, attempt, due, reason, serial, event } = before;
   const run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
   return [
     withRun(state, run),
@@ -1197,20 +1200,20 @@ function retry(state, { number, attempt, due, reason, serial, event }) {
 function resume(policy, state, run) {
   const backoff = { ...run, phase: "backoff" };
   const next = withNewRun(state, backoff);
-  if (!isRetried(policy, state, run, resultOf(run, run.end))) return giveUp(policy, next, backoff);
+  if (!isRetried(policy, state, run, resultOf(run, run.end))) return giveUp(policy, next, backoff, "stopped");
   return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
 }
-function giveUp(policy, state, run) {
+function giveUp(policy, state, run, why) {
   const result = resultOf(run, run.end);
   const [next, actions] = conclude(policy, state, run, result, run.end);
-  return [next, [{ type: "giveUp", run, result }, ...actions]];
+  return [next, [{ type: "giveUp", run, result, why }, ...actions]];
 }
 function giveWay(policy, state) {
   if (!policy.isRetryYielding) return [state, []];
   let next = state;
   const actions = [];
   for (const run of state.runs.filter((r) => r.phase === "backoff")) {
-    const [after, more] = giveUp(policy, next, run);
+    const [after, more] = giveUp(policy, next, run, "due");
     next = after;
     actions.push(...more);
   }
@@ -1255,7 +1258,7 @@ function stopOne(policy, state, run, isSecond) {
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
-      return giveUp(policy, state, run);
+      return giveUp(policy, state, run, "stopped");
     case "asking":
     case "next":
       return [state, []];
@@ -2000,6 +2003,9 @@ function errorCode(error) {
   var _a2;
   return (_a2 = error.code) != null ? _a2 : String(error);
 }
+function formatIdentity({ pid, start: start2 }) {
+  return `${pid}:${start2}`;
+}
 function identify(pid) {
   const [state, , , , ...rest] = processFields(pid);
   return state === void 0 || state === "Z" || state === "X" ? void 0 : { pid, start: Number(rest[15]) };
@@ -2012,8 +2018,8 @@ function processFields(pid) {
     return [];
   }
 }
-function findRun(job, run, due) {
-  const facts = [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`, `SUPERTICK_DUE=${due}`];
+function findRun(listener, job, run) {
+  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, `SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
   const isIt = (pid) => {
     const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
     const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
@@ -2071,25 +2077,37 @@ function whenOutputEnds(child, onEnd) {
 }
 var SHELL_GRACE_SECONDS = 1;
 function startShell(text, limitSeconds, plan) {
-  let isOver = false;
-  const end = (how, isLate) => {
-    cancel();
-    if (!isOver) plan.onEnd(how, isLate);
-    isOver = true;
+  let isTold = false;
+  let isLate = false;
+  let isGone = false;
+  const tell = (how) => {
+    cancelLimit();
+    if (!isTold) plan.onEnd(how, isLate);
+    isTold = true;
   };
-  const onEnd = (how) => end(how, false);
+  const beGone = () => {
+    if (!isGone) plan.onGone();
+    isGone = true;
+  };
+  const onEnd = (how) => {
+    tell(how);
+    if (!isLate) beGone();
+  };
   const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
   const signal = (name) => leader !== void 0 && signalGroup(leader.pid, name);
-  const cancel = startTimer(limitSeconds, () => {
-    signal("SIGTERM");
-    startTimer(SHELL_GRACE_SECONDS, () => signal("SIGKILL"));
-    end({ exit: null, signal: null, error: `no end after ${limitSeconds}s` }, true);
-  });
-  return () => {
-    isOver = true;
-    cancel();
+  const kill2 = () => {
+    isTold = true;
+    cancelLimit();
     signal("SIGKILL");
+    beGone();
   };
+  const cancelLimit = startTimer(limitSeconds, () => {
+    isLate = true;
+    signal("SIGTERM");
+    startTimer(SHELL_GRACE_SECONDS, kill2);
+    tell({ exit: null, signal: null, error: `no end after ${limitSeconds}s` });
+  });
+  return kill2;
 }
 function startError(program, error) {
   var _a2;
@@ -2229,9 +2247,6 @@ function formatCounter(content) {
   const tick = clock === void 0 ? "" : numbers(clock);
   return `${count.toFixed()}
 ${tick}supervisor=${formatIdentity(supervisor)} listener=${formatIdentity(listener)}`;
-}
-function formatIdentity({ pid, start: start2 }) {
-  return `${pid}:${start2}`;
 }
 function parseCounter(text) {
   var _a2, _b2;
@@ -2530,7 +2545,8 @@ function foldStarting(past, line) {
   const { run, attempt, due, reason, serial } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
   const isRepeated = (before == null ? void 0 : before.starting.attempt) === attempt;
-  const openRuns = [...withoutOpenRun(past, run).openRuns, { ...isRepeated ? before : {}, starting: line }];
+  const open2 = { ...isRepeated ? before : {}, starting: line };
+  const openRuns = before ? past.openRuns.map((o) => o === before ? open2 : o) : [...past.openRuns, open2];
   const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
   if (reason === "remote" || reason === "event") {
     const highest = Math.max(past.lastSerials[reason], serial != null ? serial : -1);
@@ -2578,6 +2594,29 @@ function tryParseLine(text) {
 function isCount(value, isFraction = true) {
   const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
   return isNumber && value >= 0 && value < 1e12;
+}
+function recordOf(job, action, seconds) {
+  switch (action.type) {
+    case "record": {
+      const { number, attempt, due, reason, serial } = action.run;
+      return { type: "starting", job, run: number, attempt, due, reason, serial };
+    }
+    case "finish": {
+      const { run, result, end, retrySeconds } = action;
+      const { number, attempt } = run;
+      return { type: "finished", job, run: number, attempt, result, seconds, retryIn: retrySeconds, ...end };
+    }
+    case "giveUp":
+      return { type: "givenUp", job, run: action.run.number, result: action.result };
+    case "holdBack": {
+      const { run, why, error } = action;
+      return { type: "held", job, run: run.number, due: run.due, why, error };
+    }
+    case "skip":
+      return { type: "skipped", job, due: action.due, reason: action.reason };
+    default:
+      return void 0;
+  }
 }
 function openJournal(path, log) {
   const trouble = createTroubleReport(log);
@@ -2700,7 +2739,7 @@ var JobRunner = class {
   formerName;
   handles = /* @__PURE__ */ new Map();
   errands = /* @__PURE__ */ new Set();
-  // hooks and pings on their way; each ends its own
+  // shell commands and pings on their way; each ends its own
   pinger;
   findDue;
   past;
@@ -2715,7 +2754,7 @@ var JobRunner = class {
   get isBusy() {
     return this.state.runs.length > 0;
   }
-  /** Hooks and pings are still on their way. */
+  /** Shell commands and pings are still on their way. */
   get hasErrands() {
     return this.errands.size > 0;
   }
@@ -2804,7 +2843,7 @@ var JobRunner = class {
     this.apply({ type: "stop" });
   }
   killErrands() {
-    for (const kill2 of this.errands) kill2();
+    for (const kill2 of [...this.errands]) kill2();
     this.errands.clear();
   }
   // What the policy says:
@@ -2812,13 +2851,15 @@ var JobRunner = class {
     if (input.type === "due") this.lookAtOrphans();
     const [state, actions] = step(this.job.policy, this.state, input);
     this.state = state;
-    const records = actions.flatMap((action) => action.type === "record" ? [this.startingRecord(action.run)] : []);
     return {
-      records,
+      records: actions.map((action) => this.recordOf(action)).filter(isPresent),
       perform: () => {
         for (const action of actions) this.perform(action);
       }
     };
+  }
+  recordOf(action) {
+    return recordOf(this.job.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
   }
   apply(input, beforeIt) {
     const { records, perform } = this.take(input);
@@ -2831,7 +2872,7 @@ var JobRunner = class {
     switch (action.type) {
       case "record":
         return;
-      // done before
+      // that is all
       case "ask":
         return this.ask(action.run);
       case "stopAsking":
@@ -2862,7 +2903,7 @@ var JobRunner = class {
       case "finish":
         return this.finish(action);
       case "giveUp":
-        return this.giveUp(action.run, action.result);
+        return this.giveUp(action);
       case "conclude":
         return this.conclude(action);
       case "stopped":
@@ -2879,11 +2920,14 @@ var JobRunner = class {
   }
   ask(run) {
     if (!this.isInProgress(run)) return;
-    this.handleOf(run).stopAsking = startShell(this.job.onlyIf, ONLY_IF_SECONDS, {
-      env: jobEnvironment(this.job, run, { SUPERTICK_HOOK: "only-if" }),
-      output: this.log.outputOf({ job: this.job.name, run: run.number, hook: "only-if" }),
-      onEnd: (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
-    });
+    this.handleOf(run).stopAsking = this.runShell(
+      "only-if",
+      this.job.onlyIf,
+      ONLY_IF_SECONDS,
+      run,
+      {},
+      (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
+    );
   }
   // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
   isInProgress(run) {
@@ -2895,7 +2939,7 @@ var JobRunner = class {
     this.handleOf(run).startedSeconds = monotonicSeconds();
     const started = startProcess({
       command: this.job.command,
-      env: jobEnvironment(this.job, run),
+      env: this.environment(run),
       input: event == null ? void 0 : event.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
       onEnd: (end) => this.onProcessEnd(run, end)
@@ -2914,6 +2958,9 @@ var JobRunner = class {
     });
     this.apply({ type: "started", run: number, pid });
   }
+  environment(run, more = {}) {
+    return jobEnvironment(this.job, run, { SUPERTICK_LISTENER: formatIdentity(this.host.self), ...more });
+  }
   onProcessEnd(run, end) {
     const { number } = run;
     this.apply(
@@ -2921,7 +2968,6 @@ var JobRunner = class {
     );
   }
   skip(due, reason, behind) {
-    this.host.journal.append({ type: "skipped", job: this.job.name, due, reason });
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
@@ -2930,7 +2976,6 @@ var JobRunner = class {
   holdBack(run, why, error) {
     const { number, due } = run;
     this.handles.delete(number);
-    this.host.journal.append({ type: "held", job: this.job.name, run: number, due, why, error });
     const detail = error === void 0 ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
@@ -2973,36 +3018,33 @@ var JobRunner = class {
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
     signalGroup(run.pid, "SIGTERM");
   }
-  finish({ run, result, end, retrySeconds }) {
+  /** The seconds that the attempt took; 0 where nobody saw it. */
+  endAttempt(run) {
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = void 0;
-    const isSeen = handle.startedSeconds !== void 0;
-    const seconds = isSeen ? Math.round((monotonicSeconds() - handle.startedSeconds) * 1e3) / 1e3 : 0;
-    handle.seconds = seconds;
+    const seconds = handle.startedSeconds === void 0 ? 0 : monotonicSeconds() - handle.startedSeconds;
+    handle.seconds = Math.round(seconds * 1e3) / 1e3;
+    return handle.seconds;
+  }
+  finish({ run, result, end }) {
+    const { startedSeconds, seconds } = this.handleOf(run);
     const { number, attempt } = run;
-    const job = this.job.name;
-    this.host.journal.append({
-      type: "finished",
-      job,
-      run: number,
-      attempt,
-      result,
-      seconds,
-      retryIn: retrySeconds,
-      ...end
-    });
     const { exit, signal } = end;
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
+    const isSeen = startedSeconds !== void 0;
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
   }
-  giveUp(run, result) {
+  giveUp({ run, result, why }) {
     var _a2, _b2;
     for (const cancel of (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels) != null ? _b2 : []) cancel();
-    const why = this.state.isStopping ? "it is stopped" : "the next run is due first";
-    this.host.journal.append({ type: "givenUp", job: this.job.name, run: run.number, result });
-    this.log.line(`run ${run.number} is not tried again: ${why}`, { event: "givenUp", run: run.number, result });
+    const { number } = run;
+    this.log.line(`run ${number} is not tried again: ${GIVE_UP_REASONS[why]}`, {
+      event: "givenUp",
+      run: number,
+      result
+    });
   }
   conclude({ run, result, end, failures }) {
     var _a2, _b2, _c, _d;
@@ -3019,18 +3061,22 @@ var JobRunner = class {
   }
   // Beside the runs: no run ever waits for a hook.
   runHook(hook, run, facts) {
-    const { name, onFailure, onSuccess, onSkip } = this.job;
+    const { onFailure, onSuccess, onSkip } = this.job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
-    const kill2 = startShell(text, HOOK_SECONDS, {
-      env: jobEnvironment(this.job, run, { ...facts, SUPERTICK_HOOK: hook }),
-      output: this.log.outputOf({ job: name, run: run.number, hook }),
-      onEnd: (end) => {
-        if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
-        this.endErrand(kill2);
-      }
+    this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
+      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+    });
+  }
+  runShell(hook, text, limitSeconds, run, facts, onEnd) {
+    const kill2 = startShell(text, limitSeconds, {
+      env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
+      output: this.log.outputOf({ job: this.job.name, run: run.number, hook }),
+      onEnd,
+      onGone: () => this.endErrand(kill2)
     });
     this.errands.add(kill2);
+    return kill2;
   }
   ping(run, what) {
     if (this.pinger === void 0) return;
@@ -3041,10 +3087,10 @@ var JobRunner = class {
   }
   endErrand(errand) {
     this.errands.delete(errand);
-    this.host.onSettled();
+    setImmediate(() => this.host.onSettled());
   }
   // What an earlier listener left:
-  takeOverRuns() {
+  takeOverRuns(formerListener) {
     for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
       const base = { number, attempt, due, reason, phase: "running" };
@@ -3052,7 +3098,7 @@ var JobRunner = class {
         this.resume(base, finished);
         continue;
       }
-      const leader = started != null ? started : findRun(this.formerName, number, due);
+      const leader = started != null ? started : formerListener && findRun(formerListener, this.formerName, number);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
       if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -3096,15 +3142,12 @@ var JobRunner = class {
     const was = this.formerName === name ? void 0 : this.formerName;
     return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
   }
-  startingRecord({ number, attempt, due, reason, serial }) {
-    return { type: "starting", job: this.job.name, run: number, attempt, due, reason, serial };
-  }
   recordStarted(run, { pid, start: start2 }) {
     const { number, attempt } = run;
     this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start: start2 });
   }
 };
-function jobEnvironment(job, run, more = {}) {
+function jobEnvironment(job, run, more) {
   var _a2;
   const { number, attempt, due, event } = run;
   const facts = {
@@ -3121,6 +3164,11 @@ function jobEnvironment(job, run, more = {}) {
 function reasonOf({ attempt, reason }) {
   return attempt !== void 0 && attempt > 1 ? "retry" : reason;
 }
+var GIVE_UP_REASONS = {
+  due: "the next run is due first",
+  busy: "another run is still going",
+  stopped: "it is stopped"
+};
 var HOLD_REASONS = {
   held: "held back by --only-if",
   error: "held back, for --only-if failed",
@@ -3206,7 +3254,7 @@ var Listener = class {
     this.tellBeginning();
     this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
     for (const runner of this.runners) {
-      runner.takeOverRuns();
+      runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
     }
   }

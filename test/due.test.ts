@@ -193,9 +193,15 @@ describe("with --jitter", { concurrency: 4 }, () => {
 it("a run whose pid could not be written down any more is found, and nothing is started beside it", async (t) => {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-due-"));
   t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
-  const facts = { SUPERTICK_JOB: "job", SUPERTICK_RUN: "7", SUPERTICK_DUE: "1700000000" };
-  const left = spawn("/bin/sleep", ["1000"], { env: facts, detached: true, stdio: "ignore" });
-  t.after(() => left.kill("SIGKILL"));
+  const runOf = (listener: string) => {
+    const env = { SUPERTICK_LISTENER: listener, SUPERTICK_JOB: "job", SUPERTICK_RUN: "7" };
+    const child = spawn("/bin/sleep", ["1000"], { env, detached: true, stdio: "ignore" });
+    t.after(() => child.kill("SIGKILL"));
+    return child;
+  };
+  const former = `999999999:${process.pid}`;
+  runOf(`999999999:${process.pid + 1}`); // of a listener with other files
+  const left = runOf(former);
   const starting = {
     type: "starting",
     job: "job",
@@ -205,6 +211,7 @@ it("a run whose pid could not be written down any more is found, and nothing is 
     reason: "schedule",
     at: 1700000000,
   };
+  fs.writeFileSync(`${directory}/state`, `0\nsupervisor=1:1 listener=${former}\n`);
   fs.writeFileSync(`${directory}/state.runs`, `${JSON.stringify(starting)}\n`);
   const supervisord = await start(t, ["--ticks", "1", "--state", `${directory}/state`, ...JOB]);
   await supervisord.tick();

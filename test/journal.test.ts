@@ -9,7 +9,23 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import * as fc from "fast-check";
-import { formatTime, NO_PAST, parseCounter, readJournal } from "../listener";
+import {
+  createJobState,
+  type DueRun,
+  formatTime,
+  type JobAction,
+  type JobInput,
+  type JobPast,
+  type JobPolicy,
+  type JournalRecord,
+  NO_PAST,
+  parseCounter,
+  type Reason,
+  type Run,
+  readJournal,
+  recordOf,
+  step,
+} from "../listener";
 import { type Options, Supervisord } from "./supervisord";
 
 const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
@@ -957,4 +973,331 @@ it("killed 240 times at random points, it loses, doubles and tears nothing", asy
   const { bad, looks } = await stopWatching();
   assert.deepEqual(bad, [], "not 256 bytes of count and tick");
   assert.ok(looks > 1000, `${looks} looks`);
+});
+
+// ── Cut at any byte ────────────────────────────────────────────────────────
+// A listener that is killed, or loses its power, leaves a part of what it was writing. Whole lines must be believed, the
+// torn one not, and the next listener must be able to go on from there.
+
+/** What a journal says of the only job in it. */
+const pastOf = (journal: Buffer): JobPast => readPast(journal.toString().split("\n"));
+
+/** The same in short: runs that have not come to an end as "3.1", number and attempt, and what is known of the attempt. */
+interface Knowledge {
+  lastRun: number;
+  failures: number;
+  lastForTick: number | undefined;
+  open: string[];
+}
+
+function knowledgeIn({ lastRun, failures, lastDue, openRuns }: JobPast): Knowledge {
+  const open = openRuns.map(({ starting: { run, attempt }, started, finished }) => {
+    if (finished !== undefined) return `${run}.${attempt} waits ${finished.retryIn}`;
+    return `${run}.${attempt}${started === undefined ? "" : ` is ${started.pid}`}`;
+  });
+  return { lastRun, failures, lastForTick: lastDue?.run, open };
+}
+
+it("a journal that is cut at any byte says what its whole lines say", () => {
+  const failed = (run: number, more: object) => ({ ...finished(run), result: "failure", exit: 3, ...more });
+  const held = {
+    type: "held",
+    job: "job",
+    run: 43,
+    due: 1,
+    why: "error",
+    error: 'ENOENT: "/bin/h\u00f6lle\n\u{1f600}"',
+  };
+  type Row = [record: object, lastRun: number, failures: number, open: string[], lastForTick?: number];
+  const rows: Row[] = [
+    [{ ...job(40), failures: 4 }, 40, 4, []], // as a file begins that follows another
+    [starting(41, { serial: 5 }), 41, 4, ["41.1"], 41],
+    [started(41, 50, 9), 41, 4, ["41.1 is 50"], 41],
+    [failed(41, { retryIn: 10 }), 41, 4, ["41.1 waits 10"], 41],
+    [starting(41, { attempt: 2, serial: 5 }), 41, 4, ["41.2"], 41],
+    [{ ...started(41, 51, 9), attempt: 2 }, 41, 4, ["41.2 is 51"], 41],
+    [{ type: "skipped", job: "job", due: 1, reason: "schedule" }, 41, 4, ["41.2 is 51"]],
+    [starting(42, { reason: "signal" }), 42, 4, ["41.2 is 51", "42.1"]],
+    [failed(41, { attempt: 2 }), 42, 5, ["42.1"]],
+    [started(42, 52, 9), 42, 5, ["42.1 is 52"]],
+    [failed(42, { result: "timeout", retryIn: 20 }), 42, 5, ["42.1 waits 20"]],
+    [{ type: "missed", job: "job", due: 1, count: 1001 }, 42, 5, ["42.1 waits 20"]],
+    [{ type: "givenUp", job: "job", run: 42, result: "timeout" }, 42, 6, []],
+    [starting(43, { serial: 8 }), 43, 6, ["43.1"], 43],
+    [held, 43, 6, [], 43],
+    [{ ...job(43), failures: 6 }, 43, 6, [], 43],
+    [starting(44, { serial: 9 }), 44, 6, ["44.1"], 44],
+    [started(44, 54, 9), 44, 6, ["44.1 is 54"], 44],
+    [finished(44), 44, 0, [], 44],
+  ];
+  const texts = text(...rows.map(([record]) => record));
+  const journal = Buffer.from(texts.map((line) => `${line}\n`).join(""));
+  // With its last brace a line is whole; the newline after it may be missing.
+  const ends = texts.map((_, i) => Buffer.byteLength(texts.slice(0, i + 1).join("\n")));
+  for (let length = 0; length <= journal.length; length++) {
+    const whole = ends.filter((end) => end <= length).length;
+    const [, lastRun, failures, open, lastForTick]: Row = whole === 0 ? [{}, 0, 0, []] : rows[whole - 1];
+    const expected = { lastRun, failures, lastForTick, open };
+    assert.deepEqual(knowledgeIn(pastOf(journal.subarray(0, length))), expected, `cut at ${length}`);
+  }
+});
+
+type Happening =
+  | { type: "due"; reason: Reason; isSupervisordGone: boolean }
+  | { type: "report"; which: number }
+  | { type: "first tick" }
+  | { type: "missed" }
+  | { type: "stop" };
+
+/** A listener as far as its journal goes. It notes what a reader must know after each line. */
+class JournalingListener {
+  journal: Buffer;
+  private readonly known: Array<{ length: number; knowledge: Knowledge }> = [];
+  private state = createJobState(0);
+  private lastRun: number;
+  private failures: number;
+  private lastForTick: number | undefined;
+  private readonly open = new Map<number, string>();
+  private readonly processes = new Map<number, "not started" | "alive" | "leader gone">();
+  private readonly questions = new Set<number>();
+  private readonly timers = new Set<string>();
+  private serial = 0;
+  private isOver = false;
+
+  /** `areAlive`: the processes of the runs that an earlier listener left in `before`. */
+  constructor(
+    private readonly policy: JobPolicy,
+    before: Buffer,
+    areAlive: boolean,
+  ) {
+    const past = pastOf(before);
+    const knowledge = knowledgeIn(past);
+    ({ lastRun: this.lastRun, failures: this.failures, lastForTick: this.lastForTick } = knowledge);
+    for (const [i, { starting }] of past.openRuns.entries()) this.open.set(starting.run, knowledge.open[i]);
+    this.known.push({ length: before.length, knowledge });
+    const isTorn = before.length > 0 && before[before.length - 1] !== 10;
+    this.journal = isTorn ? Buffer.concat([before, Buffer.from("\n")]) : before;
+    this.state = createJobState(past.lastRun, past.failures);
+    this.writeJob();
+    for (const open of past.openRuns) this.takeOver(open, areAlive);
+    this.checkAgainstPolicy();
+  }
+
+  take(happening: Happening): void {
+    if (this.isOver) return;
+    if (happening.type === "due") this.takeDue(happening.reason, happening.isSupervisordGone);
+    else if (happening.type === "stop") this.tell({ type: "stop" });
+    else if (happening.type === "first tick") this.writeJob();
+    else if (happening.type === "missed") this.write({ type: "missed", job: "job", due: 60, count: 2 });
+    else {
+      const reports = this.reports();
+      if (reports.length > 0) this.report(reports[happening.which % reports.length]);
+    }
+    this.checkAgainstPolicy();
+  }
+
+  /** What the first `length` bytes must tell. */
+  knowledgeAt(length: number): Knowledge {
+    return this.known.filter((line) => line.length <= length).slice(-1)[0].knowledge;
+  }
+
+  private takeDue(reason: Reason, isSupervisordGone: boolean): void {
+    const due: DueRun = { due: 60 * ++this.serial, reason };
+    if (reason !== "start" && reason !== "signal") Object.assign(due, { serial: this.serial });
+    if (reason === "event") Object.assign(due, { event: { name: "X", serial: this.serial, payload: "" } });
+    this.tell({ type: "due", ...due }, () => isSupervisordGone && this.tell({ type: "stop" }));
+  }
+
+  private takeOver({ starting, started, finished }: JobPast["openRuns"][number], isAlive: boolean): void {
+    const { run: number, attempt, due, reason } = starting;
+    const run: Run = { number, attempt, due, reason, phase: "running" };
+    if (finished !== undefined) {
+      const { exit, signal, result } = finished;
+      const cause = result === "timeout" ? "timeout" : undefined;
+      const end = { exit, signal };
+      this.tell({ type: "resumed", run: { ...run, cause, isOrphan: result === "interrupted", end } });
+    } else if (isAlive) {
+      const pid = started?.pid ?? this.writeStarted(run);
+      this.processes.set(number, "alive");
+      this.tell({ type: "adopted", run: { ...run, pid }, elapsedSeconds: 1 });
+    } else {
+      this.tell({ type: "interrupted", run, end: { exit: null, signal: null, error: "killed" } });
+    }
+  }
+
+  /** All that could be reported now. */
+  private reports(): JobInput[] {
+    const reports: JobInput[] = [];
+    for (const [run, process] of this.processes) {
+      if (process === "not started") reports.push({ type: "startFailed", run, error: "EAGAIN" });
+      if (process === "alive")
+        for (const exit of [0, 3]) reports.push({ type: "exited", run, end: { exit, signal: null } });
+      if (process === "leader gone") reports.push({ type: "groupGone", run });
+    }
+    for (const run of this.questions)
+      for (const verdict of ["allowed", "held", "error", "timeout"] as const)
+        reports.push({ type: "asked", run, verdict });
+    for (const timer of this.timers) {
+      const [type, run] = timer.split(" ");
+      reports.push({ type: type as "deadline" | "graceOver" | "retryDue", run: Number(run) });
+    }
+    return reports;
+  }
+
+  private report(input: JobInput): void {
+    if (!("run" in input) || typeof input.run !== "number") return;
+    if (input.type === "exited") this.processes.set(input.run, "leader gone");
+    if (input.type === "groupGone" || input.type === "startFailed") this.processes.delete(input.run);
+    if (input.type === "asked") this.questions.delete(input.run);
+    this.timers.delete(`${input.type} ${input.run}`);
+    this.tell(input);
+  }
+
+  /** In the listener's order: what is decided is written first. */
+  private tell(input: JobInput, answer?: () => void): void {
+    const [state, actions] = step(this.policy, this.state, input);
+    this.state = state;
+    for (const action of actions) {
+      this.know(action);
+      const record = recordOf("job", action, 1.25);
+      if (record !== undefined) this.write(record);
+    }
+    answer?.();
+    for (const action of actions) this.perform(action);
+  }
+
+  /** What a reader of the journal must know after this action. */
+  private know(action: JobAction): void {
+    switch (action.type) {
+      case "record": {
+        const { number, attempt, reason, serial } = action.run;
+        this.lastRun = Math.max(this.lastRun, number);
+        if (serial !== undefined && reason !== "remote" && reason !== "event") this.lastForTick = number;
+        return void this.open.set(number, `${number}.${attempt}`);
+      }
+      case "skip":
+        if (action.reason === "schedule" || action.reason === "catch-up") this.lastForTick = undefined;
+        return;
+      case "holdBack":
+        return void this.open.delete(action.run.number);
+      case "finish": {
+        const { run, result, retrySeconds } = action;
+        if (retrySeconds === undefined) return this.close(run, result);
+        return void this.open.set(run.number, `${run.number}.${run.attempt} waits ${retrySeconds}`);
+      }
+      case "giveUp":
+        return this.close(action.run, action.result);
+    }
+  }
+
+  private close(run: Run, result: string): void {
+    this.open.delete(run.number);
+    this.failures = result === "success" ? 0 : this.failures + 1;
+  }
+
+  private perform(action: JobAction): void {
+    switch (action.type) {
+      case "start":
+        return this.start(action.run);
+      case "ask":
+        return void this.questions.add(action.run.number);
+      case "stopAsking":
+        return void this.questions.delete(action.run.number);
+      case "armDeadline":
+        return void this.timers.add(`deadline ${action.run.number}`);
+      case "armGrace":
+        return void this.timers.add(`graceOver ${action.run.number}`);
+      case "armRetry": // one run in three has the next due time before its retry
+        if (!this.policy.isRetryYielding || action.run.number % 3 > 0)
+          return void this.timers.add(`retryDue ${action.run.number}`);
+        return this.tell({ type: "giveUp", run: action.run.number });
+      case "finish":
+        this.processes.delete(action.run.number);
+        for (const type of ["deadline", "graceOver"]) this.timers.delete(`${type} ${action.run.number}`);
+        return;
+      case "giveUp":
+        return void this.timers.delete(`retryDue ${action.run.number}`);
+      case "stopped":
+        this.isOver = true;
+    }
+  }
+
+  // One attempt in five can't be started.
+  private start(run: Run): void {
+    if (!this.state.runs.some((r) => r.number === run.number)) return;
+    const isStarted = (run.number + run.attempt) % 5 > 0;
+    this.processes.set(run.number, isStarted ? "alive" : "not started");
+    if (isStarted) this.tell({ type: "started", run: run.number, pid: this.writeStarted(run) });
+  }
+
+  private writeJob(): void {
+    const { lastRun, failures } = this.state;
+    this.write({ type: "job", job: "job", schedule: { ticks: 1 }, period: 60, lastRun, failures });
+  }
+
+  private writeStarted({ number, attempt }: Run): number {
+    const pid = 100 * number + attempt;
+    this.open.set(number, `${number}.${attempt} is ${pid}`);
+    this.write({ type: "started", job: "job", run: number, attempt, pid, start: 7 });
+    return pid;
+  }
+
+  private write(record: JournalRecord): void {
+    const line = Buffer.from(JSON.stringify({ ...record, at: 1700000000.5 }));
+    const length = this.journal.length + line.length;
+    this.journal = Buffer.concat([this.journal, line, Buffer.from("\n")]);
+    const { lastRun, failures, lastForTick } = this;
+    this.known.push({ length, knowledge: { lastRun, failures, lastForTick, open: [...this.open.values()] } });
+  }
+
+  /** Between two happenings, the policy knows no more and no less. */
+  private checkAgainstPolicy(): void {
+    const { lastRun, failures, runs } = this.state;
+    assert.deepEqual([this.lastRun, this.failures], [lastRun, failures]);
+    assert.deepEqual(
+      [...this.open.keys()],
+      runs.map((run) => run.number),
+    );
+  }
+}
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: fc.constant("due" as const),
+      reason: fc.constantFrom<Reason>("schedule", "schedule", "catch-up", "start", "signal", "remote", "event"),
+      isSupervisordGone: fc.nat(19).map((n) => n === 19),
+    }),
+  },
+  { weight: 16, arbitrary: fc.record({ type: fc.constant("report" as const), which: fc.nat(9) }) },
+  { weight: 1, arbitrary: fc.constantFrom<Happening>({ type: "first tick" }, { type: "missed" }, { type: "stop" }) },
+);
+
+const anyPolicy: fc.Arbitrary<JobPolicy> = fc.record({
+  overlap: fc.constantFrom("skip", "queue", "replace", "allow"),
+  queueLimit: fc.constantFrom(1, 3),
+  timeoutSeconds: fc.constantFrom(0, 300),
+  killAfterSeconds: fc.constant(5),
+  retries: fc.constantFrom(0, 1, 3),
+  retryDelaySeconds: fc.constant(10),
+  isRetryYielding: fc.boolean(),
+  isAsking: fc.boolean(),
+});
+
+it("listener after listener is killed at any byte: each next one knows which runs have not ended, and goes on", () => {
+  const life = fc.record({ happenings: fc.array(happening, { maxLength: 25 }), cut: fc.nat(), areAlive: fc.boolean() });
+  fc.assert(
+    fc.property(anyPolicy, fc.array(life, { minLength: 1, maxLength: 4 }), (policy, lives) => {
+      let journal: Buffer = Buffer.alloc(0);
+      for (const { happenings, cut, areAlive } of lives) {
+        const listener = new JournalingListener(policy, journal, areAlive);
+        for (const happening of happenings) listener.take(happening);
+        const written = listener.journal.length - journal.length;
+        journal = listener.journal.subarray(0, journal.length + (cut % (written + 1)));
+        assert.deepEqual(knowledgeIn(pastOf(journal)), listener.knowledgeAt(journal.length));
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });

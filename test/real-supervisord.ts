@@ -40,6 +40,12 @@ function pythonOf(script: string): string[] {
   return fs.readFileSync(script, "utf8").split("\n")[0].slice(2).trim().split(/\s+/);
 }
 
+/** A command line of the interpreter that supervisord runs under; its program is another one. */
+export function supervisorPython(): string[] {
+  if (supervisordFile === undefined) throw new Error("supervisord is not installed");
+  return pythonOf(supervisordFile);
+}
+
 /** For node:test's `skip`. In CI a missing supervisord is no reason to skip: the tests then fail at start. */
 export const skipWithoutSupervisord: string | false =
   process.env.CI === "true" || (supervisordFile !== undefined && supervisorctlFile !== undefined)
@@ -155,7 +161,6 @@ export type Supervisord = ReturnType<typeof createSupervisord>;
 
 export function createSupervisord(t: TestContext) {
   if (!supervisordFile || !supervisorctlFile) throw new Error("supervisord is not installed");
-  const supervisorPython = pythonOf(supervisordFile);
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "real-supervisord-"));
   const inDirectory = (name: string) => path.join(directory, name);
   const socket = inDirectory("supervisor.sock");
@@ -238,7 +243,7 @@ export function createSupervisord(t: TestContext) {
         "    failures -= 1",
       ].join("\n"),
     );
-    const command = asCommand([...supervisorPython, file, String(failures), waitFor]);
+    const command = asCommand([...supervisorPython(), file, String(failures), waitFor]);
     eventListener(name, { command, events, stdout_logfile: "NONE", stderr_logfile: inDirectory(`${name}-stderr.log`) });
   }
 
@@ -264,7 +269,7 @@ export function createSupervisord(t: TestContext) {
       }),
     ];
     fs.writeFileSync(configuration, [...own, ...sections].join(""));
-    const [python, ...pythonArguments] = supervisorPython;
+    const [python, ...pythonArguments] = supervisorPython();
     const console = fs.openSync(inDirectory("console.out"), "a");
     daemon = spawn(python, [...pythonArguments, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
       cwd: directory,

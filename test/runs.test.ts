@@ -4,7 +4,10 @@ import * as assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
+import * as https from "node:https";
 import type { AddressInfo } from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createLineCutter, pingUrl } from "../listener";
@@ -223,21 +226,68 @@ describe("hooks", { concurrency: 4 }, () => {
   });
 });
 
+// For NODE_OPTIONS of the listener: a timer of 60 s, which is the limit of a hook, ends when the file LIMIT_REACHED is there.
+const HASTE = `
+  const fs = require("fs");
+  const wait = setTimeout;
+  global.setTimeout = (run, ms, ...args) => {
+    if (ms !== 60_000) return wait(run, ms, ...args);
+    const timer = setInterval(() => {
+      if (!fs.existsSync(process.env.LIMIT_REACHED)) return;
+      clearInterval(timer);
+      run(...args);
+    }, 10);
+    return timer;
+  };`;
+
+describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
+  const hooks: Array<[title: string, hook: string]> = [
+    ["ignores SIGTERM, as its child does", "trap '' TERM; sleep 1000 & echo hooked; wait"],
+    ["dies of SIGTERM, but its child ignores it", "(trap '' TERM; echo hooked; exec sleep 1000) & wait"],
+  ];
+  for (const [title, hook] of hooks) {
+    it(`is killed with its group after the grace, told once, and delays no run: one that ${title}`, async (t) => {
+      const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-runs-"));
+      t.after(() => fs.rmSync(directory, { recursive: true }));
+      fs.writeFileSync(`${directory}/haste.js`, HASTE);
+      const env = { NODE_OPTIONS: `--require ${directory}/haste.js`, LIMIT_REACHED: `${directory}/reached` };
+      const onFailure = ["--on-failure", `[ $SUPERTICK_RUN = 1 ] || exit 0; ${hook}`];
+      const supervisord = await start(t, [...onFailure, ...shell("exit 3")], { env });
+      await supervisord.tick();
+      await supervisord.waitForLog(/hooked/);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 2 failed/);
+      await supervisord.until(() => supervisord.jobProcesses().length === 2, "the hook and its child alone");
+      assert.doesNotMatch(supervisord.stderr, /--on-failure/);
+
+      fs.writeFileSync(env.LIMIT_REACHED, "");
+      await supervisord.waitForLog(/--on-failure failed: no end after 60s/);
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 3 failed/);
+      await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the hook's group");
+      assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+      assert.equal(supervisord.stderr.match(/--on-failure/g)?.length, 1);
+    });
+  }
+});
+
 interface PingServer {
   readonly url: string;
   readonly got: string[];
   waitFor(count: number): Promise<void>;
 }
 
-/** A service on the loopback that takes pings; `answer` may do as it likes. */
-async function pingServer(t: TestContext, answer: http.RequestListener): Promise<PingServer> {
+/** A service on the loopback that takes pings; `answer` may do as it likes. With a file of certificate and key: HTTPS. */
+async function pingServer(t: TestContext, answer: http.RequestListener, pemFile?: string): Promise<PingServer> {
   const got: string[] = [];
   const arrived = new EventEmitter();
-  const server = http.createServer((request, response) => {
+  const take: http.RequestListener = (request, response) => {
     got.push(request.url ?? "");
     answer(request, response);
     arrived.emit("ping");
-  });
+  };
+  const pem = pemFile && fs.readFileSync(pemFile);
+  const server = pem ? https.createServer({ cert: pem, key: pem }, take) : http.createServer(take);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {
@@ -245,7 +295,7 @@ async function pingServer(t: TestContext, answer: http.RequestListener): Promise
     server.closeAllConnections();
   });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret`,
+    url: `http${pem ? "s" : ""}://127.0.0.1:${(server.address() as AddressInfo).port}/secret`,
     got,
     async waitFor(count) {
       while (got.length < count) await once(arrived, "ping");
@@ -293,6 +343,77 @@ describe("--ping", { concurrency: 4 }, () => {
       assert.doesNotMatch(supervisord.stderr, /secret/);
     });
   }
+
+  it("a service that sends it elsewhere is not followed", async (t) => {
+    const elsewhere = await pingServer(t, takeIt);
+    const server = await pingServer(t, (_, response) => response.writeHead(302, { location: elsewhere.url }).end());
+    const supervisord = await start(t, ["--ping", server.url, ...shell("true")]);
+    for (const run of [1, 2]) {
+      await supervisord.tick();
+      await server.waitFor(2 * run);
+    }
+    await supervisord.stop(); // which waits for the last ping
+    assert.deepEqual(elsewhere.got, []);
+  });
+
+  // Of each run, the start and the result.
+  const histories: Array<[title: string, answers: number[], told: number[]]> = [
+    ["once while it lasts", [500, 500, 500, 500], [500]],
+    ["again when it is another one", [500, 500, 404, 404, 500, 500], [500, 404, 500]],
+    ["again after a ping that was taken", [500, 500, 200, 200, 500, 500], [500, 500]],
+    ["again after a single one that was taken", [500, 204, 500, 500], [500, 500]],
+  ];
+  for (const [title, answers, statuses] of histories) {
+    it(`tells a trouble ${title}: ${answers.join(", ")}`, async (t) => {
+      const server = await pingServer(t, (_, response) => response.writeHead(answers[server.got.length - 1]).end());
+      const supervisord = await start(t, ["--ping", server.url, ...shell("true")]);
+      for (let run = 1; run <= answers.length / 2; run++) {
+        await supervisord.tick();
+        await server.waitFor(2 * run);
+      }
+      await supervisord.stop();
+      const lines = supervisord.stderr.match(/--ping: .*/g)?.map((line) => Number(line.split(" status ")[1]));
+      assert.deepEqual(lines, statuses);
+    });
+  }
+
+  const pem = (name: string) => path.join(__dirname, "fixtures", `${name}.pem`);
+
+  const untrusted: Array<[name: string, env: Record<string, string>, code: string]> = [
+    ["self-signed", {}, "DEPTH_ZERO_SELF_SIGNED_CERT"],
+    ["expired", { NODE_EXTRA_CA_CERTS: pem("expired") }, "CERT_HAS_EXPIRED"],
+  ];
+  for (const [name, env, code] of untrusted) {
+    it(`a certificate that is ${name} is told once with the host alone, and costs no run`, async (t) => {
+      const server = await pingServer(t, takeIt, pem(name));
+      const { host } = new URL(server.url);
+      const TICK_PING = server.url.replace(host, `user:word@${host}`).concat("?key=hidden");
+      const supervisord = await start(t, shell("true"), { env: { TICK_PING, ...env } });
+      for (const run of [1, 2]) {
+        await supervisord.tick();
+        await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+      }
+      await supervisord.waitForLog(/--ping/);
+      await supervisord.stop();
+      assert.deepEqual(supervisord.stderr.match(/.*--ping.*/g), [`supertick: job: --ping: ${host}: ${code}`]);
+      assert.doesNotMatch(supervisord.stderr, /secret|hidden|word/);
+      assert.deepEqual(server.got, []);
+    });
+  }
+
+  it("trusts a certificate that NODE_EXTRA_CA_CERTS names", async (t) => {
+    const server = await pingServer(t, takeIt, pem("self-signed"));
+    const env = { TICK_PING: server.url, NODE_EXTRA_CA_CERTS: pem("self-signed") };
+    const supervisord = await start(t, shell("true"), { env });
+    await supervisord.tick();
+    await server.waitFor(2);
+    await supervisord.stop();
+    assert.deepEqual(
+      server.got.map((url) => url.split("?")[0]),
+      ["/secret/start", "/secret"],
+    );
+    assert.doesNotMatch(supervisord.stderr, /--ping/);
+  });
 
   it("a service that hangs delays neither the next run nor, for long, a stop", async (t) => {
     const server = await pingServer(t, () => {});
