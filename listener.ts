@@ -1393,12 +1393,13 @@ function dateWords(reading: number): string {
 // What happens to the runs of one job: a state machine. `step` takes what has happened and says what to do about it; the
 // listener does it. Nothing here knows a process, a timer or a file.
 //
-//   due → asking → next → starting → running ──────────────────────────────→ attempt over → concluded
+//   due → asking → next → starting → running ──────── (draining) ──────────→ attempt over → concluded
 //           │        ↑       ↑           └ deadline, stop, replace → ending → killed ┘ │
 //           └ held   │       └──────────────────────── backoff ←──────────── failed, retries left
 //                    └ with replace: until the run before it is gone
 //
-// `asking` is there with --only-if alone. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
+// `asking` is there with --only-if alone. In `draining` the command has come to its end by itself, and nothing but the
+// reading of what it wrote is left: no deadline, no stop and no replacement can change what it came to. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
 // group: a shell that dies at once must not leave the command it started beside the next run, so the leader's exit alone
 // does not end the run. A run is one due time with all its attempts; only what it comes to in the end is its result.
 // To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
@@ -1455,7 +1456,7 @@ export interface Run extends DueRun {
   readonly number: number;
   /** Counted from 1. */
   readonly attempt: number;
-  readonly phase: "asking" | "next" | "starting" | "running" | "ending" | "killed" | "backoff";
+  readonly phase: "asking" | "next" | "starting" | "running" | "draining" | "ending" | "killed" | "backoff";
   /** Of the leader of its process group; undefined until it has started. */
   readonly pid?: number;
   /** Why it is being ended. */
@@ -1489,6 +1490,9 @@ export type JobInput =
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
   | { readonly type: "deadline"; readonly run: number }
   | { readonly type: "graceOver"; readonly run: number }
+  /** The leader is gone, and what it wrote is still being read; `exited` follows within a second. */
+  | { readonly type: "outputLeft"; readonly run: number; readonly end: ProcessEnd }
+  /** The leader is gone, and all it wrote has been read. */
   | { readonly type: "exited"; readonly run: number; readonly end: ProcessEnd }
   | { readonly type: "groupGone"; readonly run: number }
   | { readonly type: "retryDue"; readonly run: number }
@@ -1571,6 +1575,10 @@ function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput):
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
       return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
+    case "outputLeft":
+      return run.phase === "running"
+        ? [withRun(state, { ...run, phase: "draining", end: input.end }), []]
+        : [state, []];
     case "exited":
       return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
@@ -1812,6 +1820,8 @@ function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean
       return terminate(policy, state, run, "stop");
     case "ending":
       return isSecond ? kill(policy, state, run) : [state, []];
+    case "draining":
+      return isSecond ? endAttempt(policy, state, run, run.end!) : [state, []];
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
@@ -2794,6 +2804,8 @@ interface ProcessPlan {
   readonly input?: string;
   /** undefined: it writes where our log goes, for stdout is supervisord's. */
   readonly output?: Output;
+  /** With `output`: it is gone, and what it wrote is still being read. `onEnd` follows within LAST_OUTPUT_SECONDS. */
+  onExit?(end: ProcessEnd): void;
   onEnd(end: ProcessEnd): void;
 }
 
@@ -2801,7 +2813,7 @@ interface ProcessPlan {
  * Starts a command as the leader of a session and process group of its own.
  * @returns undefined where it could not be started; `onEnd` says why, later
  */
-function startProcess({ command, env, input, output, onEnd }: ProcessPlan): ProcessIdentity | undefined {
+function startProcess({ command, env, input, output, onExit, onEnd }: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const onError = (error: unknown) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
   const stdin = input === undefined ? "ignore" : "pipe";
@@ -2815,8 +2827,9 @@ function startProcess({ command, env, input, output, onEnd }: ProcessPlan): Proc
     child.on("error", (error) => child.pid === undefined && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
-      if (output === undefined) end();
-      else whenOutputEnds(child, end);
+      if (output === undefined) return end();
+      onExit?.({ exit, signal });
+      whenOutputEnds(child, end);
     });
     return child.pid === undefined ? undefined : { pid: child.pid, start: identify(child.pid)?.start ?? 0 };
   } catch (error) {
@@ -2845,7 +2858,7 @@ function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () =
 
 const SHELL_GRACE_SECONDS = 1;
 
-interface ShellPlan extends Omit<ProcessPlan, "command" | "onEnd"> {
+interface ShellPlan extends Omit<ProcessPlan, "command" | "onExit" | "onEnd"> {
   onEnd(end: ProcessEnd, isLate: boolean): void;
 }
 
@@ -2861,7 +2874,8 @@ function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => 
     isOver = true;
   };
   const onEnd = (how: ProcessEnd) => end(how, false);
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
+  const onExit = () => cancel(); // the answer is there, whatever holds its output open
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onExit, onEnd });
   const signal = (name: NodeJS.Signals) => leader !== undefined && signalGroup(leader.pid, name);
   const cancel = startTimer(limitSeconds, () => {
     signal("SIGTERM");
@@ -4013,6 +4027,7 @@ class Listener {
       env: jobEnvironment(this.job, run),
       input: event?.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
+      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end),
     });
     if (started === undefined) return; // onEnd will say why
@@ -4362,6 +4377,7 @@ function howEnded({ exit, signal, error }: ProcessEnd): string {
 function describePhase({ phase, pid, attempt }: Run): string {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
 

@@ -1003,6 +1003,8 @@ function stepRun(policy, state, run, input) {
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
       return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
+    case "outputLeft":
+      return run.phase === "running" ? [withRun(state, { ...run, phase: "draining", end: input.end }), []] : [state, []];
     case "exited":
       return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
@@ -1206,6 +1208,8 @@ function stopOne(policy, state, run, isSecond) {
       return terminate(policy, state, run, "stop");
     case "ending":
       return isSecond ? kill(policy, state, run) : [state, []];
+    case "draining":
+      return isSecond ? endAttempt(policy, state, run, run.end) : [state, []];
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
@@ -1983,7 +1987,7 @@ function isAlive(process2) {
   var _a2;
   return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
-function startProcess({ command, env, input, output, onEnd }) {
+function startProcess({ command, env, input, output, onExit, onEnd }) {
   var _a2, _b2, _c, _d;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
@@ -1999,8 +2003,9 @@ function startProcess({ command, env, input, output, onEnd }) {
     child.on("error", (error) => child.pid === void 0 && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
-      if (output === void 0) end();
-      else whenOutputEnds(child, end);
+      if (output === void 0) return end();
+      onExit == null ? void 0 : onExit({ exit, signal });
+      whenOutputEnds(child, end);
     });
     return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_d = (_c = identify(child.pid)) == null ? void 0 : _c.start) != null ? _d : 0 };
   } catch (error) {
@@ -2031,7 +2036,8 @@ function startShell(text, limitSeconds, plan) {
     isOver = true;
   };
   const onEnd = (how) => end(how, false);
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
+  const onExit = () => cancel();
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onExit, onEnd });
   const signal = (name) => leader !== void 0 && signalGroup(leader.pid, name);
   const cancel = startTimer(limitSeconds, () => {
     signal("SIGTERM");
@@ -2904,6 +2910,7 @@ var Listener = class {
       env: jobEnvironment(this.job, run),
       input: event == null ? void 0 : event.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
+      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end)
     });
     if (started === void 0) return;
@@ -3213,6 +3220,7 @@ function howEnded({ exit, signal, error }) {
 function describePhase({ phase, pid, attempt }) {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
 function payloadTokens(payload) {

@@ -379,6 +379,16 @@ describe("the log", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/job\[1\]: left[\s\S]*run 1 finished: exit 0/);
     process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
   });
+
+  // The time limit is armed before the command ends, so it always passes while the pipe is still held open.
+  it("a command that ends in time has not timed out, whatever holds its pipe open behind it", async (t) => {
+    const supervisord = await start(t, ["--log", "prefix", "--timeout", "1s", ...shell("sleep 1000 & echo left")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 (finished|timed out)/);
+    assert.match(supervisord.stderr, /run 1 finished: exit 0/);
+    assert.equal(told(supervisord, "finished")[0].result, "success");
+    process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
+  });
 });
 
 describe("cutting output into lines", () => {
