@@ -1398,10 +1398,11 @@ function dateWords(reading: number): string {
 //           └ held   │       └──────────────────────── backoff ←──────────── failed, retries left
 //                    └ with replace: until the run before it is gone
 //
-// `asking` is there with --only-if alone. In `draining` the command has come to its end by itself, and nothing but the
-// reading of what it wrote is left: no deadline, no stop and no replacement can change what it came to. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
-// group: a shell that dies at once must not leave the command it started beside the next run, so the leader's exit alone
-// does not end the run. A run is one due time with all its attempts; only what it comes to in the end is its result.
+// `asking` is there with --only-if alone. In `draining` the command has ended by itself, and only the reading of what it
+// wrote is left: no deadline, stop or replacement changes what it came to. In `ending` the group was sent SIGTERM and the
+// grace runs. It runs for the group: a shell that dies at once must not leave the command it started beside the next run,
+// so the leader's exit alone does not end the run. A run is one due time with all its attempts; only what it comes to in
+// the end is its result.
 // To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
@@ -2517,6 +2518,8 @@ export interface OutputSource {
 
 /** Takes the output of one command. */
 interface Output {
+  /** Does a line say which of the two streams it came from? If not, one pipe for both keeps their order. */
+  readonly isStreamTold: boolean;
   read(stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void;
 }
 
@@ -2634,7 +2637,7 @@ export function createLog(form: LogForm): Log {
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return undefined;
-        return { read: (stream, name) => readOutput(source, stream, name) };
+        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
       },
       flush: drainWithPatience,
     };
@@ -2797,6 +2800,9 @@ function isAlive(process: ProcessIdentity): boolean {
   return process.start > 0 && identify(process.pid)?.start === process.start;
 }
 
+type ChildProcess = import("child_process").ChildProcess;
+type Readable = import("stream").Readable;
+
 interface ProcessPlan {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -2816,33 +2822,45 @@ interface ProcessPlan {
 function startProcess({ command, env, input, output, onExit, onEnd }: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const onError = (error: unknown) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
-  const stdin = input === undefined ? "ignore" : "pipe";
-  const theirs = output === undefined ? 2 : "pipe";
+  const stdin = input === undefined ? "ignore" : (tryStore(input) ?? "pipe");
+  const pipes = output === undefined ? undefined : tryMakePipes(output.isStreamTold ? 2 : 1);
+  const theirs = output === undefined ? [2, 2] : (pipes?.writeEnds ?? ["pipe", "pipe"]);
+  const stdio = [stdin, ...theirs] as Array<number | "ignore" | "pipe">;
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
+    const child = spawn(command[0], command.slice(1), { env, stdio, detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
     child.stdin?.end(input);
-    if (child.stdout !== null) output?.read(child.stdout, "stdout");
-    if (child.stderr !== null) output?.read(child.stderr, "stderr");
+    const [out, err] = pipes?.streams ?? [child.stdout, child.stderr];
+    if (out) output?.read(out, "stdout");
+    if (err) output?.read(err, "stderr");
     child.on("error", (error) => child.pid === undefined && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
       if (output === undefined) return end();
       onExit?.({ exit, signal });
-      whenOutputEnds(child, end);
+      whenOutputEnds([out, err], pipes === undefined ? [child] : pipes.streams, end);
     });
     return child.pid === undefined ? undefined : { pid: child.pid, start: identify(child.pid)?.start ?? 0 };
   } catch (error) {
+    for (const stream of pipes?.streams ?? []) stream.destroy();
     setImmediate(onError, error);
     return undefined;
+  } finally {
+    for (const end of new Set([stdin, ...(pipes?.writeEnds ?? [])])) if (typeof end === "number") fs.closeSync(end);
   }
 }
 
 const LAST_OUTPUT_SECONDS = 1;
 
 // What a command left behind may hold its pipes open. They are let go after a second, but for one that is not read because
-// the log is full: what is in it shall not be lost.
-function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () => void): void {
+// the log is full: what is in it shall not be lost. A child is "closed" when it has exited and Node's pipes to it are.
+function whenOutputEnds(
+  streams: ReadonlyArray<Readable | null | undefined>,
+  closing: ReadonlyArray<Readable | ChildProcess>,
+  onEnd: () => void,
+): void {
+  const open = new Set(closing.filter((one) => !("destroyed" in one && one.destroyed)));
+  if (open.size === 0) return onEnd();
   let isOver = false;
   const end = () => {
     cancel();
@@ -2850,10 +2868,83 @@ function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () =
     isOver = true;
   };
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of [child.stdout, child.stderr]) if (!stream?.isPaused()) stream?.destroy();
+    for (const stream of streams) if (!stream?.isPaused()) stream?.destroy();
     end();
   });
-  child.on("close", end);
+  for (const one of open) {
+    one.on("close", () => {
+      open.delete(one);
+      if (open.size === 0) end();
+    });
+  }
+}
+
+interface OutputPipes {
+  /** Of stdout and stderr; they may be the same. The child's: to be closed as soon as it has been started. */
+  readonly writeEnds: readonly [number, number];
+  /** What comes out of them: one for both, or one of each. */
+  readonly streams: readonly Readable[];
+}
+
+// Node would give a command sockets, and a socket can't be opened anew by its name: `echo x >/dev/stderr` fails. Node
+// can't make pipes, but mkfifo(1) can, and once its name is gone a FIFO is a pipe in every respect.
+/** @returns undefined where that can't be done: then sockets must do */
+function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
+  // Bun can't read from one; Deno's own are pipes already.
+  if (process.versions.bun !== undefined || process.versions.deno !== undefined) return undefined;
+  const { execFileSync } = require("child_process") as typeof import("child_process");
+  const { Socket } = require("net") as typeof import("net");
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  return tryInPrivateDirectory((directory) => {
+    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+    execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
+    const ends: number[] = [];
+    try {
+      // Our end first: without a reader, the opening of the other one would wait for it.
+      for (const name of names)
+        for (const flags of [O_RDONLY | O_NONBLOCK, O_WRONLY]) ends.push(fs.openSync(name, flags));
+      const streams = ends
+        .filter((_, i) => i % 2 === 0)
+        .map((fd) => new Socket({ fd, readable: true, writable: false }));
+      return { writeEnds: [ends[1], ends[ends.length - 1]], streams };
+    } catch (error) {
+      for (const end of ends) fs.closeSync(end);
+      throw error;
+    }
+  });
+}
+
+/** For a command's stdin. A file, so that nothing has to be fed, and `cat /dev/stdin` works. */
+function tryStore(input: string): number | undefined {
+  return tryInPrivateDirectory((directory) => {
+    const file = `${directory}/input`;
+    fs.writeFileSync(file, input, { mode: 0o600 });
+    return fs.openSync(file, "r");
+  });
+}
+
+// What is opened in it loses its name at once, so nothing is left behind.
+function tryInPrivateDirectory<T>(open: (directory: string) => T): T | undefined {
+  const directory = tryMakePrivateDirectory();
+  if (directory === undefined) return undefined;
+  try {
+    return open(directory);
+  } catch {
+    return undefined;
+  } finally {
+    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+    fs.rmdirSync(directory);
+  }
+}
+
+// A container's read-only root mostly leaves /dev/shm.
+function tryMakePrivateDirectory(): string | undefined {
+  for (const parent of [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"]) {
+    try {
+      return fs.mkdtempSync(`${parent}/supertick-pipe-`);
+    } catch {} // the next one may do
+  }
+  return undefined;
 }
 
 const SHELL_GRACE_SECONDS = 1;

@@ -1868,7 +1868,7 @@ function createLog(form) {
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return void 0;
-        return { read: (stream, name) => readOutput(source, stream, name) };
+        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
       },
       flush: drainWithPatience
     };
@@ -1988,33 +1988,41 @@ function isAlive(process2) {
   return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
 function startProcess({ command, env, input, output, onExit, onEnd }) {
-  var _a2, _b2, _c, _d;
+  var _a2, _b2, _c, _d, _e, _f, _g, _h, _i;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
-  const stdin = input === void 0 ? "ignore" : "pipe";
-  const theirs = output === void 0 ? 2 : "pipe";
+  const stdin = input === void 0 ? "ignore" : (_a2 = tryStore(input)) != null ? _a2 : "pipe";
+  const pipes = output === void 0 ? void 0 : tryMakePipes(output.isStreamTold ? 2 : 1);
+  const theirs = output === void 0 ? [2, 2] : (_b2 = pipes == null ? void 0 : pipes.writeEnds) != null ? _b2 : ["pipe", "pipe"];
+  const stdio = [stdin, ...theirs];
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
-    (_a2 = child.stdin) == null ? void 0 : _a2.on("error", () => {
+    const child = spawn(command[0], command.slice(1), { env, stdio, detached: true });
+    (_c = child.stdin) == null ? void 0 : _c.on("error", () => {
     });
-    (_b2 = child.stdin) == null ? void 0 : _b2.end(input);
-    if (child.stdout !== null) output == null ? void 0 : output.read(child.stdout, "stdout");
-    if (child.stderr !== null) output == null ? void 0 : output.read(child.stderr, "stderr");
+    (_d = child.stdin) == null ? void 0 : _d.end(input);
+    const [out, err] = (_e = pipes == null ? void 0 : pipes.streams) != null ? _e : [child.stdout, child.stderr];
+    if (out) output == null ? void 0 : output.read(out, "stdout");
+    if (err) output == null ? void 0 : output.read(err, "stderr");
     child.on("error", (error) => child.pid === void 0 && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
       if (output === void 0) return end();
       onExit == null ? void 0 : onExit({ exit, signal });
-      whenOutputEnds(child, end);
+      whenOutputEnds([out, err], pipes === void 0 ? [child] : pipes.streams, end);
     });
-    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_d = (_c = identify(child.pid)) == null ? void 0 : _c.start) != null ? _d : 0 };
+    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_g = (_f = identify(child.pid)) == null ? void 0 : _f.start) != null ? _g : 0 };
   } catch (error) {
+    for (const stream of (_h = pipes == null ? void 0 : pipes.streams) != null ? _h : []) stream.destroy();
     setImmediate(onError, error);
     return void 0;
+  } finally {
+    for (const end of /* @__PURE__ */ new Set([stdin, ...(_i = pipes == null ? void 0 : pipes.writeEnds) != null ? _i : []])) if (typeof end === "number") fs.closeSync(end);
   }
 }
 var LAST_OUTPUT_SECONDS = 1;
-function whenOutputEnds(child, onEnd) {
+function whenOutputEnds(streams, closing, onEnd) {
+  const open2 = new Set(closing.filter((one) => !("destroyed" in one && one.destroyed)));
+  if (open2.size === 0) return onEnd();
   let isOver = false;
   const end = () => {
     cancel();
@@ -2022,10 +2030,63 @@ function whenOutputEnds(child, onEnd) {
     isOver = true;
   };
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of [child.stdout, child.stderr]) if (!(stream == null ? void 0 : stream.isPaused())) stream == null ? void 0 : stream.destroy();
+    for (const stream of streams) if (!(stream == null ? void 0 : stream.isPaused())) stream == null ? void 0 : stream.destroy();
     end();
   });
-  child.on("close", end);
+  for (const one of open2) {
+    one.on("close", () => {
+      open2.delete(one);
+      if (open2.size === 0) end();
+    });
+  }
+}
+function tryMakePipes(count) {
+  if (process.versions.bun !== void 0 || process.versions.deno !== void 0) return void 0;
+  const { execFileSync } = require("child_process");
+  const { Socket } = require("net");
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  return tryInPrivateDirectory((directory) => {
+    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+    execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
+    const ends = [];
+    try {
+      for (const name of names)
+        for (const flags of [O_RDONLY | O_NONBLOCK, O_WRONLY]) ends.push(fs.openSync(name, flags));
+      const streams = ends.filter((_, i) => i % 2 === 0).map((fd) => new Socket({ fd, readable: true, writable: false }));
+      return { writeEnds: [ends[1], ends[ends.length - 1]], streams };
+    } catch (error) {
+      for (const end of ends) fs.closeSync(end);
+      throw error;
+    }
+  });
+}
+function tryStore(input) {
+  return tryInPrivateDirectory((directory) => {
+    const file = `${directory}/input`;
+    fs.writeFileSync(file, input, { mode: 384 });
+    return fs.openSync(file, "r");
+  });
+}
+function tryInPrivateDirectory(open2) {
+  const directory = tryMakePrivateDirectory();
+  if (directory === void 0) return void 0;
+  try {
+    return open2(directory);
+  } catch {
+    return void 0;
+  } finally {
+    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+    fs.rmdirSync(directory);
+  }
+}
+function tryMakePrivateDirectory() {
+  for (const parent of [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"]) {
+    try {
+      return fs.mkdtempSync(`${parent}/supertick-pipe-`);
+    } catch {
+    }
+  }
+  return void 0;
 }
 var SHELL_GRACE_SECONDS = 1;
 function startShell(text, limitSeconds, plan) {

@@ -1,10 +1,12 @@
 // What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
 
 import * as assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
+import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createLineCutter, pingUrl } from "../listener";
@@ -389,6 +391,128 @@ describe("the log", { concurrency: 4 }, () => {
     assert.equal(told(supervisord, "finished")[0].result, "success");
     process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
   });
+});
+
+describe("the pipes of a command", { concurrency: 4 }, () => {
+  /** What the command wrote, as "stream: line"; with prefix the stream is not told. */
+  function written(supervisord: Supervisord, form: string): string[] {
+    const lines = supervisord.stderr.split("\n").slice(0, -1);
+    if (form === "prefix") return lines.flatMap((line) => /(?<=Z job\[\d+\]: ).*/.exec(line) ?? []);
+    return lines
+      .map((line) => JSON.parse(line))
+      .filter(({ source }) => source !== "supertick")
+      .map(({ source, message }) => `${source}: ${message}`);
+  }
+  const anew = shell("echo x >/dev/stderr; echo y >/dev/stdout; echo z >&2");
+
+  for (const [form, expected] of [
+    ["prefix", ["x", "y", "z"]],
+    ["json", ["stderr: x", "stderr: z", "stdout: y"]],
+  ] as const) {
+    for (const env of [{}, { TMPDIR: "/nonexistent" }]) {
+      const where = "TMPDIR" in env ? ", though TMPDIR is not writable" : "";
+      it(`with ${form} can be opened anew by their names${where}`, async (t) => {
+        const supervisord = await start(t, ["--log", form, ...anew], { env });
+        await supervisord.tick();
+        await supervisord.waitForLog(/run 1 finished: exit 0/);
+        const lines = written(supervisord, form);
+        assert.deepEqual(form === "json" ? lines.sort() : lines, expected);
+      });
+    }
+
+    it(`with ${form} are sockets where there is no mkfifo`, async (t) => {
+      const env = { PATH: "/nonexistent" };
+      const supervisord = await start(t, ["--log", form, ...shell("echo out; echo err >&2; printf end")], { env });
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 1 finished: exit 0/);
+      const lines = ["stdout: out", "stderr: err", "stdout: end"];
+      const expected = lines.map((line) => (form === "json" ? line : line.slice("stdout: ".length)));
+      assert.deepEqual(written(supervisord, form).sort(), expected.sort());
+    });
+
+    it(`with ${form} are all that it inherits, also beside another one`, async (t) => {
+      const command = shell("ls /proc/$$/fd; [ $SUPERTICK_RUN = 2 ] || exec sleep 1000");
+      const supervisord = await start(t, ["--log", form, "--overlap", "allow", ...command]);
+      await supervisord.tick();
+      await supervisord.waitForLog(form === "json" ? /"message":"2"/ : /job\[1\]: 2\n/);
+      await supervisord.tick(); // the first run is still going
+      await supervisord.waitForLog(/run 2 finished: exit 0/);
+      const lines = written(supervisord, form).map((line) => line.replace("stdout: ", ""));
+      // What this test was started with goes on to everybody.
+      const usual = execFileSync("/bin/sh", ["-c", "ls /proc/$$/fd; :"], { encoding: "utf8" }).trimEnd().split("\n");
+      assert.deepEqual(lines, [...usual, ...usual]);
+    });
+
+    it(`with ${form} leave no descriptor and no file behind, over 200 runs with a payload`, async (t) => {
+      const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
+      t.after(() => fs.rmdirSync(directory)); // refuses if something is left in it
+      const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job", "--", "/bin/cat"];
+      const supervisord = await Supervisord.start({ args, env: { TMPDIR: directory } });
+      t.after(() => supervisord.dispose());
+      const openAfter = async (run: number) => {
+        for (; sent < run; sent++) await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", `n:${sent}`));
+        await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+        return fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      };
+      let sent = 0;
+      const before = await openAfter(10);
+      assert.equal(await openAfter(210), before);
+      const lines = written(supervisord, form).map((line) => line.replace("stdout: ", ""));
+      assert.deepEqual(
+        lines,
+        Array.from({ length: 210 }, (_, i) => `n:${i}`),
+      );
+    });
+
+    it(`with ${form} are closed when the command can't be started`, async (t) => {
+      const supervisord = await start(t, ["--log", form, "--", "/no/such/command"]);
+      const openAfter = async (run: number) => {
+        await supervisord.tick();
+        await supervisord.waitForLog(new RegExp(`run ${run} failed to start`));
+        return fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      };
+      for (const run of [1, 2, 3]) await openAfter(run);
+      const before = await openAfter(4);
+      for (let run = 5; run < 30; run++) await openAfter(run);
+      const descriptors = () => fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      await supervisord.until(() => descriptors() <= before, "the descriptors to be closed");
+    });
+  }
+
+  it("with prefix are one, which keeps the order of what is written to both", async (t) => {
+    const command = shell("i=0; while [ $i -lt 3000 ]; do echo $i; echo $((i+1)) >&2; i=$((i+2)); done");
+    const supervisord = await start(t, ["--log", "prefix", ...command]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished/);
+    assert.deepEqual(
+      written(supervisord, "prefix"),
+      Array.from({ length: 3000 }, (_, i) => String(i)),
+    );
+  });
+
+  it("are let go when what the command left behind survives SIGTERM, and is killed", async (t) => {
+    const command = ["--", `${__dirname}/fixtures/child-ignores-term`];
+    const limits = ["--timeout", "1s", "--kill-after", "2s"];
+    const supervisord = await start(t, ["--log", "prefix", ...limits, ...command]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/armed[\s\S]*timed out after 1s[\s\S]*sent SIGKILL[\s\S]*run 1 finished: SIGTERM/);
+    await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of what was left behind");
+    assert.equal(told(supervisord, "finished")[0].result, "timeout");
+  });
+
+  for (const form of ["raw", "prefix"]) {
+    it(`with ${form} and --on bring it the payload, also by the name of its stdin, and whole`, async (t) => {
+      const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job"];
+      const command = shell("head -n 1 /dev/stdin; cat /dev/stdin | wc -c");
+      const supervisord = await Supervisord.start({ args: [...args, ...command] });
+      t.after(() => supervisord.dispose());
+      const payload = `processname:web\n${"\u00e4".repeat(400_000)}`;
+      await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", payload));
+      await supervisord.waitForLog(/run 1 finished/);
+      assert.match(supervisord.stderr, /^(.*: )?processname:web$/m);
+      assert.match(supervisord.stderr, new RegExp(`^(.*: )?${Buffer.byteLength(payload)}$`, "m"));
+    });
+  }
 });
 
 describe("cutting output into lines", () => {
