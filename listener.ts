@@ -2497,7 +2497,7 @@ function helpRow(spec: OptionSpec): string[] {
 // The descriptor 2 is shared with every job, and so is its O_NONBLOCK: set it, and jobs lose output. So we open a
 // description of our own, which can be non-blocking without anybody noticing. process.stderr is never touched: Node
 // would make the shared one non-blocking for good.
-// To add a form: extend LogForm and the two functions below, ownLine and outputLine.
+// To add a form: extend LogForm and the two functions below, ownLine and outputFormat.
 
 const MAX_QUEUED_LOG_BYTES = 64 * 1024;
 const MAX_LOG_RETRY_MS = 200;
@@ -2602,11 +2602,10 @@ export function createLog(form: LogForm): Log {
 
   function readOutput(source: OutputSource, stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void {
     const cutter = createLineCutter();
-    const format = outputLine(form, source, name);
+    const format = outputFormat(form, source, name);
     const take = (lines: OutputLine[]) => {
       if (lines.length === 0) return;
-      const time = new Date().toISOString();
-      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+      send(format(new Date().toISOString(), lines), false);
     };
     const goOn = () => {
       waitingReaders.delete(goOn);
@@ -2654,28 +2653,37 @@ function ownLine(form: LogForm, job: string | undefined, text: string, facts: Lo
   return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
 }
 
-/** How a line of a command's is written; bytes in, bytes out (latin1). */
-function outputLine(
+/** How lines are written that a command wrote. */
+function outputFormat(
   form: LogForm,
   { job, run, hook }: OutputSource,
   source: "stdout" | "stderr",
-): (time: string, line: OutputLine) => string {
+): (time: string, lines: readonly OutputLine[]) => Buffer {
   if (form === "json") {
-    return (time, { bytes, isPartial }) => {
-      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || undefined };
-      return `${utf8Bytes(jsonText(facts))}\n`;
+    return (time, lines) => {
+      const facts = jsonText({ time, source, job, run, hook }).slice(0, -1);
+      const texts = textsOf(lines).map(({ encoding, message }, i) => {
+        const partial = lines[i].isPartial ? ',"partial":true' : "";
+        const text = /^[ !#-[\]-~]*$/.test(message) ? `"${message}"` : jsonText(message); // most need no escape
+        return `${facts}${encoding},"message":${text}${partial}}\n`;
+      });
+      return Buffer.from(texts.join(""));
     };
   }
   const whose = utf8Bytes(quote(`${job}[${run ?? ""}]${hook === undefined ? "" : ` ${hook}`}`).slice(1, -1));
-  return (time, { bytes }) => `${time} ${whose}: ${bytes}\n`;
+  return (time, lines) => Buffer.from(lines.map(({ bytes }) => `${time} ${whose}: ${bytes}\n`).join(""), "latin1");
 }
 
-// What is no UTF-8 keeps every byte as one code unit, and says so.
-function textOf(bytes: string): { encoding?: string; message: string } {
-  const message = decodeUtf8(bytes);
-  return message.includes("\ufffd") && utf8Bytes(message) !== bytes
-    ? { encoding: "latin1", message: bytes }
-    : { message };
+// Decoded all at once, which is much faster than line by line. A line that is no UTF-8 keeps every byte as one code unit,
+// and says so: where one is, each line must be looked at.
+function textsOf(lines: readonly OutputLine[]): Array<{ encoding: string; message: string }> {
+  const all = decodeUtf8(lines.map(({ bytes }) => bytes).join("\n"));
+  if (!all.includes("\ufffd")) return all.split("\n").map((message) => ({ encoding: "", message }));
+  return lines.map(({ bytes }) => {
+    const message = decodeUtf8(bytes);
+    const isUtf8 = !message.includes("\ufffd") || utf8Bytes(message) === bytes;
+    return isUtf8 ? { encoding: "", message } : { encoding: ',"encoding":"latin1"', message: bytes };
+  });
 }
 
 function utf8Bytes(text: string): string {
@@ -2692,24 +2700,26 @@ export interface OutputLine {
 /** Cuts a stream of bytes (latin1) into lines; no character of UTF-8 is ever cut in two. */
 export function createLineCutter(): { push(bytes: string): OutputLine[]; end(): OutputLine[] } {
   let rest = "";
-  const cut = (line: string, isOver: boolean): OutputLine[] => {
-    const pieces: OutputLine[] = [];
-    let from = 0;
-    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
-      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
-      pieces.push({ bytes: line.slice(from, to), isPartial: true });
-      from = to;
+  const cut = (line: string, isOver: boolean, lines: OutputLine[]): OutputLine[] => {
+    let left = line;
+    while (left.length > MAX_OUTPUT_LINE_BYTES) {
+      const to = characterStart(left, MAX_OUTPUT_LINE_BYTES);
+      lines.push({ bytes: left.slice(0, to), isPartial: true });
+      left = left.slice(to);
     }
-    rest = isOver ? "" : line.slice(from);
-    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
+    rest = isOver ? "" : left;
+    if (isOver) lines.push({ bytes: left, isPartial: false });
+    return lines;
   };
   return {
     push(bytes) {
-      const lines = (rest + bytes).split("\n");
-      const last = lines.pop()!;
-      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+      const parts = (rest + bytes).split("\n");
+      const lines: OutputLine[] = [];
+      for (let i = 0; i < parts.length - 1; i++) cut(parts[i], true, lines);
+      cut(parts[parts.length - 1], false, lines);
+      return lines;
     },
-    end: () => (rest === "" ? [] : cut(rest, true)),
+    end: () => (rest === "" ? [] : cut(rest, true, [])),
   };
 }
 

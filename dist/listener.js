@@ -1833,11 +1833,10 @@ function createLog(form) {
   const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
   function readOutput(source, stream, name) {
     const cutter = createLineCutter();
-    const format = outputLine(form, source, name);
+    const format = outputFormat(form, source, name);
     const take = (lines) => {
       if (lines.length === 0) return;
-      const time = (/* @__PURE__ */ new Date()).toISOString();
-      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+      send(format((/* @__PURE__ */ new Date()).toISOString(), lines), false);
     };
     const goOn = () => {
       waitingReaders.delete(goOn);
@@ -1885,45 +1884,57 @@ function ownLine(form, job, text, facts) {
 ` : `${line}
 `;
 }
-function outputLine(form, { job, run, hook }, source) {
+function outputFormat(form, { job, run, hook }, source) {
   if (form === "json") {
-    return (time, { bytes, isPartial }) => {
-      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || void 0 };
-      return `${utf8Bytes(jsonText(facts))}
+    return (time, lines) => {
+      const facts = jsonText({ time, source, job, run, hook }).slice(0, -1);
+      const texts = textsOf(lines).map(({ encoding, message }, i) => {
+        const partial = lines[i].isPartial ? ',"partial":true' : "";
+        const text = /^[ !#-[\]-~]*$/.test(message) ? `"${message}"` : jsonText(message);
+        return `${facts}${encoding},"message":${text}${partial}}
 `;
+      });
+      return Buffer.from(texts.join(""));
     };
   }
   const whose = utf8Bytes(quote(`${job}[${run != null ? run : ""}]${hook === void 0 ? "" : ` ${hook}`}`).slice(1, -1));
-  return (time, { bytes }) => `${time} ${whose}: ${bytes}
-`;
+  return (time, lines) => Buffer.from(lines.map(({ bytes }) => `${time} ${whose}: ${bytes}
+`).join(""), "latin1");
 }
-function textOf(bytes) {
-  const message = decodeUtf8(bytes);
-  return message.includes("\uFFFD") && utf8Bytes(message) !== bytes ? { encoding: "latin1", message: bytes } : { message };
+function textsOf(lines) {
+  const all = decodeUtf8(lines.map(({ bytes }) => bytes).join("\n"));
+  if (!all.includes("\uFFFD")) return all.split("\n").map((message) => ({ encoding: "", message }));
+  return lines.map(({ bytes }) => {
+    const message = decodeUtf8(bytes);
+    const isUtf8 = !message.includes("\uFFFD") || utf8Bytes(message) === bytes;
+    return isUtf8 ? { encoding: "", message } : { encoding: ',"encoding":"latin1"', message: bytes };
+  });
 }
 function utf8Bytes(text) {
   return Buffer.from(text).toString("latin1");
 }
 function createLineCutter() {
   let rest = "";
-  const cut = (line, isOver) => {
-    const pieces = [];
-    let from = 0;
-    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
-      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
-      pieces.push({ bytes: line.slice(from, to), isPartial: true });
-      from = to;
+  const cut = (line, isOver, lines) => {
+    let left = line;
+    while (left.length > MAX_OUTPUT_LINE_BYTES) {
+      const to = characterStart(left, MAX_OUTPUT_LINE_BYTES);
+      lines.push({ bytes: left.slice(0, to), isPartial: true });
+      left = left.slice(to);
     }
-    rest = isOver ? "" : line.slice(from);
-    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
+    rest = isOver ? "" : left;
+    if (isOver) lines.push({ bytes: left, isPartial: false });
+    return lines;
   };
   return {
     push(bytes) {
-      const lines = (rest + bytes).split("\n");
-      const last = lines.pop();
-      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+      const parts = (rest + bytes).split("\n");
+      const lines = [];
+      for (let i = 0; i < parts.length - 1; i++) cut(parts[i], true, lines);
+      cut(parts[parts.length - 1], false, lines);
+      return lines;
     },
-    end: () => rest === "" ? [] : cut(rest, true)
+    end: () => rest === "" ? [] : cut(rest, true, [])
   };
 }
 function characterStart(bytes, at) {

@@ -1,7 +1,7 @@
 // What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
 
 import * as assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
@@ -511,6 +511,55 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
       await supervisord.waitForLog(/run 1 finished/);
       assert.match(supervisord.stderr, /^(.*: )?processname:web$/m);
       assert.match(supervisord.stderr, new RegExp(`^(.*: )?${Buffer.byteLength(payload)}$`, "m"));
+    });
+  }
+});
+
+describe("200 MB of output", () => {
+  // Loaded before the listener: on SIGWINCH it tells what is left in memory when all that is garbage is gone.
+  const TELL_MEMORY = `
+    process.on("SIGWINCH", () => {
+      gc();
+      const { heapUsed, external, rss } = process.memoryUsage();
+      require("fs").writeFileSync("memory", JSON.stringify({ held: (heapUsed + external) / 1e6, rss: rss / 1e6 }));
+    });`;
+
+  for (const form of ["prefix", "json"]) {
+    it(`leave no more in memory than 50 MB, with ${form}`, async (t) => {
+      const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
+      t.after(() => fs.rmSync(directory, { recursive: true }));
+      const file = (name: string) => `${directory}/${name}`;
+      fs.writeFileSync(file("tell-memory.js"), TELL_MEMORY);
+      // The model keeps what it reads, so this log is read by somebody else.
+      execFileSync("mkfifo", [file("log")]);
+      const reader = spawn("/bin/sh", ["-c", "exec tail -n 9 <log >end"], { cwd: directory, stdio: "ignore" });
+      t.after(() => reader.kill());
+      const write = (mb: number) =>
+        `yes 'a line of sixty-four bytes, \u00e4 and "quoted", like many others' | head -c ${mb}000000`;
+      const job = `${write(50)}; touch half; until [ -e go ]; do sleep 0.02; done; ${write(150)}; echo; echo the end`;
+      const node = [process.execPath, "--expose-gc", "-r", file("tell-memory.js"), `${__dirname}/../dist/listener.js`];
+      const listener = [...node, ...EACH_TICK, "--log", form, "--state", file("state"), ...shell(job)];
+      const command = ["/bin/sh", "-c", 'exec "$@" 2>log', "sh", ...listener];
+      const supervisord = await Supervisord.start({ command, cwd: directory });
+      t.after(() => supervisord.dispose());
+
+      const memory = async (): Promise<{ held: number; rss: number }> => {
+        fs.rmSync(file("memory"), { force: true });
+        supervisord.signal("SIGWINCH");
+        const text = () => fs.existsSync(file("memory")) && fs.readFileSync(file("memory"), "utf8");
+        return JSON.parse(await supervisord.until(() => text() || undefined, "what is in memory"));
+      };
+      await supervisord.tick();
+      await supervisord.until(() => fs.existsSync(file("half")), "50 MB");
+      const before = await memory();
+      fs.writeFileSync(file("go"), "");
+      const journal = () => fs.readFileSync(file("state.runs"), "utf8");
+      await supervisord.until(() => journal().includes('"finished"'), "200 MB");
+      const after = await memory();
+      assert.ok(after.held - before.held < 8, `${before.held} MB became ${after.held} MB`);
+      assert.ok(after.rss - before.rss < 50, `${before.rss} MB became ${after.rss} MB`);
+      await supervisord.stop();
+      await supervisord.until(() => /the end/.test(fs.readFileSync(file("end"), "utf8")), "the last line");
     });
   }
 });
