@@ -1462,14 +1462,16 @@ function dateWords(reading: number): string {
 // What happens to the runs of one job: a state machine. `step` takes what has happened and says what to do about it; the
 // listener does it. Nothing here knows a process, a timer or a file.
 //
-//   due → asking → next → starting → running ──────────────────────────────→ attempt over → concluded
+//   due → asking → next → starting → running ──────── (draining) ──────────→ attempt over → concluded
 //           │        ↑       ↑           └ deadline, stop, replace → ending → killed ┘ │
 //           └ held   │       └──────────────────────── backoff ←──────────── failed, retries left
 //                    └ with replace: until the run before it is gone
 //
-// `asking` is there with --only-if alone. In `ending` the group was sent SIGTERM and the grace runs. It runs for the
-// group: a shell that dies at once must not leave the command it started beside the next run, so the leader's exit alone
-// does not end the run. A run is one due time with all its attempts; only what it comes to in the end is its result.
+// `asking` is there with --only-if alone. In `draining` the command has ended by itself, and only the reading of what it
+// wrote is left: no deadline, stop or replacement changes what it came to. In `ending` the group was sent SIGTERM and the
+// grace runs. It runs for the group: a shell that dies at once must not leave the command it started beside the next run,
+// so the leader's exit alone does not end the run. A run is one due time with all its attempts; only what it comes to in
+// the end is its result.
 // To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
 
 /** Why a run starts. */
@@ -1525,7 +1527,7 @@ export interface Run extends DueRun {
   readonly number: number;
   /** Counted from 1. */
   readonly attempt: number;
-  readonly phase: "asking" | "next" | "starting" | "running" | "ending" | "killed" | "backoff";
+  readonly phase: "asking" | "next" | "starting" | "running" | "draining" | "ending" | "killed" | "backoff";
   /** Of the leader of its process group; undefined until it has started. */
   readonly pid?: number;
   /** Why it is being ended. */
@@ -1559,6 +1561,9 @@ export type JobInput =
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
   | { readonly type: "deadline"; readonly run: number }
   | { readonly type: "graceOver"; readonly run: number }
+  /** The leader is gone, and what it wrote is still being read; `exited` follows within a second. */
+  | { readonly type: "outputLeft"; readonly run: number; readonly end: ProcessEnd }
+  /** The leader is gone, and all it wrote has been read. */
   | { readonly type: "exited"; readonly run: number; readonly end: ProcessEnd }
   | { readonly type: "groupGone"; readonly run: number }
   | { readonly type: "retryDue"; readonly run: number }
@@ -1641,6 +1646,10 @@ function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput):
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
       return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
+    case "outputLeft":
+      return run.phase === "running"
+        ? [withRun(state, { ...run, phase: "draining", end: input.end }), []]
+        : [state, []];
     case "exited":
       return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
@@ -1886,6 +1895,8 @@ function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean
       return terminate(policy, state, run, "stop");
     case "ending":
       return isSecond ? kill(policy, state, run) : [state, []];
+    case "draining":
+      return isSecond ? endAttempt(policy, state, run, run.end!) : [state, []];
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
@@ -2561,7 +2572,7 @@ function helpRow(spec: OptionSpec): string[] {
 // The descriptor 2 is shared with every job, and so is its O_NONBLOCK: set it, and jobs lose output. So we open a
 // description of our own, which can be non-blocking without anybody noticing. process.stderr is never touched: Node
 // would make the shared one non-blocking for good.
-// To add a form: extend LogForm and the two functions below, ownLine and outputLine.
+// To add a form: extend LogForm and the two functions below, ownLine and outputFormat.
 
 const MAX_QUEUED_LOG_BYTES = 64 * 1024;
 const MAX_LOG_RETRY_MS = 200;
@@ -2582,6 +2593,8 @@ export interface OutputSource {
 
 /** Takes the output of one command. */
 interface Output {
+  /** Does a line say which of the two streams it came from? If not, one pipe for both keeps their order. */
+  readonly isStreamTold: boolean;
   read(stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void;
 }
 
@@ -2664,11 +2677,10 @@ export function createLog(form: LogForm): Log {
 
   function readOutput(source: OutputSource, stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void {
     const cutter = createLineCutter();
-    const format = outputLine(form, source, name);
+    const format = outputFormat(form, source, name);
     const take = (lines: OutputLine[]) => {
       if (lines.length === 0) return;
-      const time = new Date().toISOString();
-      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+      send(format(new Date().toISOString(), lines), false);
     };
     const goOn = () => {
       waitingReaders.delete(goOn);
@@ -2699,7 +2711,7 @@ export function createLog(form: LogForm): Log {
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return undefined;
-        return { read: (stream, name) => readOutput(source, stream, name) };
+        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
       },
       flush: drainWithPatience,
     };
@@ -2716,28 +2728,37 @@ function ownLine(form: LogForm, job: string | undefined, text: string, facts: Lo
   return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
 }
 
-/** How a line of a command's is written; bytes in, bytes out (latin1). */
-function outputLine(
+/** How lines are written that a command wrote. */
+function outputFormat(
   form: LogForm,
   { job, run, hook }: OutputSource,
   source: "stdout" | "stderr",
-): (time: string, line: OutputLine) => string {
+): (time: string, lines: readonly OutputLine[]) => Buffer {
   if (form === "json") {
-    return (time, { bytes, isPartial }) => {
-      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || undefined };
-      return `${utf8Bytes(jsonText(facts))}\n`;
+    return (time, lines) => {
+      const facts = jsonText({ time, source, job, run, hook }).slice(0, -1);
+      const texts = textsOf(lines).map(({ encoding, message }, i) => {
+        const partial = lines[i].isPartial ? ',"partial":true' : "";
+        const text = /^[ !#-[\]-~]*$/.test(message) ? `"${message}"` : jsonText(message); // most need no escape
+        return `${facts}${encoding},"message":${text}${partial}}\n`;
+      });
+      return Buffer.from(texts.join(""));
     };
   }
   const whose = utf8Bytes(quote(`${job}[${run ?? ""}]${hook === undefined ? "" : ` ${hook}`}`).slice(1, -1));
-  return (time, { bytes }) => `${time} ${whose}: ${bytes}\n`;
+  return (time, lines) => Buffer.from(lines.map(({ bytes }) => `${time} ${whose}: ${bytes}\n`).join(""), "latin1");
 }
 
-// What is no UTF-8 keeps every byte as one code unit, and says so.
-function textOf(bytes: string): { encoding?: string; message: string } {
-  const message = decodeUtf8(bytes);
-  return message.includes("\ufffd") && utf8Bytes(message) !== bytes
-    ? { encoding: "latin1", message: bytes }
-    : { message };
+// Decoded all at once, which is much faster than line by line. A line that is no UTF-8 keeps every byte as one code unit,
+// and says so: where one is, each line must be looked at.
+function textsOf(lines: readonly OutputLine[]): Array<{ encoding: string; message: string }> {
+  const all = decodeUtf8(lines.map(({ bytes }) => bytes).join("\n"));
+  if (!all.includes("\ufffd")) return all.split("\n").map((message) => ({ encoding: "", message }));
+  return lines.map(({ bytes }) => {
+    const message = decodeUtf8(bytes);
+    const isUtf8 = !message.includes("\ufffd") || utf8Bytes(message) === bytes;
+    return isUtf8 ? { encoding: "", message } : { encoding: ',"encoding":"latin1"', message: bytes };
+  });
 }
 
 function utf8Bytes(text: string): string {
@@ -2754,24 +2775,26 @@ export interface OutputLine {
 /** Cuts a stream of bytes (latin1) into lines; no character of UTF-8 is ever cut in two. */
 export function createLineCutter(): { push(bytes: string): OutputLine[]; end(): OutputLine[] } {
   let rest = "";
-  const cut = (line: string, isOver: boolean): OutputLine[] => {
-    const pieces: OutputLine[] = [];
-    let from = 0;
-    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
-      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
-      pieces.push({ bytes: line.slice(from, to), isPartial: true });
-      from = to;
+  const cut = (line: string, isOver: boolean, lines: OutputLine[]): OutputLine[] => {
+    let left = line;
+    while (left.length > MAX_OUTPUT_LINE_BYTES) {
+      const to = characterStart(left, MAX_OUTPUT_LINE_BYTES);
+      lines.push({ bytes: left.slice(0, to), isPartial: true });
+      left = left.slice(to);
     }
-    rest = isOver ? "" : line.slice(from);
-    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
+    rest = isOver ? "" : left;
+    if (isOver) lines.push({ bytes: left, isPartial: false });
+    return lines;
   };
   return {
     push(bytes) {
-      const lines = (rest + bytes).split("\n");
-      const last = lines.pop()!;
-      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+      const parts = (rest + bytes).split("\n");
+      const lines: OutputLine[] = [];
+      for (let i = 0; i < parts.length - 1; i++) cut(parts[i], true, lines);
+      cut(parts[parts.length - 1], false, lines);
+      return lines;
     },
-    end: () => (rest === "" ? [] : cut(rest, true)),
+    end: () => (rest === "" ? [] : cut(rest, true, [])),
   };
 }
 
@@ -2866,6 +2889,9 @@ function isAlive(process: ProcessIdentity): boolean {
   return process.start > 0 && identify(process.pid)?.start === process.start;
 }
 
+type ChildProcess = import("child_process").ChildProcess;
+type Readable = import("stream").Readable;
+
 interface ProcessPlan {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -2873,6 +2899,8 @@ interface ProcessPlan {
   readonly input?: string;
   /** undefined: it writes where our log goes, for stdout is supervisord's. */
   readonly output?: Output;
+  /** With `output`: it is gone, and what it wrote is still being read. `onEnd` follows within LAST_OUTPUT_SECONDS. */
+  onExit?(end: ProcessEnd): void;
   onEnd(end: ProcessEnd): void;
 }
 
@@ -2880,35 +2908,48 @@ interface ProcessPlan {
  * Starts a command as the leader of a session and process group of its own.
  * @returns undefined where it could not be started; `onEnd` says why, later
  */
-function startProcess({ command, env, input, output, onEnd }: ProcessPlan): ProcessIdentity | undefined {
+function startProcess({ command, env, input, output, onExit, onEnd }: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const onError = (error: unknown) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
-  const stdin = input === undefined ? "ignore" : "pipe";
-  const theirs = output === undefined ? 2 : "pipe";
+  const stdin = input === undefined ? "ignore" : (tryStore(input) ?? "pipe");
+  const pipes = output === undefined ? undefined : tryMakePipes(output.isStreamTold ? 2 : 1);
+  const theirs = output === undefined ? [2, 2] : (pipes?.writeEnds ?? ["pipe", "pipe"]);
+  const stdio = [stdin, ...theirs] as Array<number | "ignore" | "pipe">;
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
+    const child = spawn(command[0], command.slice(1), { env, stdio, detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
     child.stdin?.end(input);
-    if (child.stdout !== null) output?.read(child.stdout, "stdout");
-    if (child.stderr !== null) output?.read(child.stderr, "stderr");
+    const [out, err] = pipes?.streams ?? [child.stdout, child.stderr];
+    if (out) output?.read(out, "stdout");
+    if (err) output?.read(err, "stderr");
     child.on("error", (error) => child.pid === undefined && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
-      if (output === undefined) end();
-      else whenOutputEnds(child, end);
+      if (output === undefined) return end();
+      onExit?.({ exit, signal });
+      whenOutputEnds([out, err], pipes === undefined ? [child] : pipes.streams, end);
     });
     return child.pid === undefined ? undefined : { pid: child.pid, start: identify(child.pid)?.start ?? 0 };
   } catch (error) {
+    for (const stream of pipes?.streams ?? []) stream.destroy();
     setImmediate(onError, error);
     return undefined;
+  } finally {
+    for (const end of new Set([stdin, ...(pipes?.writeEnds ?? [])])) if (typeof end === "number") fs.closeSync(end);
   }
 }
 
 const LAST_OUTPUT_SECONDS = 1;
 
 // What a command left behind may hold its pipes open. They are let go after a second, but for one that is not read because
-// the log is full: what is in it shall not be lost.
-function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () => void): void {
+// the log is full: what is in it shall not be lost. A child is "closed" when it has exited and Node's pipes to it are.
+function whenOutputEnds(
+  streams: ReadonlyArray<Readable | null | undefined>,
+  closing: ReadonlyArray<Readable | ChildProcess>,
+  onEnd: () => void,
+): void {
+  const open = new Set(closing.filter((one) => !("destroyed" in one && one.destroyed)));
+  if (open.size === 0) return onEnd();
   let isOver = false;
   const end = () => {
     cancel();
@@ -2916,15 +2957,88 @@ function whenOutputEnds(child: import("child_process").ChildProcess, onEnd: () =
     isOver = true;
   };
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of [child.stdout, child.stderr]) if (!stream?.isPaused()) stream?.destroy();
+    for (const stream of streams) if (!stream?.isPaused()) stream?.destroy();
     end();
   });
-  child.on("close", end);
+  for (const one of open) {
+    one.on("close", () => {
+      open.delete(one);
+      if (open.size === 0) end();
+    });
+  }
+}
+
+interface OutputPipes {
+  /** Of stdout and stderr; they may be the same. The child's: to be closed as soon as it has been started. */
+  readonly writeEnds: readonly [number, number];
+  /** What comes out of them: one for both, or one of each. */
+  readonly streams: readonly Readable[];
+}
+
+// Node would give a command sockets, and a socket can't be opened anew by its name: `echo x >/dev/stderr` fails. Node
+// can't make pipes, but mkfifo(1) can, and once its name is gone a FIFO is a pipe in every respect.
+/** @returns undefined where that can't be done: then sockets must do */
+function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
+  // Bun can't read from one; Deno's own are pipes already.
+  if (process.versions.bun !== undefined || process.versions.deno !== undefined) return undefined;
+  const { execFileSync } = require("child_process") as typeof import("child_process");
+  const { Socket } = require("net") as typeof import("net");
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  return tryInPrivateDirectory((directory) => {
+    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+    execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
+    const ends: number[] = [];
+    try {
+      // Our end first: without a reader, the opening of the other one would wait for it.
+      for (const name of names)
+        for (const flags of [O_RDONLY | O_NONBLOCK, O_WRONLY]) ends.push(fs.openSync(name, flags));
+      const streams = ends
+        .filter((_, i) => i % 2 === 0)
+        .map((fd) => new Socket({ fd, readable: true, writable: false }));
+      return { writeEnds: [ends[1], ends[ends.length - 1]], streams };
+    } catch (error) {
+      for (const end of ends) fs.closeSync(end);
+      throw error;
+    }
+  });
+}
+
+/** For a command's stdin. A file, so that nothing has to be fed, and `cat /dev/stdin` works. */
+function tryStore(input: string): number | undefined {
+  return tryInPrivateDirectory((directory) => {
+    const file = `${directory}/input`;
+    fs.writeFileSync(file, input, { mode: 0o600 });
+    return fs.openSync(file, "r");
+  });
+}
+
+// What is opened in it loses its name at once, so nothing is left behind.
+function tryInPrivateDirectory<T>(open: (directory: string) => T): T | undefined {
+  const directory = tryMakePrivateDirectory();
+  if (directory === undefined) return undefined;
+  try {
+    return open(directory);
+  } catch {
+    return undefined;
+  } finally {
+    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+    fs.rmdirSync(directory);
+  }
+}
+
+// A container's read-only root mostly leaves /dev/shm.
+function tryMakePrivateDirectory(): string | undefined {
+  for (const parent of [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"]) {
+    try {
+      return fs.mkdtempSync(`${parent}/supertick-pipe-`);
+    } catch {} // the next one may do
+  }
+  return undefined;
 }
 
 const SHELL_GRACE_SECONDS = 1;
 
-interface ShellPlan extends Omit<ProcessPlan, "command" | "onEnd"> {
+interface ShellPlan extends Omit<ProcessPlan, "command" | "onExit" | "onEnd"> {
   /** It has ended, or its time is over. */
   onEnd(end: ProcessEnd, isLate: boolean): void;
   /** Nothing is left to do about it: after its end, or when what was late has been killed. */
@@ -2952,7 +3066,8 @@ function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => 
     tell(how);
     if (!isLate) beGone();
   };
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
+  const onExit = () => cancelLimit(); // the answer is there, whatever holds its output open
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onExit, onEnd });
   const signal = (name: NodeJS.Signals) => leader !== undefined && signalGroup(leader.pid, name);
   const kill = () => {
     isTold = true;
@@ -4147,6 +4262,7 @@ class JobRunner {
       env: this.environment(run),
       input: event?.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
+      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end),
     });
     if (started === undefined) return; // onEnd will say why
@@ -4433,6 +4549,7 @@ function howEnded({ exit, signal, error }: ProcessEnd): string {
 function describePhase({ phase, pid, attempt }: Run): string {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
 

@@ -1049,6 +1049,8 @@ function stepRun(policy, state, run, input) {
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
       return endAttempt(policy, state, run, { exit: null, signal: null, error: input.error });
+    case "outputLeft":
+      return run.phase === "running" ? [withRun(state, { ...run, phase: "draining", end: input.end }), []] : [state, []];
     case "exited":
       return leaderExited(policy, state, { ...run, end: input.end });
     case "groupGone":
@@ -1255,6 +1257,8 @@ function stopOne(policy, state, run, isSecond) {
       return terminate(policy, state, run, "stop");
     case "ending":
       return isSecond ? kill(policy, state, run) : [state, []];
+    case "draining":
+      return isSecond ? endAttempt(policy, state, run, run.end) : [state, []];
     case "killed":
       return [state, [{ type: "armGrace", run, seconds: LAST_GRACE_SECONDS }]];
     case "backoff":
@@ -1879,11 +1883,10 @@ function createLog(form) {
   const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
   function readOutput(source, stream, name) {
     const cutter = createLineCutter();
-    const format = outputLine(form, source, name);
+    const format = outputFormat(form, source, name);
     const take = (lines) => {
       if (lines.length === 0) return;
-      const time = (/* @__PURE__ */ new Date()).toISOString();
-      send(Buffer.from(lines.map((line) => format(time, line)).join(""), "latin1"), false);
+      send(format((/* @__PURE__ */ new Date()).toISOString(), lines), false);
     };
     const goOn = () => {
       waitingReaders.delete(goOn);
@@ -1914,7 +1917,7 @@ function createLog(form) {
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return void 0;
-        return { read: (stream, name) => readOutput(source, stream, name) };
+        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
       },
       flush: drainWithPatience
     };
@@ -1931,45 +1934,57 @@ function ownLine(form, job, text, facts) {
 ` : `${line}
 `;
 }
-function outputLine(form, { job, run, hook }, source) {
+function outputFormat(form, { job, run, hook }, source) {
   if (form === "json") {
-    return (time, { bytes, isPartial }) => {
-      const facts = { time, source, job, run, hook, ...textOf(bytes), partial: isPartial || void 0 };
-      return `${utf8Bytes(jsonText(facts))}
+    return (time, lines) => {
+      const facts = jsonText({ time, source, job, run, hook }).slice(0, -1);
+      const texts = textsOf(lines).map(({ encoding, message }, i) => {
+        const partial = lines[i].isPartial ? ',"partial":true' : "";
+        const text = /^[ !#-[\]-~]*$/.test(message) ? `"${message}"` : jsonText(message);
+        return `${facts}${encoding},"message":${text}${partial}}
 `;
+      });
+      return Buffer.from(texts.join(""));
     };
   }
   const whose = utf8Bytes(quote(`${job}[${run != null ? run : ""}]${hook === void 0 ? "" : ` ${hook}`}`).slice(1, -1));
-  return (time, { bytes }) => `${time} ${whose}: ${bytes}
-`;
+  return (time, lines) => Buffer.from(lines.map(({ bytes }) => `${time} ${whose}: ${bytes}
+`).join(""), "latin1");
 }
-function textOf(bytes) {
-  const message = decodeUtf8(bytes);
-  return message.includes("\uFFFD") && utf8Bytes(message) !== bytes ? { encoding: "latin1", message: bytes } : { message };
+function textsOf(lines) {
+  const all = decodeUtf8(lines.map(({ bytes }) => bytes).join("\n"));
+  if (!all.includes("\uFFFD")) return all.split("\n").map((message) => ({ encoding: "", message }));
+  return lines.map(({ bytes }) => {
+    const message = decodeUtf8(bytes);
+    const isUtf8 = !message.includes("\uFFFD") || utf8Bytes(message) === bytes;
+    return isUtf8 ? { encoding: "", message } : { encoding: ',"encoding":"latin1"', message: bytes };
+  });
 }
 function utf8Bytes(text) {
   return Buffer.from(text).toString("latin1");
 }
 function createLineCutter() {
   let rest = "";
-  const cut = (line, isOver) => {
-    const pieces = [];
-    let from = 0;
-    for (; line.length - from > MAX_OUTPUT_LINE_BYTES; ) {
-      const to = characterStart(line, from + MAX_OUTPUT_LINE_BYTES);
-      pieces.push({ bytes: line.slice(from, to), isPartial: true });
-      from = to;
+  const cut = (line, isOver, lines) => {
+    let left = line;
+    while (left.length > MAX_OUTPUT_LINE_BYTES) {
+      const to = characterStart(left, MAX_OUTPUT_LINE_BYTES);
+      lines.push({ bytes: left.slice(0, to), isPartial: true });
+      left = left.slice(to);
     }
-    rest = isOver ? "" : line.slice(from);
-    return isOver ? [...pieces, { bytes: line.slice(from), isPartial: false }] : pieces;
+    rest = isOver ? "" : left;
+    if (isOver) lines.push({ bytes: left, isPartial: false });
+    return lines;
   };
   return {
     push(bytes) {
-      const lines = (rest + bytes).split("\n");
-      const last = lines.pop();
-      return [...lines.flatMap((line) => cut(line, true)), ...cut(last, false)];
+      const parts = (rest + bytes).split("\n");
+      const lines = [];
+      for (let i = 0; i < parts.length - 1; i++) cut(parts[i], true, lines);
+      cut(parts[parts.length - 1], false, lines);
+      return lines;
     },
-    end: () => rest === "" ? [] : cut(rest, true)
+    end: () => rest === "" ? [] : cut(rest, true, [])
   };
 }
 function characterStart(bytes, at) {
@@ -2036,33 +2051,42 @@ function isAlive(process2) {
   var _a2;
   return process2.start > 0 && ((_a2 = identify(process2.pid)) == null ? void 0 : _a2.start) === process2.start;
 }
-function startProcess({ command, env, input, output, onEnd }) {
-  var _a2, _b2, _c, _d;
+function startProcess({ command, env, input, output, onExit, onEnd }) {
+  var _a2, _b2, _c, _d, _e, _f, _g, _h, _i;
   const { spawn } = require("child_process");
   const onError = (error) => onEnd({ exit: null, signal: null, error: startError(command[0], error) });
-  const stdin = input === void 0 ? "ignore" : "pipe";
-  const theirs = output === void 0 ? 2 : "pipe";
+  const stdin = input === void 0 ? "ignore" : (_a2 = tryStore(input)) != null ? _a2 : "pipe";
+  const pipes = output === void 0 ? void 0 : tryMakePipes(output.isStreamTold ? 2 : 1);
+  const theirs = output === void 0 ? [2, 2] : (_b2 = pipes == null ? void 0 : pipes.writeEnds) != null ? _b2 : ["pipe", "pipe"];
+  const stdio = [stdin, ...theirs];
   try {
-    const child = spawn(command[0], command.slice(1), { env, stdio: [stdin, theirs, theirs], detached: true });
-    (_a2 = child.stdin) == null ? void 0 : _a2.on("error", () => {
+    const child = spawn(command[0], command.slice(1), { env, stdio, detached: true });
+    (_c = child.stdin) == null ? void 0 : _c.on("error", () => {
     });
-    (_b2 = child.stdin) == null ? void 0 : _b2.end(input);
-    if (child.stdout !== null) output == null ? void 0 : output.read(child.stdout, "stdout");
-    if (child.stderr !== null) output == null ? void 0 : output.read(child.stderr, "stderr");
+    (_d = child.stdin) == null ? void 0 : _d.end(input);
+    const [out, err] = (_e = pipes == null ? void 0 : pipes.streams) != null ? _e : [child.stdout, child.stderr];
+    if (out) output == null ? void 0 : output.read(out, "stdout");
+    if (err) output == null ? void 0 : output.read(err, "stderr");
     child.on("error", (error) => child.pid === void 0 && onError(error));
     child.on("exit", (exit, signal) => {
       const end = () => onEnd({ exit, signal });
-      if (output === void 0) end();
-      else whenOutputEnds(child, end);
+      if (output === void 0) return end();
+      onExit == null ? void 0 : onExit({ exit, signal });
+      whenOutputEnds([out, err], pipes === void 0 ? [child] : pipes.streams, end);
     });
-    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_d = (_c = identify(child.pid)) == null ? void 0 : _c.start) != null ? _d : 0 };
+    return child.pid === void 0 ? void 0 : { pid: child.pid, start: (_g = (_f = identify(child.pid)) == null ? void 0 : _f.start) != null ? _g : 0 };
   } catch (error) {
+    for (const stream of (_h = pipes == null ? void 0 : pipes.streams) != null ? _h : []) stream.destroy();
     setImmediate(onError, error);
     return void 0;
+  } finally {
+    for (const end of /* @__PURE__ */ new Set([stdin, ...(_i = pipes == null ? void 0 : pipes.writeEnds) != null ? _i : []])) if (typeof end === "number") fs.closeSync(end);
   }
 }
 var LAST_OUTPUT_SECONDS = 1;
-function whenOutputEnds(child, onEnd) {
+function whenOutputEnds(streams, closing, onEnd) {
+  const open2 = new Set(closing.filter((one) => !("destroyed" in one && one.destroyed)));
+  if (open2.size === 0) return onEnd();
   let isOver = false;
   const end = () => {
     cancel();
@@ -2070,10 +2094,63 @@ function whenOutputEnds(child, onEnd) {
     isOver = true;
   };
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of [child.stdout, child.stderr]) if (!(stream == null ? void 0 : stream.isPaused())) stream == null ? void 0 : stream.destroy();
+    for (const stream of streams) if (!(stream == null ? void 0 : stream.isPaused())) stream == null ? void 0 : stream.destroy();
     end();
   });
-  child.on("close", end);
+  for (const one of open2) {
+    one.on("close", () => {
+      open2.delete(one);
+      if (open2.size === 0) end();
+    });
+  }
+}
+function tryMakePipes(count) {
+  if (process.versions.bun !== void 0 || process.versions.deno !== void 0) return void 0;
+  const { execFileSync } = require("child_process");
+  const { Socket } = require("net");
+  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
+  return tryInPrivateDirectory((directory) => {
+    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+    execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
+    const ends = [];
+    try {
+      for (const name of names)
+        for (const flags of [O_RDONLY | O_NONBLOCK, O_WRONLY]) ends.push(fs.openSync(name, flags));
+      const streams = ends.filter((_, i) => i % 2 === 0).map((fd) => new Socket({ fd, readable: true, writable: false }));
+      return { writeEnds: [ends[1], ends[ends.length - 1]], streams };
+    } catch (error) {
+      for (const end of ends) fs.closeSync(end);
+      throw error;
+    }
+  });
+}
+function tryStore(input) {
+  return tryInPrivateDirectory((directory) => {
+    const file = `${directory}/input`;
+    fs.writeFileSync(file, input, { mode: 384 });
+    return fs.openSync(file, "r");
+  });
+}
+function tryInPrivateDirectory(open2) {
+  const directory = tryMakePrivateDirectory();
+  if (directory === void 0) return void 0;
+  try {
+    return open2(directory);
+  } catch {
+    return void 0;
+  } finally {
+    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+    fs.rmdirSync(directory);
+  }
+}
+function tryMakePrivateDirectory() {
+  for (const parent of [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"]) {
+    try {
+      return fs.mkdtempSync(`${parent}/supertick-pipe-`);
+    } catch {
+    }
+  }
+  return void 0;
 }
 var SHELL_GRACE_SECONDS = 1;
 function startShell(text, limitSeconds, plan) {
@@ -2093,7 +2170,8 @@ function startShell(text, limitSeconds, plan) {
     tell(how);
     if (!isLate) beGone();
   };
-  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onEnd });
+  const onExit = () => cancelLimit();
+  const leader = startProcess({ ...plan, command: ["/bin/sh", "-c", text], onExit, onEnd });
   const signal = (name) => leader !== void 0 && signalGroup(leader.pid, name);
   const kill2 = () => {
     isTold = true;
@@ -2942,6 +3020,7 @@ var JobRunner = class {
       env: this.environment(run),
       input: event == null ? void 0 : event.payload,
       output: this.log.outputOf({ job: this.job.name, run: number }),
+      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end)
     });
     if (started === void 0) return;
@@ -3188,6 +3267,7 @@ function howEnded({ exit, signal, error }) {
 function describePhase({ phase, pid, attempt }) {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
 function payloadTokens(payload) {

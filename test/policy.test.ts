@@ -41,6 +41,7 @@ const INPUTS = {
   startFailed: { type: "startFailed", run: 1, error: "ENOENT" },
   deadline: { type: "deadline", run: 1 },
   graceOver: { type: "graceOver", run: 1 },
+  outputLeft: { type: "outputLeft", run: 1, end: EXIT_0 },
   exit0: { type: "exited", run: 1, end: EXIT_0 },
   exit3: { type: "exited", run: 1, end: { exit: 3, signal: null } },
   died: { type: "exited", run: 1, end: { exit: null, signal: "SIGTERM" } },
@@ -49,7 +50,7 @@ const INPUTS = {
 } satisfies Record<string, JobInput>;
 
 type InputName = keyof typeof INPUTS;
-const { due, started, deadline, graceOver, died, exit0, stop } = INPUTS;
+const { due, started, deadline, graceOver, outputLeft, died, exit0, stop } = INPUTS;
 const ORPHAN: Run = { number: 1, attempt: 1, due: 300, reason: "schedule", phase: "running", pid: 71 };
 const adopted: JobInput = { type: "adopted", run: ORPHAN, elapsedSeconds: 100 };
 
@@ -57,6 +58,8 @@ const STATES = {
   idle: [],
   starting: [due],
   running: [due, started],
+  draining: [due, started, outputLeft],
+  "draining and stopping": [due, started, outputLeft, stop],
   adopted: [adopted],
   "timed out": [due, started, deadline],
   "timed out, its leader gone": [due, started, deadline, died],
@@ -78,6 +81,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "–",
     deadline: "–",
     graceOver: "–",
+    outputLeft: "–",
     exit0: "–",
     exit3: "–",
     died: "–",
@@ -90,6 +94,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "finish failure → gone",
     deadline: "–",
     graceOver: "–",
+    outputLeft: "–",
     exit0: "finish success → gone",
     exit3: "finish failure → gone",
     died: "finish failure → gone",
@@ -102,11 +107,38 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "terminate, armGrace 5 → ending",
     graceOver: "–",
+    outputLeft: "→ draining",
     exit0: "finish success → gone",
     exit3: "finish failure → gone",
     died: "finish failure → gone",
     groupGone: "–",
     stop: "terminate, armGrace 5 → ending",
+  },
+  draining: {
+    due: "skip → draining",
+    started: "never",
+    startFailed: "never",
+    deadline: "–",
+    graceOver: "–",
+    outputLeft: "–",
+    exit0: "finish success → gone",
+    exit3: "finish failure → gone",
+    died: "finish failure → gone",
+    groupGone: "never",
+    stop: "→ draining",
+  },
+  "draining and stopping": {
+    due: "–",
+    started: "never",
+    startFailed: "never",
+    deadline: "–",
+    graceOver: "–",
+    outputLeft: "–",
+    exit0: "finish success, stopped → gone",
+    exit3: "finish failure, stopped → gone",
+    died: "finish failure, stopped → gone",
+    groupGone: "never",
+    stop: "finish success, stopped → gone",
   },
   adopted: {
     due: "skip → running",
@@ -114,6 +146,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "terminate, armGrace 5 → ending",
     graceOver: "–",
+    outputLeft: "→ draining",
     exit0: "finish interrupted → gone",
     exit3: "finish interrupted → gone",
     died: "finish interrupted → gone",
@@ -126,6 +159,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "kill, armGrace 1 → killed",
+    outputLeft: "–",
     exit0: "watchGroup → ending",
     exit3: "watchGroup → ending",
     died: "watchGroup → ending",
@@ -138,6 +172,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "kill, finish timeout → gone",
+    outputLeft: "–",
     exit0: "watchGroup → ending",
     exit3: "watchGroup → ending",
     died: "watchGroup → ending",
@@ -150,6 +185,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "–",
+    outputLeft: "–",
     exit0: "finish timeout → gone",
     exit3: "finish timeout → gone",
     died: "finish timeout → gone",
@@ -162,6 +198,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "kill, armGrace 1 → killed",
+    outputLeft: "–",
     exit0: "watchGroup → ending",
     exit3: "watchGroup → ending",
     died: "watchGroup → ending",
@@ -174,6 +211,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "kill, finish interrupted, stopped → gone",
+    outputLeft: "–",
     exit0: "watchGroup → ending",
     exit3: "watchGroup → ending",
     died: "watchGroup → ending",
@@ -186,6 +224,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "never",
     deadline: "–",
     graceOver: "finish interrupted, stopped → gone",
+    outputLeft: "–",
     exit0: "finish interrupted, stopped → gone",
     exit3: "finish interrupted, stopped → gone",
     died: "finish interrupted, stopped → gone",
@@ -198,6 +237,7 @@ const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
     startFailed: "–",
     deadline: "–",
     graceOver: "–",
+    outputLeft: "–",
     exit0: "–",
     exit3: "–",
     died: "–",
@@ -608,7 +648,7 @@ class World {
   /** Runs that were opened, and those that came to an end, in whichever way. */
   readonly opened: number[] = [];
   readonly ended: number[] = [];
-  private readonly processes = new Map<number, "starting" | "alive" | "leader gone">();
+  private readonly processes = new Map<number, "starting" | "alive" | "output left" | "leader gone">();
   private readonly questions = new Set<number>();
   private readonly armed = new Set<string>();
   private hasStopBegun = false;
@@ -631,6 +671,7 @@ class World {
     for (const [run, process] of this.processes) {
       if (process === "starting") reports.push({ type: "started", run, pid: 70 + run });
       if (process === "starting") reports.push({ type: "startFailed", run, error: "EAGAIN" });
+      if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "outputLeft", run, end });
       if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "exited", run, end });
       if (process === "leader gone") reports.push({ type: "groupGone", run });
     }
@@ -641,16 +682,20 @@ class World {
     return [...reports, ...this.timers()];
   }
 
+  /** What comes without anything that lives: the reading of output is given up after a second. */
   timers(): JobInput[] {
-    return [...this.armed].map((timer) => {
+    const timers = [...this.armed].map((timer): JobInput => {
       const [type, run] = timer.split(" ");
       return { type: type as "deadline" | "graceOver" | "retryDue", run: Number(run) };
     });
+    const drained = [...this.processes].filter(([, process]) => process === "output left");
+    return [...timers, ...drained.map(([run]): JobInput => ({ type: "exited", run, end: EXIT_0 }))];
   }
 
   report(input: JobInput): void {
     if (input.type === "started") this.processes.set(input.run, "alive");
     if (input.type === "startFailed" || input.type === "groupGone") this.processes.delete(input.run);
+    if (input.type === "outputLeft") this.processes.set(input.run, "output left");
     if (input.type === "exited") this.processes.set(input.run, "leader gone");
     if (input.type === "asked") this.questions.delete(input.run);
     if ("run" in input && typeof input.run === "number") this.armed.delete(`${input.type} ${input.run}`);

@@ -1,6 +1,7 @@
 // What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
 
 import * as assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
@@ -500,6 +501,187 @@ describe("the log", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/job\[1\]: left[\s\S]*run 1 finished: exit 0/);
     process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
   });
+
+  // The time limit is armed before the command ends, so it always passes while the pipe is still held open.
+  it("a command that ends in time has not timed out, whatever holds its pipe open behind it", async (t) => {
+    const supervisord = await start(t, ["--log", "prefix", "--timeout", "1s", ...shell("sleep 1000 & echo left")]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 (finished|timed out)/);
+    assert.match(supervisord.stderr, /run 1 finished: exit 0/);
+    assert.equal(told(supervisord, "finished")[0].result, "success");
+    process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
+  });
+});
+
+describe("the pipes of a command", { concurrency: 4 }, () => {
+  /** What the command wrote, as "stream: line"; with prefix the stream is not told. */
+  function written(supervisord: Supervisord, form: string): string[] {
+    const lines = supervisord.stderr.split("\n").slice(0, -1);
+    if (form === "prefix") return lines.flatMap((line) => /(?<=Z job\[\d+\]: ).*/.exec(line) ?? []);
+    return lines
+      .map((line) => JSON.parse(line))
+      .filter(({ source }) => source !== "supertick")
+      .map(({ source, message }) => `${source}: ${message}`);
+  }
+  const anew = shell("echo x >/dev/stderr; echo y >/dev/stdout; echo z >&2");
+
+  for (const [form, expected] of [
+    ["prefix", ["x", "y", "z"]],
+    ["json", ["stderr: x", "stderr: z", "stdout: y"]],
+  ] as const) {
+    for (const env of [{}, { TMPDIR: "/nonexistent" }]) {
+      const where = "TMPDIR" in env ? ", though TMPDIR is not writable" : "";
+      it(`with ${form} can be opened anew by their names${where}`, async (t) => {
+        const supervisord = await start(t, ["--log", form, ...anew], { env });
+        await supervisord.tick();
+        await supervisord.waitForLog(/run 1 finished: exit 0/);
+        const lines = written(supervisord, form);
+        assert.deepEqual(form === "json" ? lines.sort() : lines, expected);
+      });
+    }
+
+    it(`with ${form} are sockets where there is no mkfifo`, async (t) => {
+      const env = { PATH: "/nonexistent" };
+      const supervisord = await start(t, ["--log", form, ...shell("echo out; echo err >&2; printf end")], { env });
+      await supervisord.tick();
+      await supervisord.waitForLog(/run 1 finished: exit 0/);
+      const lines = ["stdout: out", "stderr: err", "stdout: end"];
+      const expected = lines.map((line) => (form === "json" ? line : line.slice("stdout: ".length)));
+      assert.deepEqual(written(supervisord, form).sort(), expected.sort());
+    });
+
+    it(`with ${form} are all that it inherits, also beside another one`, async (t) => {
+      const command = shell("ls /proc/$$/fd; [ $SUPERTICK_RUN = 2 ] || exec sleep 1000");
+      const supervisord = await start(t, ["--log", form, "--overlap", "allow", ...command]);
+      await supervisord.tick();
+      await supervisord.waitForLog(form === "json" ? /"message":"2"/ : /job\[1\]: 2\n/);
+      await supervisord.tick(); // the first run is still going
+      await supervisord.waitForLog(/run 2 finished: exit 0/);
+      const lines = written(supervisord, form).map((line) => line.replace("stdout: ", ""));
+      // What this test was started with goes on to everybody.
+      const usual = execFileSync("/bin/sh", ["-c", "ls /proc/$$/fd; :"], { encoding: "utf8" }).trimEnd().split("\n");
+      assert.deepEqual(lines, [...usual, ...usual]);
+    });
+
+    it(`with ${form} leave no descriptor and no file behind, over 200 runs with a payload`, async (t) => {
+      const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
+      t.after(() => fs.rmdirSync(directory)); // refuses if something is left in it
+      const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job", "--", "/bin/cat"];
+      const supervisord = await Supervisord.start({ args, env: { TMPDIR: directory } });
+      t.after(() => supervisord.dispose());
+      const openAfter = async (run: number) => {
+        for (; sent < run; sent++) await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", `n:${sent}`));
+        await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+        return fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      };
+      let sent = 0;
+      const before = await openAfter(10);
+      assert.equal(await openAfter(210), before);
+      const lines = written(supervisord, form).map((line) => line.replace("stdout: ", ""));
+      assert.deepEqual(
+        lines,
+        Array.from({ length: 210 }, (_, i) => `n:${i}`),
+      );
+    });
+
+    it(`with ${form} are closed when the command can't be started`, async (t) => {
+      const supervisord = await start(t, ["--log", form, "--", "/no/such/command"]);
+      const openAfter = async (run: number) => {
+        await supervisord.tick();
+        await supervisord.waitForLog(new RegExp(`run ${run} failed to start`));
+        return fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      };
+      for (const run of [1, 2, 3]) await openAfter(run);
+      const before = await openAfter(4);
+      for (let run = 5; run < 30; run++) await openAfter(run);
+      const descriptors = () => fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
+      await supervisord.until(() => descriptors() <= before, "the descriptors to be closed");
+    });
+  }
+
+  it("with prefix are one, which keeps the order of what is written to both", async (t) => {
+    const command = shell("i=0; while [ $i -lt 3000 ]; do echo $i; echo $((i+1)) >&2; i=$((i+2)); done");
+    const supervisord = await start(t, ["--log", "prefix", ...command]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished/);
+    assert.deepEqual(
+      written(supervisord, "prefix"),
+      Array.from({ length: 3000 }, (_, i) => String(i)),
+    );
+  });
+
+  it("are let go when what the command left behind survives SIGTERM, and is killed", async (t) => {
+    const command = ["--", `${__dirname}/fixtures/child-ignores-term`];
+    const limits = ["--timeout", "1s", "--kill-after", "2s"];
+    const supervisord = await start(t, ["--log", "prefix", ...limits, ...command]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/armed[\s\S]*timed out after 1s[\s\S]*sent SIGKILL[\s\S]*run 1 finished: SIGTERM/);
+    await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of what was left behind");
+    assert.equal(told(supervisord, "finished")[0].result, "timeout");
+  });
+
+  for (const form of ["raw", "prefix"]) {
+    it(`with ${form} and --on bring it the payload, also by the name of its stdin, and whole`, async (t) => {
+      const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job"];
+      const command = shell("head -n 1 /dev/stdin; cat /dev/stdin | wc -c");
+      const supervisord = await Supervisord.start({ args: [...args, ...command] });
+      t.after(() => supervisord.dispose());
+      const payload = `processname:web\n${"\u00e4".repeat(400_000)}`;
+      await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", payload));
+      await supervisord.waitForLog(/run 1 finished/);
+      assert.match(supervisord.stderr, /^(.*: )?processname:web$/m);
+      assert.match(supervisord.stderr, new RegExp(`^(.*: )?${Buffer.byteLength(payload)}$`, "m"));
+    });
+  }
+});
+
+describe("200 MB of output", () => {
+  // Loaded before the listener: on SIGWINCH it tells what is left in memory when all that is garbage is gone.
+  const TELL_MEMORY = `
+    process.on("SIGWINCH", () => {
+      gc();
+      const { heapUsed, external, rss } = process.memoryUsage();
+      require("fs").writeFileSync("memory", JSON.stringify({ held: (heapUsed + external) / 1e6, rss: rss / 1e6 }));
+    });`;
+
+  for (const form of ["prefix", "json"]) {
+    it(`leave no more in memory than 50 MB, with ${form}`, async (t) => {
+      const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
+      t.after(() => fs.rmSync(directory, { recursive: true }));
+      const file = (name: string) => `${directory}/${name}`;
+      fs.writeFileSync(file("tell-memory.js"), TELL_MEMORY);
+      // The model keeps what it reads, so this log is read by somebody else.
+      execFileSync("mkfifo", [file("log")]);
+      const reader = spawn("/bin/sh", ["-c", "exec tail -n 9 <log >end"], { cwd: directory, stdio: "ignore" });
+      t.after(() => reader.kill());
+      const write = (mb: number) =>
+        `yes 'a line of sixty-four bytes, \u00e4 and "quoted", like many others' | head -c ${mb}000000`;
+      const job = `${write(50)}; touch half; until [ -e go ]; do sleep 0.02; done; ${write(150)}; echo; echo the end`;
+      const node = [process.execPath, "--expose-gc", "-r", file("tell-memory.js"), `${__dirname}/../dist/listener.js`];
+      const listener = [...node, ...EACH_TICK, "--log", form, "--state", file("state"), ...shell(job)];
+      const command = ["/bin/sh", "-c", 'exec "$@" 2>log', "sh", ...listener];
+      const supervisord = await Supervisord.start({ command, cwd: directory });
+      t.after(() => supervisord.dispose());
+
+      const memory = async (): Promise<{ held: number; rss: number }> => {
+        fs.rmSync(file("memory"), { force: true });
+        supervisord.signal("SIGWINCH");
+        const text = () => fs.existsSync(file("memory")) && fs.readFileSync(file("memory"), "utf8");
+        return JSON.parse(await supervisord.until(() => text() || undefined, "what is in memory"));
+      };
+      await supervisord.tick();
+      await supervisord.until(() => fs.existsSync(file("half")), "50 MB");
+      const before = await memory();
+      fs.writeFileSync(file("go"), "");
+      const journal = () => fs.readFileSync(file("state.runs"), "utf8");
+      await supervisord.until(() => journal().includes('"finished"'), "200 MB");
+      const after = await memory();
+      assert.ok(after.held - before.held < 8, `${before.held} MB became ${after.held} MB`);
+      assert.ok(after.rss - before.rss < 50, `${before.rss} MB became ${after.rss} MB`);
+      await supervisord.stop();
+      await supervisord.until(() => /the end/.test(fs.readFileSync(file("end"), "utf8")), "the last line");
+    });
+  }
 });
 
 describe("cutting output into lines", () => {
