@@ -812,7 +812,8 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     await ticks(supervisord, 2);
     await endedRun(supervisord, 2);
     const facts = supervisord.stderr.match(/^SUPERTICK_.*$/gm)?.sort();
-    const both = ["SUPERTICK_ATTEMPT=1", "SUPERTICK_JOB=nightly", "SUPERTICK_REASON=schedule"];
+    const listener = supervisord.stderr.match(/^SUPERTICK_LISTENER=\d+:\d+$/m)?.[0] ?? "SUPERTICK_LISTENER=?";
+    const both = ["SUPERTICK_ATTEMPT=1", "SUPERTICK_JOB=nightly", listener, "SUPERTICK_REASON=schedule"];
     const each = ["SUPERTICK_DUE=1700002920", "SUPERTICK_DUE=1700003040", "SUPERTICK_RUN=1", "SUPERTICK_RUN=2"];
     assert.deepEqual(facts, [...both, ...both, ...each].sort());
     assert.match(supervisord.stderr, /^MINE=a b$/m);
