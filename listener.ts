@@ -288,17 +288,18 @@ function wasCounted(clock: TickClock, { serial, whenSeconds }: Tick): boolean {
 
 const FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 
-/** Counts a tick; undefined if it was counted before. Without a clock the window is one period long. */
+/** The window of a tick before which nothing was decided: one period. */
+function windowOf({ whenSeconds, periodSeconds }: Tick): Window {
+  const after = whenSeconds - periodSeconds;
+  return { after, fixedAfter: after, upTo: whenSeconds };
+}
+
+/** Counts a tick; undefined if it was counted before. */
 export function countTick(clock: TickClock | undefined, tick: Tick): CountedTick | undefined {
   const when = tick.whenSeconds;
   if (clock === undefined) {
-    const after = when - tick.periodSeconds;
     const first = { whenSeconds: when, serial: tick.serial, decidedSeconds: when, fixedDecidedSeconds: when };
-    return {
-      clock: { ...first, isRestored: false },
-      window: { after, fixedAfter: after, upTo: when },
-      setBackSeconds: 0,
-    };
+    return { clock: { ...first, isRestored: false }, window: windowOf(tick), setBackSeconds: 0 };
   }
   if (wasCounted(clock, tick)) return undefined;
   const setBackSeconds = Math.max(0, clock.whenSeconds - when);
@@ -323,14 +324,16 @@ export function countTick(clock: TickClock | undefined, tick: Tick): CountedTick
 // test/schedule.test.ts.
 
 export type Schedule =
-  /** On every Nth tick counted. */
-  | { readonly kind: "ticks"; readonly every: number }
+  /** On every Nth tick counted. The count restarts with each run, or goes on (`isOfAll`) where several jobs share it. */
+  | { readonly kind: "ticks"; readonly every: number; readonly isOfAll?: boolean }
   /** Once in every slice of time; slices begin at multiples of `everySeconds` since the epoch, plus the offset. */
   | { readonly kind: "slices"; readonly everySeconds: number; readonly offsetSeconds: number }
   /** At the times of a cron expression; one that was missed by no more than `catchUpSeconds` is made up for. */
   | { readonly kind: "cron"; readonly cron: CronExpression; readonly zone: Zone; readonly catchUpSeconds: number }
   /** On events of these types of supervisord's; no tick makes it due. */
-  | { readonly kind: "events"; readonly names: readonly string[] };
+  | { readonly kind: "events"; readonly names: readonly string[] }
+  /** When the listener starts; no tick makes it due. */
+  | { readonly kind: "start" };
 
 /**
  * The due time, in epoch seconds, that the tick with this count and window brings; undefined if there is none.
@@ -339,7 +342,7 @@ export type Schedule =
 export function dueTime(schedule: Schedule, count: number, window: Window): number | undefined {
   switch (schedule.kind) {
     case "ticks":
-      return count >= schedule.every ? window.upTo : undefined;
+      return isGoalReached(schedule, count) ? window.upTo : undefined;
     case "slices": {
       const start = sliceStart(schedule, window.upTo);
       return start > window.after ? start : undefined;
@@ -347,8 +350,20 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
     case "cron":
       return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
     case "events":
+    case "start":
       return undefined;
   }
+}
+
+type TickSchedule = Schedule & { kind: "ticks" };
+
+function isGoalReached({ every, isOfAll }: TickSchedule, count: number): boolean {
+  return isOfAll ? count > 0 && count % every === 0 : count >= every;
+}
+
+/** How many more ticks must be counted; at least one, as what the last tick made due has been decided. */
+function ticksToGo({ every, isOfAll }: TickSchedule, count: number): number {
+  return isOfAll ? every - (count % every) : Math.max(1, every - count);
 }
 
 function cronAfter(cron: CronExpression, window: Window): number {
@@ -390,6 +405,7 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
   switch (schedule.kind) {
     case "ticks":
     case "events":
+    case "start":
       return [];
     case "slices": {
       const first = sliceStart(schedule, from) + schedule.everySeconds;
@@ -402,7 +418,7 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
 
 /** The count after this tick: it restarts with the run that it brings, as in the script that supertick replaces. */
 export function countAfter(schedule: Schedule, count: number): number {
-  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+  return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
 }
 
 /** dueTime with a memory of the time in which a cron job is not due: most ticks then cost a comparison. */
@@ -429,7 +445,7 @@ export function nextRunTick(
   { clock, count, periodSeconds }: { clock: TickClock; count: number; periodSeconds: number },
   delaySeconds: number,
 ): number | undefined {
-  if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds;
+  if (schedule.kind === "ticks") return clock.whenSeconds + ticksToGo(schedule, count) * periodSeconds;
   const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
   return due === undefined ? undefined : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
 }
@@ -446,12 +462,16 @@ export function isListenedTo(schedule: Schedule, eventName: string): boolean {
 
 /**
  * A delay in [0, limit) that is always the same for the same key: it spreads the jobs of many hosts without chance.
- * The hash is FNV-1a, 32 bits.
  */
 export function stableDelay(key: string, limitSeconds: number): number {
+  return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
+}
+
+/** FNV-1a */
+function hash32(text: string): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return limitSeconds === 0 ? 0 : (hash >>> 0) % limitSeconds;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }
 
 /** The largest delay that can't reach the next due time, looking at the next hundred. */
@@ -473,39 +493,45 @@ export function describeSchedule(schedule: Schedule): string {
       return describeCron(schedule.cron, schedule.zone.name);
     case "events":
       return `on ${schedule.names.join(", ")}`;
+    case "start":
+      return "when the listener starts";
   }
 }
 
 /** A schedule as the run journal keeps it. A zone is left out where the process's own clock is meant. */
 export type ScheduleRecord =
-  | { readonly ticks: number }
+  | { readonly ticks: number; readonly ofAll?: boolean }
   | { readonly every: number; readonly offset: number }
   | { readonly cron: string; readonly tz?: string }
-  | { readonly on: readonly string[] };
+  | { readonly on: readonly string[] }
+  | { readonly start: true };
 
 export function scheduleRecord(schedule: Schedule): ScheduleRecord {
   switch (schedule.kind) {
     case "ticks":
-      return { ticks: schedule.every };
+      return { ticks: schedule.every, ofAll: schedule.isOfAll };
     case "slices":
       return { every: schedule.everySeconds, offset: schedule.offsetSeconds };
     case "cron":
       return { cron: schedule.cron.text, tz: schedule.zone.name === LOCAL_TIME ? undefined : schedule.zone.name };
     case "events":
       return { on: schedule.names };
+    case "start":
+      return { start: true };
   }
 }
 
 /** What scheduleRecord has made of a schedule → the schedule; undefined for anything else. */
 export function tryReadSchedule(record: unknown, localZone: () => Zone): Schedule | undefined {
-  const { ticks, every, offset, cron, tz, on } = Object(record) as { [key: string]: unknown };
+  const { ticks, ofAll, every, offset, cron, tz, on, start } = Object(record) as { [key: string]: unknown };
   try {
-    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks) };
+    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks), isOfAll: ofAll === true };
     if (Number.isInteger(every) && Number.isInteger(offset) && Number(every) > 0)
       return { kind: "slices", everySeconds: Number(every), offsetSeconds: Number(offset) };
     if (Array.isArray(on)) return { kind: "events", names: on.map(String) };
+    if (start === true) return { kind: "start" };
     if (typeof cron !== "string") return undefined;
-    const zone = tz === undefined ? localZone() : createZone(String(tz));
+    const zone = tz === undefined ? localZone() : zoneNamed(String(tz));
     return { kind: "cron", cron: parseCron(cron), zone, catchUpSeconds: 0 };
   } catch {
     return undefined;
@@ -1056,6 +1082,15 @@ export function createZone(name: string, offsetAt: OffsetAt | undefined = intlOf
   return { name, spanAt };
 }
 
+const namedZones = new Map<string, Zone>(); // a formatter of Intl's is large
+
+/** createZone, once for each name. */
+export function zoneNamed(name: string): Zone {
+  const zone = namedZones.get(name) ?? createZone(name);
+  namedZones.set(name, zone);
+  return zone;
+}
+
 /** One span, or two where the clock changes. It looks back far enough to see a repeated hour that began before the slice. */
 function spansOfSlice(offsetAt: OffsetAt, sliceStart: number): ZoneSpan[] {
   const start = sliceStart - SAVING_LIMIT_SECONDS;
@@ -1362,6 +1397,7 @@ function tickWarnings(cron: CronExpression, zone: Zone, from: number, tickPeriod
     return cron.text.startsWith("0 ") ? [] : ["the seconds field needs TICK_5: runs start on ticks only"];
   }
   const warnings: string[] = [];
+  if (cron.text.startsWith("0 ") && 60 % tickPeriod === 0) return warnings; // every minute begins with a tick
   const dues = nextDues(cron, zone, from, 60);
   const tickOf = (due: number) => Math.ceil(due / tickPeriod) * tickPeriod;
   const late = dues.find((due) => tickOf(due) !== due);
@@ -1989,6 +2025,15 @@ const OPTIONS = {
     about: "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin",
     parse: parseEventNames,
   },
+  crontab: {
+    flag: "--crontab",
+    env: "TICK_CRONTAB",
+    group: "schedule",
+    scope: "listener",
+    metavar: "FILE",
+    about: "many jobs: a crontab, read again when it changes and on SIGHUP; no command behind --",
+    parse: parsePath,
+  },
   offset: {
     flag: "--offset",
     env: "TICK_OFFSET",
@@ -1996,7 +2041,7 @@ const OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "0",
-    onlyWith: ["every"],
+    onlyWith: ["every", "crontab"],
     about: "with --every: move the slices by D, less than the slice",
     parse: parseDuration,
   },
@@ -2017,9 +2062,9 @@ const OPTIONS = {
     scope: "job",
     metavar: "ZONE",
     defaultText: "TZ, else the system's",
-    onlyWith: ["cron"],
+    onlyWith: ["cron", "crontab"],
     about: "with --cron: the time zone, such as Europe/Berlin",
-    parse: (text: string) => createZone(text),
+    parse: zoneNamed,
   },
   catchUp: {
     flag: "--catch-up",
@@ -2028,7 +2073,7 @@ const OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "1h",
-    onlyWith: ["cron"],
+    onlyWith: ["cron", "crontab"],
     about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
     parse: parseDuration,
   },
@@ -2039,7 +2084,7 @@ const OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "0",
-    onlyWith: ["every", "cron"],
+    onlyWith: ["every", "cron", "crontab"],
     about: "with --every, --cron: delay each run by a time below D, always the same for the same host and job",
     parse: parseDuration,
   },
@@ -2059,6 +2104,7 @@ const OPTIONS = {
     scope: "job",
     metavar: "NAME",
     defaultText: "the process name that supervisord gives, else the command's basename",
+    onlyWith: ["ticks", "every", "cron", "on"],
     about: "the job's name in log and state",
     parse: parseName,
   },
@@ -2113,6 +2159,16 @@ const OPTIONS = {
     needs: "retries",
     about: "with --retries: the wait before the first retry; it doubles with each, up to 1h",
     parse: parseRetryDelay,
+  },
+  maxRunning: {
+    flag: "--max-running",
+    env: "TICK_MAX_RUNNING",
+    group: "how",
+    scope: "listener",
+    metavar: "N",
+    default: "0",
+    about: "how many commands may run at a time in all, the rest wait in order; 0: no limit",
+    parse: wholeNumber(0, 2 ** 31),
   },
   onlyIf: {
     flag: "--only-if",
@@ -2237,7 +2293,7 @@ const OPTIONS = {
 } satisfies Record<string, OptionSpec>;
 
 /** The options that name a schedule: one of them must be given. */
-const SCHEDULE_KEYS = ["ticks", "every", "cron", "on"] as const;
+const SCHEDULE_KEYS = ["ticks", "every", "cron", "on", "crontab"] as const;
 
 type OptionKey = keyof typeof OPTIONS;
 type ValueOf<O> = O extends { parse(text: string): infer V }
@@ -2252,6 +2308,11 @@ export type Settings = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]>
 interface Layer {
   readonly isFlags: boolean;
   readonly texts: ReadonlyMap<OptionKey, { readonly text: string; readonly origin: string }>;
+}
+
+interface EnvironmentLayer {
+  readonly layer: Layer;
+  readonly warnings: readonly string[];
 }
 
 /** What a command line asks for. */
@@ -2299,11 +2360,15 @@ export function parseCommandLine(args: readonly string[], scopes: ReadonlyArray<
   return { layer: { isFlags: true, texts }, command: [] };
 }
 
+function optionVariables(): string[] {
+  return OPTION_KEYS.map((key) => specOf(key).env ?? "");
+}
+
 /** Reads the `TICK_…` variables; warns of those that name no option. */
-export function parseEnvironment(env: NodeJS.ProcessEnv): { layer: Layer; warnings: string[] } {
+export function parseEnvironment(env: NodeJS.ProcessEnv): EnvironmentLayer {
   const texts = new Map<OptionKey, { text: string; origin: string }>();
   const warnings: string[] = [];
-  const names = OPTION_KEYS.map((key) => specOf(key).env ?? "");
+  const names = optionVariables();
   for (const name of Object.keys(env)) {
     if (!name.startsWith("TICK_")) continue;
     const at = names.indexOf(name);
@@ -2318,7 +2383,16 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): { layer: Layer; warnin
  * @throws UsageError for a value that is not legal, two schedules on one level, a flag that has no effect
  */
 export function resolveSettings(layers: readonly Layer[]): Settings {
-  const schedule = chooseSchedule(layers);
+  const settings = valuesOf(layers, chooseSchedule(layers));
+  const { every, offset } = settings;
+  if (every !== undefined && offset >= every) {
+    const { text, origin } = layers.find((l) => l.texts.has("offset"))!.texts.get("offset")!;
+    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
+  }
+  return settings;
+}
+
+function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
   const settings: Partial<Record<OptionKey, unknown>> = {};
   for (const key of OPTION_KEYS) {
     const spec = specOf(key);
@@ -2329,16 +2403,12 @@ export function resolveSettings(layers: readonly Layer[]): Settings {
       const partners = (spec.onlyWith ?? []).map((k) => specOf(k as OptionKey).flag).join(" or ");
       throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
     }
-    if (layer?.isFlags && spec.needs !== undefined && !layers.some((l) => l.texts.has(spec.needs as OptionKey))) {
-      throw new UsageError(`${spec.flag} has no effect without ${specOf(spec.needs as OptionKey).flag}`);
+    const lacks = schedule === "crontab" ? undefined : spec.needs; // a crontab's own lines may bring it
+    if (layer?.isFlags && lacks !== undefined && !layers.some((l) => l.texts.has(lacks as OptionKey))) {
+      throw new UsageError(`${spec.flag} has no effect without ${specOf(lacks as OptionKey).flag}`);
     }
     if (layer !== undefined && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key)!);
     else settings[key] = spec.default === undefined ? undefined : spec.parse(spec.default);
-  }
-  const { every, offset } = settings as Settings;
-  if (every !== undefined && offset >= every) {
-    const { text, origin } = layers.find((l) => l.texts.has("offset"))!.texts.get("offset")!;
-    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
   }
   return settings as Settings;
 }
@@ -2449,8 +2519,12 @@ function yesOrNo(text: string): boolean {
   throw new Expectation("yes or no");
 }
 
+function isLegalName(text: string): boolean {
+  return /^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text);
+}
+
 function parseName(text: string): string {
-  if (!/^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text)) {
+  if (!isLegalName(text)) {
     throw new Expectation(
       "a name of 1 to 100 characters, without / and control characters, that begins with no dot or space",
     );
@@ -2535,6 +2609,7 @@ export function helpText(): string {
     `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file`,
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
+    "  supertick [options] --crontab FILE               the same for many jobs",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
@@ -2560,6 +2635,286 @@ function helpRow(spec: OptionSpec): string[] {
   const note = standard === undefined ? "" : ` (default: ${standard})`;
   const head = `  ${flag.padEnd(18)} ${(spec.env ?? "").padEnd(18)} `;
   return [`${head}${spec.about}${note}`];
+}
+
+// ── Crontab ─────────────────────────────────────────────────────────────────
+// Many jobs in one file, in the form that people have:
+//
+//   line     = "" | "#" text
+//            | NAME "=" value                        a variable of the commands below; quotes keep blanks at its ends
+//            | "TICK_…" "=" value                    an option of the jobs below, TICK_NAME of the next one only; empty: as
+//                                                    if it had never been set here. CRON_TZ is TICK_TZ
+//            | schedule command
+//   schedule = minute hour day month weekday | "@daily" | …
+//            | "@every" D | "@ticks" N               as --every and --ticks; the count of ticks is one for all jobs
+//            | "@start" | "@reboot"                  when the listener starts
+//
+// A command is the rest of its line, run by SHELL -c. As in cron, its first % ends it and what follows is its stdin, with
+// further % as line ends; \% is a %. All mistakes are gathered: a file with one is not used at all.
+// To add a kind of line: extend the grammar, then takeLine; to add an @word: AT_WORDS and lineSchedule.
+
+/** One job of a crontab. */
+export interface CrontabJob {
+  readonly line: number;
+  readonly name: string;
+  readonly schedule: Schedule;
+  /** Of its own and of the layers around: see parseCrontab. */
+  readonly settings: Settings;
+  readonly shell: string;
+  readonly command: string;
+  /** For its stdin. */
+  readonly input?: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Crontab {
+  readonly jobs: readonly CrontabJob[];
+  /** FILE:LINE: what is wrong. */
+  readonly mistakes: readonly string[];
+  /** FILE:LINE: what is not as in cron. */
+  readonly warnings: readonly string[];
+}
+
+/** What a crontab's text does not say itself. */
+export interface CrontabContext {
+  /** For messages. */
+  readonly path: string;
+  readonly flags: Layer;
+  readonly environment: Layer;
+  defaultZone(): Zone;
+  /** Is it the name of a user, and no command? Such a word in front of a command is a system crontab's. */
+  isUser(word: string): boolean;
+}
+
+const AT_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
+const VARIABLES_OF_CRON = [
+  ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["MAILFROM", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
+  ["TZ", "it is for the commands alone, as in cron; CRON_TZ or TICK_TZ is for the schedules"],
+] as const;
+
+/** Reads a crontab. A job's options: flags go before its lines, those before the environment. Never throws. */
+export function parseCrontab(text: string, context: CrontabContext): Crontab {
+  const reader = createCrontabReader(context);
+  const mistakes: string[] = [];
+  const tryTake = (line: string, number: number) => {
+    try {
+      reader.take(line, number);
+    } catch (error) {
+      mistakes.push(`${context.path}:${number}: ${(error as Error).message}`);
+    }
+  };
+  const lines = text.replace(/^\ufeff/, "").split("\n");
+  lines.forEach((line, i) => {
+    tryTake(line.replace(/\r$/, "").trim(), i + 1);
+  });
+  const { jobs, warnings, pendingName } = reader;
+  if (pendingName !== undefined)
+    mistakes.push(`${context.path}:${pendingName.line}: TICK_NAME names no job: none follows`);
+  return { jobs: withNames(jobs, mistakes, context.path), mistakes, warnings };
+}
+
+type UnnamedJob = Omit<CrontabJob, "name"> & { readonly name?: string };
+
+function createCrontabReader({ path, flags, environment, defaultZone, isUser }: CrontabContext) {
+  const options = new Map<OptionKey, { text: string; origin: string }>();
+  let settings: Settings | undefined; // of the options so far
+  let env: Readonly<Record<string, string>> = {};
+  const crons = new Map<string, CronExpression>(); // many lines may have the same
+  const found = {
+    jobs: [] as UnnamedJob[],
+    warnings: [] as string[],
+    pendingName: undefined as { text: string; line: number } | undefined,
+    take,
+  };
+
+  function take(line: string, number: number): void {
+    if (line === "" || line.startsWith("#")) return;
+    if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
+    const [, , name, value] = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/.exec(line) ?? [];
+    if (name === undefined) return takeJob(line, number);
+    const text = unquote(name, value);
+    if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
+    env = { ...env, [name]: text };
+    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
+  }
+
+  function warn(line: number, text: string): void {
+    found.warnings.push(`${path}:${line}: ${text}`);
+  }
+
+  function takeOption(name: string, text: string, line: number): void {
+    const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS.find((k) => specOf(k).env === name);
+    if (key === undefined)
+      throw new Error(`${name} is not a variable of supertick${suggestion(name, optionVariables())}`);
+    if ((SCHEDULE_KEYS as readonly string[]).includes(key))
+      throw new Error(`${name} is a schedule: here it stands at the beginning of the job's own line`);
+    if (specOf(key).scope !== "job")
+      throw new Error(`${name} is the listener's: give it as ${specOf(key).flag}, or in its environment`);
+    if (text !== "") parseSetting(key, { text, origin: name });
+    if (key === "name") found.pendingName = text === "" ? undefined : { text, line };
+    else {
+      if (text === "") options.delete(key);
+      else options.set(key, { text, origin: name });
+      settings = undefined;
+    }
+  }
+
+  function takeJob(line: string, number: number): void {
+    settings = settings ?? valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
+    const { schedule, command: text } = splitJobLine(line);
+    const [command, input] = splitPercent(text);
+    checkUserColumn(command, isUser);
+    if (command.trim() === "") throw new Error("the command is empty: it begins with %");
+    found.jobs.push({
+      line: number,
+      name: found.pendingName?.text,
+      schedule: lineSchedule(schedule, settings),
+      settings,
+      shell: env.SHELL || "/bin/sh",
+      command,
+      input,
+      env,
+    });
+    found.pendingName = undefined;
+    if (input !== undefined)
+      warn(number, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+  }
+
+  function lineSchedule([word, ...more]: readonly string[], { tz, catchUp, offset }: Settings): Schedule {
+    if (word === "@start" || word === "@reboot") return { kind: "start" };
+    const text = more.join(" ");
+    if (word === "@ticks") {
+      return { kind: "ticks", every: parseSetting("ticks", { text, origin: word }) as number, isOfAll: true };
+    }
+    if (word === "@every") {
+      const every = parseSetting("every", { text, origin: word }) as number;
+      if (offset < every) return { kind: "slices", everySeconds: every, offsetSeconds: offset };
+      throw new Error(`@every ${text}: the offset of ${formatDuration(offset)} is not less than the slice`);
+    }
+    const expression = [word, ...more].join(" ");
+    const cron =
+      crons.get(expression) ?? (parseSetting("cron", { text: expression, origin: "schedule" }) as CronExpression);
+    crons.set(expression, cron);
+    return { kind: "cron", cron, zone: tz ?? defaultZone(), catchUpSeconds: catchUp };
+  }
+
+  return found;
+}
+
+/** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
+function unquote(name: string, value: string): string {
+  const mark = value[0];
+  if (mark !== '"' && mark !== "'") return value;
+  const end = value.indexOf(mark, 1);
+  if (end < 0) throw new Error(`the value of ${name} has no closing ${mark}`);
+  if (end < value.length - 1) throw new Error(`the value of ${name} goes on behind its closing ${mark}`);
+  return value.slice(1, -1);
+}
+
+function splitJobLine(line: string): { schedule: string[]; command: string } {
+  const [word] = line.split(/[ \t]/, 1);
+  if (word.startsWith("@") && !AT_WORDS.includes(word)) {
+    throw new Error(
+      `${quote(word)} is no schedule${suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`}`,
+    );
+  }
+  let count = word.startsWith("@") ? 1 : 5;
+  if (word === "@every" || word === "@ticks") count = 2;
+  if (count === 5 && /^[A-Za-z_]{4}/.test(word))
+    throw new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
+  const fields = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line);
+  if (fields === null) {
+    const [expected, example] =
+      count === 5 ? ["five time fields", "30 2 * * *"] : [word, count === 1 ? word : `${word} 5`];
+    throw new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
+  }
+  const [, schedule, command] = fields;
+  if (count === 5 && /^[\d*?][\d*?,/-]*([ \t]|$)/.test(command))
+    throw new Error(
+      "there is a sixth time field: a line has five, then the command; @every 10s is finer than a minute",
+    );
+  return { schedule: schedule.trim().split(/[ \t]+/), command };
+}
+
+// Cron's rule, by its do_command.c: a backslash before a % is taken off, any other one stays.
+function splitPercent(text: string): [command: string, input?: string] {
+  let end = 0;
+  while (end < text.length && text[end] !== "%") end += text[end] === "\\" ? 2 : 1;
+  const plain = (part: string) => part.replace(/\\%/g, "%");
+  if (end >= text.length) return [plain(text)];
+  const input = text.slice(end + 1).replace(/\\?%/g, (mark) => (mark === "%" ? "\n" : "%"));
+  return [plain(text.slice(0, end)), input === "" || input.endsWith("\n") ? input : `${input}\n`];
+}
+
+function checkUserColumn(command: string, isUser: (word: string) => boolean): void {
+  const [, word] = /^([a-z_][\w-]*)[ \t]+\S/.exec(command) ?? [];
+  if (word === undefined || !isUser(word)) return;
+  throw new Error(
+    `${quote(word)} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`,
+  );
+}
+
+/** Those without a name get their command's, then .2, .3 …: by the order of the lines alone. */
+function withNames(jobs: readonly UnnamedJob[], mistakes: string[], path: string): CrontabJob[] {
+  const lines = new Map<string, number>();
+  for (const { name, line } of jobs) {
+    if (name === undefined) continue;
+    const other = lines.get(name);
+    if (other !== undefined)
+      mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
+    lines.set(name, line);
+  }
+  return jobs.map((job) => {
+    const base = commandName(job.command);
+    let name = job.name ?? base;
+    for (let i = 2; job.name === undefined && lines.has(name); i++) name = `${base}.${i}`;
+    lines.set(name, job.line);
+    return { ...job, name };
+  });
+}
+
+/** A=1 /usr/bin/sync-all --quiet → sync-all */
+function commandName(command: string): string {
+  const word = command.split(/\s+/).find((part) => !/^\w+=/.test(part)) ?? "";
+  const name = word
+    .replace(/["'();]/g, "")
+    .split("/")
+    .pop()!;
+  return isLegalName(name) ? name : "job";
+}
+
+/** What makes a job the same when its name has changed. */
+export interface KnownJob {
+  readonly name: string;
+  /** jobId of its schedule and command; undefined where that was not recorded. */
+  readonly id?: string;
+}
+
+/**
+ * Whose past belongs to which job: for each of `jobs` the name of one of `known`, or undefined for a new one. An unchanged
+ * job (same schedule and command) keeps its past whatever its name has become; after that, names decide.
+ */
+export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[]): Array<string | undefined> {
+  const left = new Map(known.map((one) => [one.name, one]));
+  const byId = new Map(known.map((one) => [one.id ?? "", one.name]));
+  const names: Array<string | undefined> = jobs.map(() => undefined);
+  const claim = (find: (job: KnownJob) => string | undefined) =>
+    jobs.forEach((job, i) => {
+      const name = names[i] === undefined ? find(job) : undefined;
+      if (name !== undefined && left.delete(name)) names[i] = name;
+    });
+  claim((job) => (left.get(job.name)?.id === job.id ? job.name : undefined));
+  claim((job) => (job.id === undefined ? undefined : byId.get(job.id)));
+  claim((job) => job.name);
+  return names;
+}
+
+/** The same for the same schedule and command, and practically for no other. */
+export function jobId(schedule: Schedule, command: readonly string[]): string {
+  const text = JSON.stringify([scheduleRecord(schedule), ...command]);
+  return [text, ` ${text}`].map((part) => hash32(part).toString(36)).join("-");
 }
 
 // ═══ The outside world starts here ══════════════════════════════════════════
@@ -3443,17 +3798,18 @@ function findCounterFile(path: string, log: Log): FoundCounterFile {
 
 // O_NONBLOCK: a FIFO in its place must not hang us. A file that can only be read still has a count to take over.
 function openRegularFile(path: string): { fd: number; isWritable: boolean } {
-  const { O_RDWR, O_RDONLY, O_NONBLOCK } = fs.constants;
-  let fd: number;
-  let isWritable = true;
+  const { O_RDWR, O_RDONLY } = fs.constants;
   try {
-    fd = fs.openSync(path, O_RDWR | O_NONBLOCK);
+    return { fd: openRegular(path, O_RDWR), isWritable: true };
   } catch (error) {
     if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
-    fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
-    isWritable = false;
+    return { fd: openRegular(path, O_RDONLY), isWritable: false };
   }
-  if (fs.fstatSync(fd).isFile()) return { fd, isWritable };
+}
+
+function openRegular(path: string, access: number): number {
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
   throw Object.assign(new Error(), { code: "no regular file" });
 }
@@ -3973,6 +4329,36 @@ export interface Job {
   readonly onSkip?: string;
   /** URL. */
   readonly ping?: string;
+  /** Of a crontab: variables of its commands. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of a crontab: for the command's stdin. */
+  readonly input?: string;
+}
+
+/** The job that the settings describe. */
+function jobOf(name: string, command: readonly string[], schedule: Schedule, settings: Settings): Job {
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
+  return {
+    name,
+    command,
+    schedule,
+    policy: policyOf(settings),
+    isRunOnStart: runOnStart || schedule.kind === "start",
+    jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
+    ...{ onlyIf, onFailure, onSuccess, onSkip, ping },
+  };
+}
+
+/** A job as it is configured now, and what was made for it. */
+interface JobSetup {
+  readonly job: Job;
+  readonly log: Log;
+  readonly pinger?: Pinger;
+}
+
+function setUp(job: Job, listenerLog: Log): JobSetup {
+  const log = listenerLog.ofJob(job.name);
+  return { job, log, pinger: job.ping === undefined ? undefined : createPinger(job.ping, job.name, log) };
 }
 
 /** What the runners share with the listener. */
@@ -3980,10 +4366,12 @@ interface JobHost {
   /** The process that they live in. */
   readonly self: ProcessIdentity;
   readonly journal: Journal;
+  readonly log: Log;
   readonly ticks: TickState;
+  readonly turns: Turns;
   /** After the jitter of a run: the clock of the counter file may go on. */
   writeCounter(): void;
-  /** Something of a job is over that its end or a stop may have waited for. */
+  /** Something of a job is over, that its removal or a stop may have waited for. */
   onSettled(): void;
 }
 
@@ -4003,6 +4391,58 @@ interface Taken {
   perform(): void;
 }
 
+/**
+ * Lets commands start in order: so many at a time, and however many are due, in slices of time, so that ticks are answered
+ * in between.
+ */
+interface Turns {
+  /** Calls `begin` when it is its turn; it returns false if it needs none any more. */
+  take(begin: () => boolean): void;
+  /** Something runs already: it counts too. */
+  occupy(): void;
+  release(): void;
+}
+
+const START_SLICE_SECONDS = 0.02;
+
+/** @param limit 0: none */
+function createTurns(limit: number): Turns {
+  const waiting: Array<() => boolean> = [];
+  let running = 0;
+  let sliceEnd: number | undefined; // of this turn of the event loop
+
+  function goOn(): void {
+    while (waiting.length > 0 && (limit === 0 || running < limit)) {
+      sliceEnd = sliceEnd ?? beginSlice();
+      if (monotonicSeconds() > sliceEnd) return;
+      running++;
+      if (!waiting.shift()!()) running--;
+    }
+  }
+
+  function beginSlice(): number {
+    setImmediate(() => {
+      sliceEnd = undefined;
+      goOn();
+    });
+    return monotonicSeconds() + START_SLICE_SECONDS;
+  }
+
+  return {
+    take(begin) {
+      waiting.push(begin);
+      goOn();
+    },
+    occupy() {
+      running++;
+    },
+    release() {
+      running--;
+      if (waiting.length > 0) setImmediate(goOn); // not in the middle of what another job does
+    },
+  };
+}
+
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 const ONLY_IF_SECONDS = 10;
@@ -4010,6 +4450,8 @@ const HOOK_SECONDS = 60;
 
 /** What is held of a run in progress. */
 interface RunHandle {
+  readonly setup: JobSetup; // of its beginning: what is changed later holds for later runs
+  hasTurn: boolean; // it counts as running; else it waits for its turn, or for its next attempt
   startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
   seconds: number; // of the last attempt that is over
   cancels: Array<() => void>; // end the timers of the attempt
@@ -4027,26 +4469,45 @@ interface HeldRun {
 class JobRunner {
   private readonly handles = new Map<number, RunHandle>();
   private readonly errands = new Set<() => void>(); // shell commands and pings on their way; each ends its own
-  private readonly pinger: Pinger | undefined;
-  private readonly findDue: ReturnType<typeof createDueFinder>;
   private readonly past: JobPast; // what earlier listeners did
   private readonly lastSerials: Record<"remote" | "event", number>;
+  private setup: JobSetup;
+  private findDue: ReturnType<typeof createDueFinder>;
   private state: JobState;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private held: HeldRun | undefined;
+  private readonly isNew: boolean; // others have a past, it has none
+  /** It is not configured any more, and starts nothing new. */
+  isLeaving = false;
 
+  /** @param recordedName under which the journal knows its past */
   constructor(
-    readonly job: Job,
+    job: Job,
     private readonly host: JobHost,
-    private readonly log: Log,
-    private readonly formerName: string,
+    private recordedName: string,
     isSameSupervisor: boolean,
   ) {
-    this.past = host.journal.pasts.get(formerName) ?? NO_PAST;
+    this.past = host.journal.pasts.get(recordedName) ?? NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
     this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
-    this.pinger = job.ping === undefined ? undefined : createPinger(job.ping, job.name, log);
+    this.setup = setUp(job, host.log);
+    this.findDue = createDueFinder(job.schedule);
+    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
+  }
+
+  get job(): Job {
+    return this.setup.job;
+  }
+
+  private get log(): Log {
+    return this.setup.log;
+  }
+
+  /** From now on it is that job. Runs in progress go on as what they were. */
+  change(job: Job): void {
+    this.isLeaving = false;
+    this.setup = setUp(job, this.host.log);
     this.findDue = createDueFinder(job.schedule);
   }
 
@@ -4059,6 +4520,11 @@ class JobRunner {
     return this.errands.size > 0;
   }
 
+  /** Nothing of it is left to be done. */
+  get isDone(): boolean {
+    return !this.isBusy && !this.hasErrands && this.held === undefined;
+  }
+
   /** The window of the run that its jitter holds. */
   get undecided(): Window | undefined {
     return this.held?.undecided;
@@ -4066,10 +4532,11 @@ class JobRunner {
 
   // When it is due:
 
-  /** To be called with the first tick: only now the period is known. */
-  onFirstTick({ whenSeconds, periodSeconds }: Tick): void {
+  /** To be called when the period is known, and when the job has changed. */
+  fitTicks(whenSeconds: number, periodSeconds: number): void {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     // Whole periods move the window; only the rest below one is a timer.
     const { hostname } = require("os") as typeof import("os");
@@ -4080,9 +4547,11 @@ class JobRunner {
   }
 
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
-  onTick(tick: Tick, { window, setBackSeconds }: CountedTick, isFirst: boolean): Taken | undefined {
+  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    if (setBackSeconds > 0) return undefined;
+    if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
+    // A job that came while nobody counted has missed nothing.
+    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
     const due = this.findDue(this.host.ticks.count, shifted);
     if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
@@ -4140,14 +4609,14 @@ class JobRunner {
   /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
   onEvent(event: SupervisorEvent, reason: "remote" | "event"): Taken | undefined {
     const { serial } = event;
-    if (serial <= this.lastSerials[reason]) return undefined;
+    if (serial <= this.lastSerials[reason] || this.isLeaving) return undefined;
     this.lastSerials[reason] = serial;
     const due = Math.floor(Date.now() / 1000);
     return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
   }
 
   runNow(reason: "start" | "signal"): void {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
+    if (!this.isLeaving) this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
 
   /** The first stop ends the runs, with a grace; the second one at once. */
@@ -4164,7 +4633,9 @@ class JobRunner {
 
   private take(input: JobInput): Taken {
     if (input.type === "due") this.lookAtOrphans();
-    const [state, actions] = step(this.job.policy, this.state, input);
+    const run = "run" in input && typeof input.run === "number" ? input.run : undefined;
+    const { policy } = this.setupOf(run).job;
+    const [state, actions] = step(policy, this.state, input);
     this.state = state;
     return {
       records: actions.map((action) => this.recordOf(action)).filter(isPresent),
@@ -4190,11 +4661,11 @@ class JobRunner {
       case "record":
         return; // that is all
       case "ask":
-        return this.ask(action.run);
+        return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
         return this.handles.get(action.run.number)?.stopAsking?.();
       case "start":
-        return this.startRun(action.run);
+        return this.whenItsTurn(action.run, () => this.startRun(action.run));
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
@@ -4230,37 +4701,54 @@ class JobRunner {
   private handleOf(run: Run): RunHandle {
     let handle = this.handles.get(run.number);
     if (handle === undefined) {
-      handle = { startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
+      handle = { setup: this.setup, hasTurn: false, startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
       this.handles.set(run.number, handle);
     }
     return handle;
   }
 
+  private setupOf(run: number | undefined): JobSetup {
+    return (run === undefined ? undefined : this.handles.get(run))?.setup ?? this.setup;
+  }
+
+  // A run keeps its turn from the question to the end of the attempt.
+  private whenItsTurn(run: Run, begin: () => void): void {
+    const handle = this.handleOf(run);
+    if (handle.hasTurn) return begin();
+    this.host.turns.take(() => {
+      // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
+      if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      handle.hasTurn = true;
+      begin();
+      return true;
+    });
+  }
+
+  private endTurn(run: Run): void {
+    const handle = this.handles.get(run.number);
+    if (handle?.hasTurn) this.host.turns.release();
+    if (handle !== undefined) handle.hasTurn = false;
+  }
+
   private ask(run: Run): void {
-    if (!this.isInProgress(run)) return;
-    this.handleOf(run).stopAsking = this.runShell(
-      "only-if",
-      this.job.onlyIf!,
-      ONLY_IF_SECONDS,
-      run,
-      {},
-      (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
+    const handle = this.handleOf(run);
+    const { onlyIf } = handle.setup.job;
+    // It waited in the queue, and since then the question is no longer asked.
+    if (onlyIf === undefined) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
+    handle.stopAsking = this.runShell("only-if", onlyIf, ONLY_IF_SECONDS, run, {}, (end, isLate) =>
+      this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
     );
   }
 
-  // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
-  private isInProgress(run: Run): boolean {
-    return this.state.runs.some((r) => r.number === run.number);
-  }
-
   private startRun(run: Run): void {
-    if (!this.isInProgress(run)) return;
     const { number, due, event } = run;
-    this.handleOf(run).startedSeconds = monotonicSeconds();
+    const handle = this.handleOf(run);
+    const { command, input } = handle.setup.job;
+    handle.startedSeconds = monotonicSeconds();
     const started = startProcess({
-      command: this.job.command,
+      command,
       env: this.environment(run),
-      input: event?.payload,
+      input: event?.payload ?? input,
       output: this.log.outputOf({ job: this.job.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end),
@@ -4281,7 +4769,10 @@ class JobRunner {
   }
 
   private environment(run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-    return jobEnvironment(this.job, run, { SUPERTICK_LISTENER: formatIdentity(this.host.self), ...more });
+    return jobEnvironment(this.setupOf(run.number).job, run, {
+      SUPERTICK_LISTENER: formatIdentity(this.host.self),
+      ...more,
+    });
   }
 
   private onProcessEnd(run: Run, end: ProcessEnd): void {
@@ -4302,11 +4793,11 @@ class JobRunner {
   // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
   private holdBack(run: Run, why: HoldReason, error?: string): void {
     const { number, due } = run;
-    this.handles.delete(number);
     const detail = error === undefined ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
     if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    this.forget(run);
   }
 
   private arm(run: Run, seconds: number, type: "deadline" | "graceOver"): void {
@@ -4315,7 +4806,7 @@ class JobRunner {
 
   private armRetry(run: Run, seconds: number): void {
     const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.job.policy;
+    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
     if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
     this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
       event: "retrying",
@@ -4342,7 +4833,7 @@ class JobRunner {
   }
 
   private terminate(run: Run): void {
-    const { timeoutSeconds, killAfterSeconds } = this.job.policy;
+    const { timeoutSeconds, killAfterSeconds } = this.setupOf(run.number).job.policy;
     const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
     const why = causes[run.cause!];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
@@ -4367,6 +4858,7 @@ class JobRunner {
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
     const isSeen = startedSeconds !== undefined;
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
+    this.endTurn(run);
   }
 
   private giveUp({ run, result, why }: JobAction & { type: "giveUp" }): void {
@@ -4381,7 +4873,6 @@ class JobRunner {
 
   private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
     const seconds = this.handles.get(run.number)?.seconds ?? 0;
-    this.handles.delete(run.number);
     this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
@@ -4390,6 +4881,18 @@ class JobRunner {
       SUPERTICK_SECONDS: String(seconds),
       SUPERTICK_FAILURES: String(failures),
     });
+    this.forget(run);
+  }
+
+  private forget(run: Run): void {
+    this.endTurn(run);
+    this.handles.delete(run.number);
+    this.settleSoon();
+  }
+
+  // After what is being done now.
+  private settleSoon(): void {
+    setImmediate(() => this.host.onSettled());
   }
 
   // Beside the runs: no run ever waits for a hook.
@@ -4398,7 +4901,7 @@ class JobRunner {
     run: DueRun & Partial<Run>,
     facts: NodeJS.ProcessEnv,
   ): void {
-    const { onFailure, onSuccess, onSkip } = this.job;
+    const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
     this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
@@ -4425,15 +4928,16 @@ class JobRunner {
   }
 
   private ping(run: Run, what: "start" | "success" | "fail"): void {
-    if (this.pinger === undefined) return;
+    const { pinger } = this.setupOf(run.number);
+    if (pinger === undefined) return;
     const errand = () => {}; // an exit ends it
     this.errands.add(errand);
-    this.pinger.ping(run, what, () => this.endErrand(errand));
+    pinger.ping(run, what, () => this.endErrand(errand));
   }
 
   private endErrand(errand: () => void): void {
     this.errands.delete(errand);
-    setImmediate(() => this.host.onSettled()); // after what is being done now
+    this.settleSoon();
   }
 
   // What an earlier listener left:
@@ -4446,7 +4950,7 @@ class JobRunner {
         this.resume(base, finished);
         continue;
       }
-      const leader = started ?? (formerListener && findRun(formerListener, this.formerName, number));
+      const leader = started ?? (formerListener && findRun(formerListener, this.recordedName, number));
       const run: Run = { ...base, pid: leader?.pid };
       if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -4461,6 +4965,8 @@ class JobRunner {
     const handle = this.handleOf(run);
     handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
     handle.orphan = orphan;
+    handle.hasTurn = true;
+    this.host.turns.occupy();
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
@@ -4489,18 +4995,30 @@ class JobRunner {
 
   // What is written down:
 
-  jobRecord(): JournalRecord {
-    const { name, schedule } = this.job;
+  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
+  jobRecord(): (JournalRecord & { type: "job" }) | undefined {
+    const { name, schedule, command } = this.job;
     const period = this.host.ticks.periodSeconds || undefined;
     const delay = this.delaySeconds || undefined;
-    const was = this.formerName === name ? undefined : this.formerName;
-    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
+    const record = { schedule: scheduleRecord(schedule), delay, period, id: jobId(schedule, command) };
+    const was = this.recordedName === name ? undefined : this.recordedName;
+    const known = this.host.journal.pasts.get(name)?.job;
+    if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
+    this.recordedName = name;
+    return { type: "job", job: name, was, ...record };
   }
 
   private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
     const { number, attempt } = run;
     this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start });
   }
+}
+
+function isSameRecord(known: JobRecord, { schedule, delay, period, id }: JobRecord): boolean {
+  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
+  return (
+    isSameSchedule && known.delay === delay && known.id === id && (period === undefined || known.period === period)
+  );
 }
 
 /** The environment of a command that is run for the job, or of a shell command about it. */
@@ -4515,7 +5033,7 @@ function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.Proce
   if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
   const { TICK_PING: _, ...inherited } = process.env; // it may hold a secret
-  return { ...payloadTokens(event?.payload ?? ""), ...inherited, ...facts, ...more };
+  return { ...payloadTokens(event?.payload ?? ""), ...inherited, ...job.env, ...facts, ...more };
 }
 
 function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
@@ -4549,6 +5067,7 @@ function howEnded({ exit, signal, error }: ProcessEnd): string {
 function describePhase({ phase, pid, attempt }: Run): string {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "starting") return "waits for its turn (--max-running)";
   if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
@@ -4572,6 +5091,89 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
 }
 
+// ── Crontab file ────────────────────────────────────────────────────────────
+// Where the jobs come from when there are many. It is read at start, on SIGHUP, and at a tick when it does not look as it
+// did when it was read: edited in place, renamed over, or behind a symbolic link that was swapped, as a ConfigMap's.
+
+interface CrontabFile {
+  readonly path: string;
+  /** @throws UsageError: it cannot be read, or has a mistake */
+  read(): Job[];
+  /** "changing": it was changed less than a second ago, and may be only half written. */
+  look(): "same" | "changing" | "changed";
+}
+
+const SETTLE_SECONDS = 1;
+
+function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFile {
+  let appearance: string | undefined; // when it was read
+  return {
+    path,
+    read() {
+      appearance = appearanceOf(path).text;
+      const { jobs, mistakes } = readCrontab(path, flags, environment);
+      const [first, ...more] = mistakes;
+      if (first === undefined) return jobs.map(jobOfCrontab);
+      const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
+      throw new UsageError(`${first}${others}`);
+    },
+    look() {
+      const { text, changedSeconds } = appearanceOf(path);
+      if (text === appearance) return "same";
+      const age = Date.now() / 1000 - changedSeconds;
+      return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+    },
+  };
+}
+
+function appearanceOf(path: string): { text: string; changedSeconds: number } {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: ctimeMs / 1000 };
+  } catch (error) {
+    return { text: errorCode(error), changedSeconds: 0 };
+  }
+}
+
+/** @throws UsageError where it cannot be read */
+function readCrontab(path: string, flags: Layer, environment: Layer): Crontab {
+  let text: string;
+  try {
+    const fd = openRegular(path, fs.constants.O_RDONLY);
+    text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+  } catch (error) {
+    throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
+  }
+  let zone: Zone | undefined;
+  const localZone = () => {
+    zone = zone ?? defaultZone();
+    return zone;
+  };
+  return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
+}
+
+function jobOfCrontab({ name, shell, command, schedule, settings, env, input }: CrontabJob): Job {
+  return { ...jobOf(name, [shell, "-c", command], schedule, settings), env, input };
+}
+
+// Some users have the names of commands: sync, mail, man.
+function isUserAndNoCommand(word: string): boolean {
+  const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
+  const places = (process.env.PATH ?? "").split(":");
+  return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+}
+
+/** The same for jobs that are alike in everything. */
+function fingerprint({ schedule, ...rest }: Job): string {
+  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : undefined;
+  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
+}
+
+function knownJob({ name, schedule, command }: Job): KnownJob {
+  return { name, id: jobId(schedule, command) };
+}
+
 // ── Listener ────────────────────────────────────────────────────────────────
 // One process between supervisord and the jobs: events in, answers out, and what a tick means for each job in between.
 // To listen to another event: extend `onEvent`.
@@ -4582,6 +5184,10 @@ interface ListenerOptions {
   /** Undefined: nothing is kept on disk. */
   readonly statePath?: string;
   readonly isVerbose: boolean;
+  /** Commands at a time; 0: no limit. */
+  readonly maxRunning: number;
+  /** Where the jobs come from, if there can be many. */
+  readonly crontab?: CrontabFile;
 }
 
 const AMBIGUOUS_PAYLOAD_MS = 100;
@@ -4598,7 +5204,8 @@ class Listener implements JobHost {
   private readonly warnings = new Set<string>();
   private readonly counter: CounterFile;
   private readonly input: Input;
-  private readonly runners: readonly JobRunner[];
+  readonly turns: Turns;
+  private runners: readonly JobRunner[];
   private tickType: string | undefined;
   private hasSeenEvent = false;
   private isStopping = false;
@@ -4606,12 +5213,14 @@ class Listener implements JobHost {
   private stopSignals = 0;
   private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private exitStatus = 0;
+  private removed: string[] = []; // jobs that the journal may forget
 
   constructor(
     jobs: readonly Job[],
     private readonly options: ListenerOptions,
-    private readonly log: Log,
+    readonly log: Log,
   ) {
+    this.turns = createTurns(options.maxRunning);
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
@@ -4619,18 +5228,40 @@ class Listener implements JobHost {
     const clock = found.clock && { ...found.clock, isForeign: !isSame };
     this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
     this.tickType = options.tickType;
-    const { pasts } = this.journal;
-    this.runners = jobs.map((job) => new JobRunner(job, this, log.ofJob(job.name), formerName(job, pasts), isSame));
+    this.runners = this.beginWith(jobs, isSame);
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd(),
     );
   }
 
+  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
+  private beginWith(jobs: readonly Job[], isSame: boolean): JobRunner[] {
+    const { pasts } = this.journal;
+    const known = [...pasts].map(([name, { job }]) => ({ name, id: job?.id }));
+    const names = matchJobs(jobs.map(knownJob), known);
+    const [only] = known;
+    if (this.options.crontab === undefined && known.length === 1) names[0] = only.name; // its name may have changed
+    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i] ?? job.name, isSame));
+    for (const [name, { openRuns }] of pasts) {
+      if (names.includes(name)) continue;
+      if (openRuns.length === 0) this.removed.push(name);
+      else runners.push(this.caretaker(name, isSame));
+    }
+    return runners;
+  }
+
+  private caretaker(name: string, isSame: boolean): JobRunner {
+    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
+    const runner = new JobRunner({ ...job, isRunOnStart: false }, this, name, isSame);
+    runner.isLeaving = true;
+    return runner;
+  }
+
   start(): void {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
-    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    this.recordJobs();
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -4638,20 +5269,108 @@ class Listener implements JobHost {
   }
 
   private tellBeginning(): void {
-    const { statePath, tickType } = this.options;
-    const [{ job }] = this.runners;
+    const { statePath, tickType, crontab } = this.options;
     const where = statePath === undefined ? "in memory only" : `in ${statePath}`;
     const tick = tickType ?? "the first type of tick seen";
-    const { kind } = job.schedule;
+    if (crontab !== undefined)
+      return this.log.line(`${this.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
+    const { schedule } = this.runners[0].job;
     let state = `on ${tick}; state ${where}`;
-    if (kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
-    const glue = kind === "events" ? `; state ${where}` : ` ${state}`;
-    this.log.line(`${describeSchedule(job.schedule)}${glue}`);
+    if (schedule.kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
+    const glue = schedule.kind === "events" ? `; state ${where}` : ` ${state}`;
+    this.log.line(`${describeSchedule(schedule)}${glue}`);
+  }
+
+  private countJobs(): string {
+    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count === 1 ? "1 job" : `${count} jobs`;
   }
 
   onSignal(signal: NodeJS.Signals): void {
-    if (signal === "SIGUSR2") for (const runner of this.runners) runner.runNow("signal");
-    else if (signal !== "SIGHUP") this.onStopSignal(signal); // HUP is no stop: it is for re-reading files
+    if (signal === "SIGHUP")
+      this.reload(); // HUP is no stop
+    else if (signal !== "SIGUSR2") this.onStopSignal(signal);
+    else for (const runner of this.runners) runner.runNow("signal");
+  }
+
+  // The jobs may change:
+
+  private lookAtCrontab(): void {
+    const look = this.options.crontab?.look();
+    if (look === "changed") this.reload();
+    if (look === "changing") startTimer(SETTLE_SECONDS, () => this.lookAtCrontab());
+  }
+
+  private reload(): void {
+    const { crontab } = this.options;
+    if (crontab === undefined || this.isStopping) return;
+    try {
+      this.changeJobs(crontab.read());
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.log.line(`${error.message}; the jobs stay as they are`);
+    }
+  }
+
+  private changeJobs(jobs: readonly Job[]): void {
+    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
+    const names = matchJobs(
+      jobs.map(knownJob),
+      [...before.values()].map(({ job }) => knownJob(job)),
+    );
+    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
+    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
+    const runners = jobs.map((job, i) => {
+      const runner = names[i] === undefined ? undefined : before.get(names[i]);
+      if (runner === undefined) {
+        added++;
+        return this.fitted(new JobRunner(job, this, job.name, true));
+      }
+      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      changed++;
+      runner.change(job);
+      return this.fitted(runner);
+    });
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, jobs))];
+    this.log.line(
+      `${this.countJobs()} of ${this.options.crontab!.path}: ${added} new, ${changed} changed, ${removed} removed`,
+    );
+    this.recordJobs();
+    this.dismissDone();
+  }
+
+  private fitted(runner: JobRunner): JobRunner {
+    const { clock, periodSeconds } = this.ticks;
+    if (clock !== undefined && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
+    return runner;
+  }
+
+  // Its runs go on. If another job has its name now, it needs one that is free.
+  private leave(runner: JobRunner, jobs: readonly Job[]): JobRunner {
+    let { name } = runner.job;
+    while (jobs.some((job) => job.name === name)) name += ".removed";
+    if (name !== runner.job.name) runner.change({ ...runner.job, name });
+    runner.isLeaving = true;
+    return runner;
+  }
+
+  private dismissDone(): void {
+    const isGone = (runner: JobRunner) => runner.isLeaving && runner.isDone;
+    if (!this.runners.some(isGone)) return;
+    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
+    this.runners = this.runners.filter((runner) => !isGone(runner));
+    this.recordJobs();
+  }
+
+  // A new name may be one that another job has yet to give up: those go by a name in between.
+  private recordJobs(): void {
+    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+    const givenUp = new Set(records.map(({ was }) => was));
+    const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
+    const between = records.map((record, i) => ({ ...record, job: `~${i}` })).filter((_, i) => isTaken(records[i]));
+    this.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const), ...between);
+    this.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, was: `~${i}` } : record)));
+    this.removed = [];
   }
 
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
@@ -4705,7 +5424,7 @@ class Listener implements JobHost {
   }
 
   private get isTicking(): boolean {
-    return this.runners.some(({ job }) => job.schedule.kind !== "events");
+    return this.options.crontab !== undefined || this.runners.some(({ job }) => job.schedule.kind !== "events");
   }
 
   private otherTickWarning(type: string): string {
@@ -4715,6 +5434,7 @@ class Listener implements JobHost {
   private onCountedType(tick: Tick): void {
     const { ticks } = this;
     if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
+    this.lookAtCrontab();
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === undefined) {
@@ -4724,7 +5444,7 @@ class Listener implements JobHost {
     for (const runner of this.runners) runner.startHeld(); // this tick came early
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
-    ticks.count++;
+    if (counted.setBackSeconds === 0 || this.options.crontab === undefined) ticks.count++; // many share it: no goal is passed over
     if (counted.setBackSeconds > 0) {
       const now = formatTime(tick.whenSeconds);
       this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
@@ -4754,8 +5474,8 @@ class Listener implements JobHost {
       return false;
     }
     this.ticks.periodSeconds = tick.periodSeconds;
-    for (const runner of this.runners) runner.onFirstTick(tick);
-    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
+    this.recordJobs();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
@@ -4763,8 +5483,9 @@ class Listener implements JobHost {
 
   private tellTick(tick: Tick): void {
     if (!this.options.isVerbose) return;
-    const [{ job }] = this.runners;
-    const count = job.schedule.kind === "ticks" ? `: count ${this.ticks.count} of ${job.schedule.every}` : "";
+    const [only] = this.options.crontab === undefined ? this.runners : [];
+    const goal = only?.job.schedule.kind === "ticks" ? ` of ${only.job.schedule.every}` : undefined;
+    const count = only === undefined || goal !== undefined ? `: count ${this.ticks.count}${goal ?? ""}` : "";
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
 
@@ -4840,15 +5561,17 @@ class Listener implements JobHost {
   private stop(why?: string): void {
     if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
-    const grace = Math.max(...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
     for (const runner of this.runners) runner.stop();
+    this.onSettled();
   }
 
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled(): void {
-    if (!this.isStopping || this.runners.some((runner) => runner.isBusy)) return;
+    if (!this.isStopping) return this.dismissDone();
+    if (this.runners.some((runner) => runner.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.killErrands();
     if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
@@ -4865,12 +5588,6 @@ class Listener implements JobHost {
     this.log.flush();
     process.exit(this.exitStatus);
   }
-}
-
-// A listener's only job may have got another name: what its files say is of that job all the same.
-function formerName(job: Job, pasts: ReadonlyMap<string, JobPast>): string {
-  const [only] = pasts.keys();
-  return pasts.has(job.name) || pasts.size !== 1 ? job.name : only;
 }
 
 const NO_SUPERVISORD =
@@ -4901,13 +5618,19 @@ interface SimulationPlan {
 
 function simulate(args: readonly string[]): void {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
-  const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
-  checkCommand(command);
+  const environment = parseEnvironment(process.env).layer;
+  const settings = resolveSettings([layer, environment]);
+  checkCommand(command, settings);
   if (settings.on !== undefined)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
+  const schedules =
+    settings.crontab === undefined
+      ? [scheduleOf(settings, defaultZone)]
+      : readCrontab(settings.crontab, layer, environment).jobs.map(({ schedule }) => schedule);
   const directory = settings.state === undefined || !layer.texts.has("state") ? makeTemporaryDirectory() : undefined;
   const plan = planSimulation(
     settings,
+    schedules,
     layer,
     command,
     directory === undefined ? settings.state! : `${directory}/count`,
@@ -4925,12 +5648,13 @@ function simulate(args: readonly string[]): void {
 
 function planSimulation(
   settings: Settings,
+  schedules: readonly Schedule[],
   layer: Layer,
   command: readonly string[],
   statePath: string,
 ): SimulationPlan {
   const from = settings.from ?? Date.now() / 1000;
-  const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
+  const fitsMinutes = schedules.every((schedule) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = settings.tick ?? (fitsMinutes ? "TICK_60" : "TICK_5");
   const periodSeconds = TICK_PERIODS[tickType]!;
   if (settings.for < periodSeconds)
@@ -4947,8 +5671,7 @@ function planSimulation(
     listenerArgs: [
       ...options.map(([, { text, origin }]) => `${origin}=${text}`),
       `--state=${statePath}`,
-      "--",
-      ...command,
+      ...(command.length === 0 ? [] : ["--", ...command]),
     ],
     statePath,
   };
@@ -5084,7 +5807,7 @@ function showLines(stream: NodeJS.ReadableStream, prefix: string): void {
 
 // The journal is written before the answer: after an answer it knows every run that the tick has started.
 function followRuns(path: string) {
-  const open = new Set<number>();
+  const open = new Set<string>();
   const results = new Map<string, number>();
   let offset = tryReadFile(path).length; // what stands there already is not of this trial
   let isOver = false;
@@ -5097,10 +5820,12 @@ function followRuns(path: string) {
       .slice(isNew ? 0 : offset, end)
       .split("\n")
       .map(tryParseLine)) {
-      if (line?.type === "starting") open.add(line.run);
-      if (line?.type === "held") open.delete(line.run);
-      const isOver = line?.type === "givenUp" || (line?.type === "finished" && line.retryIn === undefined);
-      if (isOver && open.delete(line.run)) results.set(line.result, (results.get(line.result) ?? 0) + 1);
+      if (line === undefined || !("run" in line)) continue;
+      const run = `${line.run} ${line.job}`;
+      if (line.type === "starting") open.add(run);
+      if (line.type === "held") open.delete(run);
+      const isOver = line.type === "givenUp" || (line.type === "finished" && line.retryIn === undefined);
+      if (isOver && open.delete(run)) results.set(line.result, (results.get(line.result) ?? 0) + 1);
     }
     offset = end;
   }
@@ -5143,18 +5868,59 @@ function check(args: readonly string[]): void {
   const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
+  if (settings.crontab !== undefined) return checkCrontab(settings.crontab, settings, layer, environment);
   const schedule = scheduleOf(settings, defaultZone);
-  const from = settings.from ?? Math.floor(Date.now() / 1000);
-  const next = nextDueTimes(schedule, from, settings.number);
-  const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
-  if (settings.jitter > 0) {
-    const longest = formatDuration(Math.min(settings.jitter, longestDelay(schedule, from)));
+  const forecast = forecastOf(schedule, settings, settings);
+  const warnings = [...environment.warnings, ...forecast.warnings];
+  const text = settings.json
+    ? JSON.stringify({ ...forecast, warnings })
+    : describeForecast(schedule, { ...forecast, warnings }).join("\n");
+  writeFully(1, Buffer.from(`${text}\n`));
+}
+
+function checkCrontab(path: string, settings: Settings, layer: Layer, environment: EnvironmentLayer): void {
+  const { jobs, ...crontab } = readCrontab(path, layer, environment.layer);
+  const warnings = [...environment.warnings, ...crontab.warnings];
+  const forecasts = jobs.map((job) => ({ job, forecast: forecastOf(job.schedule, job.settings, settings) }));
+  const list = () => [
+    ...crontab.mistakes,
+    ...warnings.map((warning) => `note: ${warning}`),
+    ...forecasts.flatMap(({ job, forecast }) => [
+      `line ${job.line}, ${job.name}: ${forecast.schedule}`,
+      ...describeForecast(job.schedule, forecast)
+        .slice(1)
+        .map((line) => `  ${line}`),
+    ]),
+  ];
+  const object = () => ({
+    mistakes: crontab.mistakes,
+    warnings,
+    jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast })),
+  });
+  writeFully(1, Buffer.from(`${settings.json ? JSON.stringify(object()) : list().join("\n")}\n`));
+  if (crontab.mistakes.length > 0) process.exitCode = 2;
+}
+
+/** What will happen. */
+interface Forecast {
+  /** In words. */
+  readonly schedule: string;
+  readonly warnings: readonly string[];
+  /** Epoch seconds. */
+  readonly next: readonly number[];
+}
+
+/** @param asked what the user of `check` asks for: --from, -n, --tick */
+function forecastOf(schedule: Schedule, { jitter, onlyIf }: Settings, asked: Settings): Forecast {
+  const from = asked.from ?? Math.floor(Date.now() / 1000);
+  const warnings = scheduleWarnings(schedule, asked.tick, from);
+  if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
+    const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
-  const text = settings.json
-    ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next })
-    : describeCheck(schedule, warnings, next);
-  writeFully(1, Buffer.from(`${text}\n`));
+  if (onlyIf !== undefined && schedule.kind !== "cron" && schedule.kind !== "slices")
+    warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
+  return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };
 }
 
 function scheduleWarnings(schedule: Schedule, tickType: string | undefined, from: number): string[] {
@@ -5163,15 +5929,19 @@ function scheduleWarnings(schedule: Schedule, tickType: string | undefined, from
   return periodSeconds === undefined ? [] : tickMismatches(schedule, periodSeconds, from);
 }
 
-function describeCheck(schedule: Schedule, warnings: readonly string[], next: readonly number[]): string {
+function describeForecast(schedule: Schedule, forecast: Forecast): string[] {
   const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
-  const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
-  if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
-  else if (schedule.kind === "events")
-    lines.push("when that is depends on what supervisord sends: name them in events= too");
-  else if (next.length === 0) lines.push("no next run");
-  else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
-  return lines.join("\n");
+  const lines = [forecast.schedule, ...forecast.warnings.map((warning) => `note: ${warning}`)];
+  switch (schedule.kind) {
+    case "ticks":
+      return [...lines, "when that is depends on when the counting began"];
+    case "events":
+      return [...lines, "when that is depends on what supervisord sends: name them in events= too"];
+    case "start":
+      return [...lines, "not when the crontab is read again"];
+  }
+  if (forecast.next.length === 0) return [...lines, "no next run"];
+  return [...lines, "next runs:", ...forecast.next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`)];
 }
 
 /** Sun 2025-03-30 03:00:00 +02:00 */
@@ -5465,7 +6235,11 @@ function displayWidth(text: string): number {
 
 // ── main ────────────────────────────────────────────────────────────────────
 
-function checkCommand(command: readonly string[]): void {
+function checkCommand(command: readonly string[], { crontab }: Settings): void {
+  if (crontab !== undefined) {
+    if (command.length === 0) return;
+    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
+  }
   if (command.length === 0)
     throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
   if (command[0] === "") throw new UsageError("the command behind -- is empty");
@@ -5486,38 +6260,30 @@ function startListener(args: readonly string[]): void {
   const { layer, command } = parseCommandLine(args, ["job", "listener"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command);
+  checkCommand(command, settings);
   if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
     throw new UsageError(NO_SUPERVISORD);
-  const log = createLog(settings.log);
-  checkProcessName(process.env, log);
-  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (command[0].split("/").pop() || "job");
-  const jobLog = log.ofJob(name);
-  for (const warning of environment.warnings) jobLog.line(warning);
-  const job: Job = {
-    name,
-    command,
-    schedule: scheduleOf(settings, defaultZone),
-    policy: policyOf(settings),
-    isRunOnStart: settings.runOnStart,
-    jitterSeconds: settings.jitter,
-    onlyIf: settings.onlyIf,
-    onFailure: settings.onFailure,
-    onSuccess: settings.onSuccess,
-    onSkip: settings.onSkip,
-    ping: settings.ping,
-  };
+  const allLog = createLog(settings.log);
+  checkProcessName(process.env, allLog);
+  const program = settings.crontab ?? command[0];
+  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (program.split("/").pop() || "job");
+  const log = settings.crontab === undefined ? allLog.ofJob(name) : allLog;
+  for (const warning of environment.warnings) log.line(warning);
+  const crontab = settings.crontab === undefined ? undefined : openCrontab(settings.crontab, layer, environment.layer);
+  const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
   const options = {
     tickType: settings.tick,
-    statePath: settings.state ?? tryDefaultStatePath(name, jobLog),
+    statePath: settings.state ?? tryDefaultStatePath(name, log),
     isVerbose: settings.verbose,
+    maxRunning: settings.maxRunning,
+    crontab,
   };
-  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, jobLog, () => {
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
     if (!announce((signal) => listener.onSignal(signal))) {
-      jobLog.line("supervisord does not read our stdout: stopping");
+      log.line("supervisord does not read our stdout: stopping");
       process.exit(0);
     }
-    const listener = new Listener([job], options, jobLog);
+    const listener = new Listener(jobs, options, log);
     listener.start();
   });
 }

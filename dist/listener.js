@@ -161,16 +161,15 @@ function wasCounted(clock, { serial, whenSeconds }) {
   return serial <= clock.serial && whenSeconds <= clock.whenSeconds;
 }
 var FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
+function windowOf({ whenSeconds, periodSeconds }) {
+  const after = whenSeconds - periodSeconds;
+  return { after, fixedAfter: after, upTo: whenSeconds };
+}
 function countTick(clock, tick) {
   const when = tick.whenSeconds;
   if (clock === void 0) {
-    const after = when - tick.periodSeconds;
     const first = { whenSeconds: when, serial: tick.serial, decidedSeconds: when, fixedDecidedSeconds: when };
-    return {
-      clock: { ...first, isRestored: false },
-      window: { after, fixedAfter: after, upTo: when },
-      setBackSeconds: 0
-    };
+    return { clock: { ...first, isRestored: false }, window: windowOf(tick), setBackSeconds: 0 };
   }
   if (wasCounted(clock, tick)) return void 0;
   const setBackSeconds = Math.max(0, clock.whenSeconds - when);
@@ -191,7 +190,7 @@ function countTick(clock, tick) {
 function dueTime(schedule, count, window) {
   switch (schedule.kind) {
     case "ticks":
-      return count >= schedule.every ? window.upTo : void 0;
+      return isGoalReached(schedule, count) ? window.upTo : void 0;
     case "slices": {
       const start2 = sliceStart(schedule, window.upTo);
       return start2 > window.after ? start2 : void 0;
@@ -199,8 +198,15 @@ function dueTime(schedule, count, window) {
     case "cron":
       return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
     case "events":
+    case "start":
       return void 0;
   }
+}
+function isGoalReached({ every, isOfAll }, count) {
+  return isOfAll ? count > 0 && count % every === 0 : count >= every;
+}
+function ticksToGo({ every, isOfAll }, count) {
+  return isOfAll ? every - count % every : Math.max(1, every - count);
 }
 function cronAfter(cron, window) {
   return cron.isFixed ? window.fixedAfter : window.after;
@@ -223,6 +229,7 @@ function nextDueTimes(schedule, from, count) {
   switch (schedule.kind) {
     case "ticks":
     case "events":
+    case "start":
       return [];
     case "slices": {
       const first = sliceStart(schedule, from) + schedule.everySeconds;
@@ -233,7 +240,7 @@ function nextDueTimes(schedule, from, count) {
   }
 }
 function countAfter(schedule, count) {
-  return schedule.kind === "ticks" && count >= schedule.every ? 0 : count;
+  return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
 }
 function createDueFinder(schedule) {
   if (schedule.kind !== "cron") return (count, window) => dueTime(schedule, count, window);
@@ -249,7 +256,7 @@ function createDueFinder(schedule) {
   };
 }
 function nextRunTick(schedule, { clock, count, periodSeconds }, delaySeconds) {
-  if (schedule.kind === "ticks") return clock.whenSeconds + (schedule.every - count) * periodSeconds;
+  if (schedule.kind === "ticks") return clock.whenSeconds + ticksToGo(schedule, count) * periodSeconds;
   const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
   return due === void 0 ? void 0 : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
 }
@@ -261,9 +268,12 @@ function isListenedTo(schedule, eventName) {
   return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
 }
 function stableDelay(key, limitSeconds) {
+  return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
+}
+function hash32(text) {
   let hash = 2166136261;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 16777619);
-  return limitSeconds === 0 ? 0 : (hash >>> 0) % limitSeconds;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  return hash >>> 0;
 }
 function longestDelay(schedule, from) {
   const dues = nextDueTimes(schedule, from, 100);
@@ -281,29 +291,34 @@ function describeSchedule(schedule) {
       return describeCron(schedule.cron, schedule.zone.name);
     case "events":
       return `on ${schedule.names.join(", ")}`;
+    case "start":
+      return "when the listener starts";
   }
 }
 function scheduleRecord(schedule) {
   switch (schedule.kind) {
     case "ticks":
-      return { ticks: schedule.every };
+      return { ticks: schedule.every, ofAll: schedule.isOfAll };
     case "slices":
       return { every: schedule.everySeconds, offset: schedule.offsetSeconds };
     case "cron":
       return { cron: schedule.cron.text, tz: schedule.zone.name === LOCAL_TIME ? void 0 : schedule.zone.name };
     case "events":
       return { on: schedule.names };
+    case "start":
+      return { start: true };
   }
 }
 function tryReadSchedule(record, localZone) {
-  const { ticks, every, offset, cron, tz, on } = Object(record);
+  const { ticks, ofAll, every, offset, cron, tz, on, start: start2 } = Object(record);
   try {
-    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks) };
+    if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks), isOfAll: ofAll === true };
     if (Number.isInteger(every) && Number.isInteger(offset) && Number(every) > 0)
       return { kind: "slices", everySeconds: Number(every), offsetSeconds: Number(offset) };
     if (Array.isArray(on)) return { kind: "events", names: on.map(String) };
+    if (start2 === true) return { kind: "start" };
     if (typeof cron !== "string") return void 0;
-    const zone = tz === void 0 ? localZone() : createZone(String(tz));
+    const zone = tz === void 0 ? localZone() : zoneNamed(String(tz));
     return { kind: "cron", cron: parseCron(cron), zone, catchUpSeconds: 0 };
   } catch {
     return void 0;
@@ -705,6 +720,13 @@ function createZone(name, offsetAt = intlOffset(name)) {
   };
   return { name, spanAt };
 }
+var namedZones = /* @__PURE__ */ new Map();
+function zoneNamed(name) {
+  var _a2;
+  const zone = (_a2 = namedZones.get(name)) != null ? _a2 : createZone(name);
+  namedZones.set(name, zone);
+  return zone;
+}
 function spansOfSlice(offsetAt, sliceStart2) {
   const start2 = sliceStart2 - SAVING_LIMIT_SECONDS;
   const end = sliceStart2 + SLICE_SECONDS;
@@ -944,6 +966,7 @@ function tickWarnings(cron, zone, from, tickPeriod) {
     return cron.text.startsWith("0 ") ? [] : ["the seconds field needs TICK_5: runs start on ticks only"];
   }
   const warnings = [];
+  if (cron.text.startsWith("0 ") && 60 % tickPeriod === 0) return warnings;
   const dues = nextDues(cron, zone, from, 60);
   const tickOf = (due) => Math.ceil(due / tickPeriod) * tickPeriod;
   const late = dues.find((due) => tickOf(due) !== due);
@@ -1318,6 +1341,15 @@ var OPTIONS = {
     about: "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin",
     parse: parseEventNames
   },
+  crontab: {
+    flag: "--crontab",
+    env: "TICK_CRONTAB",
+    group: "schedule",
+    scope: "listener",
+    metavar: "FILE",
+    about: "many jobs: a crontab, read again when it changes and on SIGHUP; no command behind --",
+    parse: parsePath
+  },
   offset: {
     flag: "--offset",
     env: "TICK_OFFSET",
@@ -1325,7 +1357,7 @@ var OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "0",
-    onlyWith: ["every"],
+    onlyWith: ["every", "crontab"],
     about: "with --every: move the slices by D, less than the slice",
     parse: parseDuration
   },
@@ -1346,9 +1378,9 @@ var OPTIONS = {
     scope: "job",
     metavar: "ZONE",
     defaultText: "TZ, else the system's",
-    onlyWith: ["cron"],
+    onlyWith: ["cron", "crontab"],
     about: "with --cron: the time zone, such as Europe/Berlin",
-    parse: (text) => createZone(text)
+    parse: zoneNamed
   },
   catchUp: {
     flag: "--catch-up",
@@ -1357,7 +1389,7 @@ var OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "1h",
-    onlyWith: ["cron"],
+    onlyWith: ["cron", "crontab"],
     about: "with --cron: make up for a due time missed by no more than D, by one run; 0: never",
     parse: parseDuration
   },
@@ -1368,7 +1400,7 @@ var OPTIONS = {
     scope: "job",
     metavar: "D",
     default: "0",
-    onlyWith: ["every", "cron"],
+    onlyWith: ["every", "cron", "crontab"],
     about: "with --every, --cron: delay each run by a time below D, always the same for the same host and job",
     parse: parseDuration
   },
@@ -1388,6 +1420,7 @@ var OPTIONS = {
     scope: "job",
     metavar: "NAME",
     defaultText: "the process name that supervisord gives, else the command's basename",
+    onlyWith: ["ticks", "every", "cron", "on"],
     about: "the job's name in log and state",
     parse: parseName
   },
@@ -1441,6 +1474,16 @@ var OPTIONS = {
     needs: "retries",
     about: "with --retries: the wait before the first retry; it doubles with each, up to 1h",
     parse: parseRetryDelay
+  },
+  maxRunning: {
+    flag: "--max-running",
+    env: "TICK_MAX_RUNNING",
+    group: "how",
+    scope: "listener",
+    metavar: "N",
+    default: "0",
+    about: "how many commands may run at a time in all, the rest wait in order; 0: no limit",
+    parse: wholeNumber(0, 2 ** 31)
   },
   onlyIf: {
     flag: "--only-if",
@@ -1561,7 +1604,7 @@ var OPTIONS = {
     parse: yesOrNo
   }
 };
-var SCHEDULE_KEYS = ["ticks", "every", "cron", "on"];
+var SCHEDULE_KEYS = ["ticks", "every", "cron", "on", "crontab"];
 var OPTION_KEYS = Object.keys(OPTIONS);
 var specOf = (key) => OPTIONS[key];
 function parseCommandLine(args, scopes) {
@@ -1594,14 +1637,17 @@ function parseCommandLine(args, scopes) {
   }
   return { layer: { isFlags: true, texts }, command: [] };
 }
+function optionVariables() {
+  return OPTION_KEYS.map((key) => {
+    var _a2;
+    return (_a2 = specOf(key).env) != null ? _a2 : "";
+  });
+}
 function parseEnvironment(env) {
   var _a2;
   const texts = /* @__PURE__ */ new Map();
   const warnings = [];
-  const names = OPTION_KEYS.map((key) => {
-    var _a3;
-    return (_a3 = specOf(key).env) != null ? _a3 : "";
-  });
+  const names = optionVariables();
   for (const name of Object.keys(env)) {
     if (!name.startsWith("TICK_")) continue;
     const at = names.indexOf(name);
@@ -1611,8 +1657,16 @@ function parseEnvironment(env) {
   return { layer: { isFlags: false, texts }, warnings };
 }
 function resolveSettings(layers) {
+  const settings = valuesOf(layers, chooseSchedule(layers));
+  const { every, offset } = settings;
+  if (every !== void 0 && offset >= every) {
+    const { text, origin } = layers.find((l) => l.texts.has("offset")).texts.get("offset");
+    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
+  }
+  return settings;
+}
+function valuesOf(layers, schedule) {
   var _a2;
-  const schedule = chooseSchedule(layers);
   const settings = {};
   for (const key of OPTION_KEYS) {
     const spec = specOf(key);
@@ -1623,16 +1677,12 @@ function resolveSettings(layers) {
       const partners = ((_a2 = spec.onlyWith) != null ? _a2 : []).map((k) => specOf(k).flag).join(" or ");
       throw new UsageError(`${spec.flag} has no effect with ${specOf(schedule).flag}; it goes with ${partners}`);
     }
-    if ((layer == null ? void 0 : layer.isFlags) && spec.needs !== void 0 && !layers.some((l) => l.texts.has(spec.needs))) {
-      throw new UsageError(`${spec.flag} has no effect without ${specOf(spec.needs).flag}`);
+    const lacks = schedule === "crontab" ? void 0 : spec.needs;
+    if ((layer == null ? void 0 : layer.isFlags) && lacks !== void 0 && !layers.some((l) => l.texts.has(lacks))) {
+      throw new UsageError(`${spec.flag} has no effect without ${specOf(lacks).flag}`);
     }
     if (layer !== void 0 && !isIdle) settings[key] = parseSetting(key, layer.texts.get(key));
     else settings[key] = spec.default === void 0 ? void 0 : spec.parse(spec.default);
-  }
-  const { every, offset } = settings;
-  if (every !== void 0 && offset >= every) {
-    const { text, origin } = layers.find((l) => l.texts.has("offset")).texts.get("offset");
-    throw new UsageError(`${origin}: expected less than the slice of ${formatDuration(every)}, got ${quote(text)}`);
   }
   return settings;
 }
@@ -1726,8 +1776,11 @@ function yesOrNo(text) {
   if (["no", "false", "0", "off"].includes(word)) return false;
   throw new Expectation("yes or no");
 }
+function isLegalName(text) {
+  return /^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text);
+}
 function parseName(text) {
-  if (!/^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text)) {
+  if (!isLegalName(text)) {
     throw new Expectation(
       "a name of 1 to 100 characters, without / and control characters, that begins with no dot or space"
     );
@@ -1793,6 +1846,7 @@ function helpText() {
     `supertick ${"0.1.0"}: cron for supervisord, in one file`,
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
+    "  supertick [options] --crontab FILE               the same for many jobs",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
@@ -1819,6 +1873,208 @@ function helpRow(spec) {
   const note = standard === void 0 ? "" : ` (default: ${standard})`;
   const head = `  ${flag.padEnd(18)} ${((_b2 = spec.env) != null ? _b2 : "").padEnd(18)} `;
   return [`${head}${spec.about}${note}`];
+}
+var AT_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
+var VARIABLES_OF_CRON = [
+  ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["MAILFROM", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
+  ["TZ", "it is for the commands alone, as in cron; CRON_TZ or TICK_TZ is for the schedules"]
+];
+function parseCrontab(text, context) {
+  const reader = createCrontabReader(context);
+  const mistakes = [];
+  const tryTake = (line, number) => {
+    try {
+      reader.take(line, number);
+    } catch (error) {
+      mistakes.push(`${context.path}:${number}: ${error.message}`);
+    }
+  };
+  const lines = text.replace(/^\ufeff/, "").split("\n");
+  lines.forEach((line, i) => {
+    tryTake(line.replace(/\r$/, "").trim(), i + 1);
+  });
+  const { jobs, warnings, pendingName } = reader;
+  if (pendingName !== void 0)
+    mistakes.push(`${context.path}:${pendingName.line}: TICK_NAME names no job: none follows`);
+  return { jobs: withNames(jobs, mistakes, context.path), mistakes, warnings };
+}
+function createCrontabReader({ path, flags, environment, defaultZone: defaultZone2, isUser }) {
+  const options = /* @__PURE__ */ new Map();
+  let settings;
+  let env = {};
+  const crons = /* @__PURE__ */ new Map();
+  const found = {
+    jobs: [],
+    warnings: [],
+    pendingName: void 0,
+    take
+  };
+  function take(line, number) {
+    var _a2;
+    if (line === "" || line.startsWith("#")) return;
+    if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
+    const [, , name, value] = (_a2 = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/.exec(line)) != null ? _a2 : [];
+    if (name === void 0) return takeJob(line, number);
+    const text = unquote(name, value);
+    if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
+    env = { ...env, [name]: text };
+    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
+  }
+  function warn(line, text) {
+    found.warnings.push(`${path}:${line}: ${text}`);
+  }
+  function takeOption(name, text, line) {
+    const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS.find((k) => specOf(k).env === name);
+    if (key === void 0)
+      throw new Error(`${name} is not a variable of supertick${suggestion(name, optionVariables())}`);
+    if (SCHEDULE_KEYS.includes(key))
+      throw new Error(`${name} is a schedule: here it stands at the beginning of the job's own line`);
+    if (specOf(key).scope !== "job")
+      throw new Error(`${name} is the listener's: give it as ${specOf(key).flag}, or in its environment`);
+    if (text !== "") parseSetting(key, { text, origin: name });
+    if (key === "name") found.pendingName = text === "" ? void 0 : { text, line };
+    else {
+      if (text === "") options.delete(key);
+      else options.set(key, { text, origin: name });
+      settings = void 0;
+    }
+  }
+  function takeJob(line, number) {
+    var _a2;
+    settings = settings != null ? settings : valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
+    const { schedule, command: text } = splitJobLine(line);
+    const [command, input] = splitPercent(text);
+    checkUserColumn(command, isUser);
+    if (command.trim() === "") throw new Error("the command is empty: it begins with %");
+    found.jobs.push({
+      line: number,
+      name: (_a2 = found.pendingName) == null ? void 0 : _a2.text,
+      schedule: lineSchedule(schedule, settings),
+      settings,
+      shell: env.SHELL || "/bin/sh",
+      command,
+      input,
+      env
+    });
+    found.pendingName = void 0;
+    if (input !== void 0)
+      warn(number, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+  }
+  function lineSchedule([word, ...more], { tz, catchUp, offset }) {
+    var _a2;
+    if (word === "@start" || word === "@reboot") return { kind: "start" };
+    const text = more.join(" ");
+    if (word === "@ticks") {
+      return { kind: "ticks", every: parseSetting("ticks", { text, origin: word }), isOfAll: true };
+    }
+    if (word === "@every") {
+      const every = parseSetting("every", { text, origin: word });
+      if (offset < every) return { kind: "slices", everySeconds: every, offsetSeconds: offset };
+      throw new Error(`@every ${text}: the offset of ${formatDuration(offset)} is not less than the slice`);
+    }
+    const expression = [word, ...more].join(" ");
+    const cron = (_a2 = crons.get(expression)) != null ? _a2 : parseSetting("cron", { text: expression, origin: "schedule" });
+    crons.set(expression, cron);
+    return { kind: "cron", cron, zone: tz != null ? tz : defaultZone2(), catchUpSeconds: catchUp };
+  }
+  return found;
+}
+function unquote(name, value) {
+  const mark = value[0];
+  if (mark !== '"' && mark !== "'") return value;
+  const end = value.indexOf(mark, 1);
+  if (end < 0) throw new Error(`the value of ${name} has no closing ${mark}`);
+  if (end < value.length - 1) throw new Error(`the value of ${name} goes on behind its closing ${mark}`);
+  return value.slice(1, -1);
+}
+function splitJobLine(line) {
+  const [word] = line.split(/[ \t]/, 1);
+  if (word.startsWith("@") && !AT_WORDS.includes(word)) {
+    throw new Error(
+      `${quote(word)} is no schedule${suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`}`
+    );
+  }
+  let count = word.startsWith("@") ? 1 : 5;
+  if (word === "@every" || word === "@ticks") count = 2;
+  if (count === 5 && /^[A-Za-z_]{4}/.test(word))
+    throw new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
+  const fields = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line);
+  if (fields === null) {
+    const [expected, example] = count === 5 ? ["five time fields", "30 2 * * *"] : [word, count === 1 ? word : `${word} 5`];
+    throw new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
+  }
+  const [, schedule, command] = fields;
+  if (count === 5 && /^[\d*?][\d*?,/-]*([ \t]|$)/.test(command))
+    throw new Error(
+      "there is a sixth time field: a line has five, then the command; @every 10s is finer than a minute"
+    );
+  return { schedule: schedule.trim().split(/[ \t]+/), command };
+}
+function splitPercent(text) {
+  let end = 0;
+  while (end < text.length && text[end] !== "%") end += text[end] === "\\" ? 2 : 1;
+  const plain = (part) => part.replace(/\\%/g, "%");
+  if (end >= text.length) return [plain(text)];
+  const input = text.slice(end + 1).replace(/\\?%/g, (mark) => mark === "%" ? "\n" : "%");
+  return [plain(text.slice(0, end)), input === "" || input.endsWith("\n") ? input : `${input}
+`];
+}
+function checkUserColumn(command, isUser) {
+  var _a2;
+  const [, word] = (_a2 = /^([a-z_][\w-]*)[ \t]+\S/.exec(command)) != null ? _a2 : [];
+  if (word === void 0 || !isUser(word)) return;
+  throw new Error(
+    `${quote(word)} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`
+  );
+}
+function withNames(jobs, mistakes, path) {
+  const lines = /* @__PURE__ */ new Map();
+  for (const { name, line } of jobs) {
+    if (name === void 0) continue;
+    const other = lines.get(name);
+    if (other !== void 0)
+      mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
+    lines.set(name, line);
+  }
+  return jobs.map((job) => {
+    var _a2;
+    const base = commandName(job.command);
+    let name = (_a2 = job.name) != null ? _a2 : base;
+    for (let i = 2; job.name === void 0 && lines.has(name); i++) name = `${base}.${i}`;
+    lines.set(name, job.line);
+    return { ...job, name };
+  });
+}
+function commandName(command) {
+  var _a2;
+  const word = (_a2 = command.split(/\s+/).find((part) => !/^\w+=/.test(part))) != null ? _a2 : "";
+  const name = word.replace(/["'();]/g, "").split("/").pop();
+  return isLegalName(name) ? name : "job";
+}
+function matchJobs(jobs, known) {
+  const left = new Map(known.map((one) => [one.name, one]));
+  const byId = new Map(known.map((one) => {
+    var _a2;
+    return [(_a2 = one.id) != null ? _a2 : "", one.name];
+  }));
+  const names = jobs.map(() => void 0);
+  const claim = (find) => jobs.forEach((job, i) => {
+    const name = names[i] === void 0 ? find(job) : void 0;
+    if (name !== void 0 && left.delete(name)) names[i] = name;
+  });
+  claim((job) => {
+    var _a2;
+    return ((_a2 = left.get(job.name)) == null ? void 0 : _a2.id) === job.id ? job.name : void 0;
+  });
+  claim((job) => job.id === void 0 ? void 0 : byId.get(job.id));
+  claim((job) => job.name);
+  return names;
+}
+function jobId(schedule, command) {
+  const text = JSON.stringify([scheduleRecord(schedule), ...command]);
+  return [text, ` ${text}`].map((part) => hash32(part).toString(36)).join("-");
 }
 var MAX_QUEUED_LOG_BYTES = 64 * 1024;
 var MAX_LOG_RETRY_MS = 200;
@@ -2435,17 +2691,17 @@ function findCounterFile(path, log) {
   return { ...NO_FILE, isKept: !isAside };
 }
 function openRegularFile(path) {
-  const { O_RDWR, O_RDONLY, O_NONBLOCK } = fs.constants;
-  let fd;
-  let isWritable = true;
+  const { O_RDWR, O_RDONLY } = fs.constants;
   try {
-    fd = fs.openSync(path, O_RDWR | O_NONBLOCK);
+    return { fd: openRegular(path, O_RDWR), isWritable: true };
   } catch (error) {
     if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
-    fd = fs.openSync(path, O_RDONLY | O_NONBLOCK);
-    isWritable = false;
+    return { fd: openRegular(path, O_RDONLY), isWritable: false };
   }
-  if (fs.fstatSync(fd).isFile()) return { fd, isWritable };
+}
+function openRegular(path, access) {
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
   throw Object.assign(new Error(), { code: "no regular file" });
 }
@@ -2794,41 +3050,105 @@ function tryReadFile(path) {
     return "";
   }
 }
+function jobOf(name, command, schedule, settings) {
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
+  return {
+    name,
+    command,
+    schedule,
+    policy: policyOf(settings),
+    isRunOnStart: runOnStart || schedule.kind === "start",
+    jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
+    ...{ onlyIf, onFailure, onSuccess, onSkip, ping }
+  };
+}
+function setUp(job, listenerLog) {
+  const log = listenerLog.ofJob(job.name);
+  return { job, log, pinger: job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log) };
+}
+var START_SLICE_SECONDS = 0.02;
+function createTurns(limit) {
+  const waiting = [];
+  let running = 0;
+  let sliceEnd;
+  function goOn() {
+    while (waiting.length > 0 && (limit === 0 || running < limit)) {
+      sliceEnd = sliceEnd != null ? sliceEnd : beginSlice();
+      if (monotonicSeconds() > sliceEnd) return;
+      running++;
+      if (!waiting.shift()()) running--;
+    }
+  }
+  function beginSlice() {
+    setImmediate(() => {
+      sliceEnd = void 0;
+      goOn();
+    });
+    return monotonicSeconds() + START_SLICE_SECONDS;
+  }
+  return {
+    take(begin2) {
+      waiting.push(begin2);
+      goOn();
+    },
+    occupy() {
+      running++;
+    },
+    release() {
+      running--;
+      if (waiting.length > 0) setImmediate(goOn);
+    }
+  };
+}
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
 var HOOK_SECONDS = 60;
 var JobRunner = class {
-  constructor(job, host, log, formerName2, isSameSupervisor) {
-    this.job = job;
+  /** @param recordedName under which the journal knows its past */
+  constructor(job, host, recordedName, isSameSupervisor) {
     this.host = host;
-    this.log = log;
-    this.formerName = formerName2;
+    this.recordedName = recordedName;
     var _a2;
-    this.past = (_a2 = host.journal.pasts.get(formerName2)) != null ? _a2 : NO_PAST;
+    this.past = (_a2 = host.journal.pasts.get(recordedName)) != null ? _a2 : NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
     this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
-    this.pinger = job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log);
+    this.setup = setUp(job, host.log);
     this.findDue = createDueFinder(job.schedule);
+    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
   }
-  job;
   host;
-  log;
-  formerName;
+  recordedName;
   handles = /* @__PURE__ */ new Map();
   errands = /* @__PURE__ */ new Set();
   // shell commands and pings on their way; each ends its own
-  pinger;
-  findDue;
   past;
   // what earlier listeners did
   lastSerials;
+  setup;
+  findDue;
   state;
   delaySeconds = 0;
   // by --jitter
   restSeconds = 0;
   // of it, below one period
   held;
+  isNew;
+  // others have a past, it has none
+  /** It is not configured any more, and starts nothing new. */
+  isLeaving = false;
+  get job() {
+    return this.setup.job;
+  }
+  get log() {
+    return this.setup.log;
+  }
+  /** From now on it is that job. Runs in progress go on as what they were. */
+  change(job) {
+    this.isLeaving = false;
+    this.setup = setUp(job, this.host.log);
+    this.findDue = createDueFinder(job.schedule);
+  }
   get isBusy() {
     return this.state.runs.length > 0;
   }
@@ -2836,16 +3156,21 @@ var JobRunner = class {
   get hasErrands() {
     return this.errands.size > 0;
   }
+  /** Nothing of it is left to be done. */
+  get isDone() {
+    return !this.isBusy && !this.hasErrands && this.held === void 0;
+  }
   /** The window of the run that its jitter holds. */
   get undecided() {
     var _a2;
     return (_a2 = this.held) == null ? void 0 : _a2.undecided;
   }
   // When it is due:
-  /** To be called with the first tick: only now the period is known. */
-  onFirstTick({ whenSeconds, periodSeconds }) {
+  /** To be called when the period is known, and when the job has changed. */
+  fitTicks(whenSeconds, periodSeconds) {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     const { hostname } = require("os");
     const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
@@ -2854,8 +3179,9 @@ var JobRunner = class {
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
-  onTick(tick, { window, setBackSeconds }, isFirst) {
-    if (setBackSeconds > 0) return void 0;
+  onTick(tick, counted, isFirst) {
+    if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
+    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
     const due = this.findDue(this.host.ticks.count, shifted);
     if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
@@ -2908,13 +3234,13 @@ var JobRunner = class {
   /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
   onEvent(event, reason) {
     const { serial } = event;
-    if (serial <= this.lastSerials[reason]) return void 0;
+    if (serial <= this.lastSerials[reason] || this.isLeaving) return void 0;
     this.lastSerials[reason] = serial;
     const due = Math.floor(Date.now() / 1e3);
     return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
   }
   runNow(reason) {
-    this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
+    if (!this.isLeaving) this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
   /** The first stop ends the runs, with a grace; the second one at once. */
   stop() {
@@ -2927,7 +3253,9 @@ var JobRunner = class {
   // What the policy says:
   take(input) {
     if (input.type === "due") this.lookAtOrphans();
-    const [state, actions] = step(this.job.policy, this.state, input);
+    const run = "run" in input && typeof input.run === "number" ? input.run : void 0;
+    const { policy } = this.setupOf(run).job;
+    const [state, actions] = step(policy, this.state, input);
     this.state = state;
     return {
       records: actions.map((action) => this.recordOf(action)).filter(isPresent),
@@ -2952,11 +3280,11 @@ var JobRunner = class {
         return;
       // that is all
       case "ask":
-        return this.ask(action.run);
+        return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
         return (_b2 = (_a2 = this.handles.get(action.run.number)) == null ? void 0 : _a2.stopAsking) == null ? void 0 : _b2.call(_a2);
       case "start":
-        return this.startRun(action.run);
+        return this.whenItsTurn(action.run, () => this.startRun(action.run));
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
@@ -2991,34 +3319,54 @@ var JobRunner = class {
   handleOf(run) {
     let handle = this.handles.get(run.number);
     if (handle === void 0) {
-      handle = { startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
+      handle = { setup: this.setup, hasTurn: false, startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
       this.handles.set(run.number, handle);
     }
     return handle;
   }
+  setupOf(run) {
+    var _a2, _b2;
+    return (_b2 = (_a2 = run === void 0 ? void 0 : this.handles.get(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.setup;
+  }
+  // A run keeps its turn from the question to the end of the attempt.
+  whenItsTurn(run, begin2) {
+    const handle = this.handleOf(run);
+    if (handle.hasTurn) return begin2();
+    this.host.turns.take(() => {
+      if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      handle.hasTurn = true;
+      begin2();
+      return true;
+    });
+  }
+  endTurn(run) {
+    const handle = this.handles.get(run.number);
+    if (handle == null ? void 0 : handle.hasTurn) this.host.turns.release();
+    if (handle !== void 0) handle.hasTurn = false;
+  }
   ask(run) {
-    if (!this.isInProgress(run)) return;
-    this.handleOf(run).stopAsking = this.runShell(
+    const handle = this.handleOf(run);
+    const { onlyIf } = handle.setup.job;
+    if (onlyIf === void 0) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
+    handle.stopAsking = this.runShell(
       "only-if",
-      this.job.onlyIf,
+      onlyIf,
       ONLY_IF_SECONDS,
       run,
       {},
       (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
     );
   }
-  // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
-  isInProgress(run) {
-    return this.state.runs.some((r) => r.number === run.number);
-  }
   startRun(run) {
-    if (!this.isInProgress(run)) return;
+    var _a2;
     const { number, due, event } = run;
-    this.handleOf(run).startedSeconds = monotonicSeconds();
+    const handle = this.handleOf(run);
+    const { command, input } = handle.setup.job;
+    handle.startedSeconds = monotonicSeconds();
     const started = startProcess({
-      command: this.job.command,
+      command,
       env: this.environment(run),
-      input: event == null ? void 0 : event.payload,
+      input: (_a2 = event == null ? void 0 : event.payload) != null ? _a2 : input,
       output: this.log.outputOf({ job: this.job.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end)
@@ -3038,7 +3386,10 @@ var JobRunner = class {
     this.apply({ type: "started", run: number, pid });
   }
   environment(run, more = {}) {
-    return jobEnvironment(this.job, run, { SUPERTICK_LISTENER: formatIdentity(this.host.self), ...more });
+    return jobEnvironment(this.setupOf(run.number).job, run, {
+      SUPERTICK_LISTENER: formatIdentity(this.host.self),
+      ...more
+    });
   }
   onProcessEnd(run, end) {
     const { number } = run;
@@ -3054,11 +3405,11 @@ var JobRunner = class {
   // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
   holdBack(run, why, error) {
     const { number, due } = run;
-    this.handles.delete(number);
     const detail = error === void 0 ? "" : ` (${error})`;
     const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
     this.log.line(text, { event: "held", run: number, due, why });
     if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    this.forget(run);
   }
   arm(run, seconds, type) {
     var _a2;
@@ -3066,7 +3417,7 @@ var JobRunner = class {
   }
   armRetry(run, seconds) {
     const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.job.policy;
+    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
     if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
     this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
       event: "retrying",
@@ -3091,7 +3442,7 @@ var JobRunner = class {
     (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
   }
   terminate(run) {
-    const { timeoutSeconds, killAfterSeconds } = this.job.policy;
+    const { timeoutSeconds, killAfterSeconds } = this.setupOf(run.number).job.policy;
     const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
     const why = causes[run.cause];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
@@ -3114,6 +3465,7 @@ var JobRunner = class {
     const facts = { event: "finished", run: number, attempt, result, exit, signal, seconds };
     const isSeen = startedSeconds !== void 0;
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
+    this.endTurn(run);
   }
   giveUp({ run, result, why }) {
     var _a2, _b2;
@@ -3128,7 +3480,6 @@ var JobRunner = class {
   conclude({ run, result, end, failures }) {
     var _a2, _b2, _c, _d;
     const seconds = (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.seconds) != null ? _b2 : 0;
-    this.handles.delete(run.number);
     this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
@@ -3137,10 +3488,20 @@ var JobRunner = class {
       SUPERTICK_SECONDS: String(seconds),
       SUPERTICK_FAILURES: String(failures)
     });
+    this.forget(run);
+  }
+  forget(run) {
+    this.endTurn(run);
+    this.handles.delete(run.number);
+    this.settleSoon();
+  }
+  // After what is being done now.
+  settleSoon() {
+    setImmediate(() => this.host.onSettled());
   }
   // Beside the runs: no run ever waits for a hook.
   runHook(hook, run, facts) {
-    const { onFailure, onSuccess, onSkip } = this.job;
+    const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
     this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
@@ -3158,15 +3519,16 @@ var JobRunner = class {
     return kill2;
   }
   ping(run, what) {
-    if (this.pinger === void 0) return;
+    const { pinger } = this.setupOf(run.number);
+    if (pinger === void 0) return;
     const errand = () => {
     };
     this.errands.add(errand);
-    this.pinger.ping(run, what, () => this.endErrand(errand));
+    pinger.ping(run, what, () => this.endErrand(errand));
   }
   endErrand(errand) {
     this.errands.delete(errand);
-    setImmediate(() => this.host.onSettled());
+    this.settleSoon();
   }
   // What an earlier listener left:
   takeOverRuns(formerListener) {
@@ -3177,7 +3539,7 @@ var JobRunner = class {
         this.resume(base, finished);
         continue;
       }
-      const leader = started != null ? started : formerListener && findRun(formerListener, this.formerName, number);
+      const leader = started != null ? started : formerListener && findRun(formerListener, this.recordedName, number);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
       if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -3191,6 +3553,8 @@ var JobRunner = class {
     const handle = this.handleOf(run);
     handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
     handle.orphan = orphan;
+    handle.hasTurn = true;
+    this.host.turns.occupy();
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
@@ -3214,18 +3578,28 @@ var JobRunner = class {
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
   // What is written down:
+  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord() {
-    const { name, schedule } = this.job;
+    var _a2;
+    const { name, schedule, command } = this.job;
     const period = this.host.ticks.periodSeconds || void 0;
     const delay = this.delaySeconds || void 0;
-    const was = this.formerName === name ? void 0 : this.formerName;
-    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, period };
+    const record = { schedule: scheduleRecord(schedule), delay, period, id: jobId(schedule, command) };
+    const was = this.recordedName === name ? void 0 : this.recordedName;
+    const known = (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
+    if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
+    this.recordedName = name;
+    return { type: "job", job: name, was, ...record };
   }
   recordStarted(run, { pid, start: start2 }) {
     const { number, attempt } = run;
     this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start: start2 });
   }
 };
+function isSameRecord(known, { schedule, delay, period, id }) {
+  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
+  return isSameSchedule && known.delay === delay && known.id === id && (period === void 0 || known.period === period);
+}
 function jobEnvironment(job, run, more) {
   var _a2;
   const { number, attempt, due, event } = run;
@@ -3238,7 +3612,7 @@ function jobEnvironment(job, run, more) {
   if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
   const { TICK_PING: _, ...inherited } = process.env;
-  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inherited, ...facts, ...more };
+  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inherited, ...job.env, ...facts, ...more };
 }
 function reasonOf({ attempt, reason }) {
   return attempt !== void 0 && attempt > 1 ? "retry" : reason;
@@ -3267,6 +3641,7 @@ function howEnded({ exit, signal, error }) {
 function describePhase({ phase, pid, attempt }) {
   if (phase === "asking") return "waits for --only-if";
   if (phase === "backoff") return `waits for its attempt ${attempt + 1}`;
+  if (phase === "starting") return "waits for its turn (--max-running)";
   if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
@@ -3286,15 +3661,78 @@ function describeEnd(run, result, end, seconds) {
   if (run.pid === void 0 && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
 }
+var SETTLE_SECONDS = 1;
+function openCrontab(path, flags, environment) {
+  let appearance;
+  return {
+    path,
+    read() {
+      appearance = appearanceOf(path).text;
+      const { jobs, mistakes } = readCrontab(path, flags, environment);
+      const [first, ...more] = mistakes;
+      if (first === void 0) return jobs.map(jobOfCrontab);
+      const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
+      throw new UsageError(`${first}${others}`);
+    },
+    look() {
+      const { text, changedSeconds } = appearanceOf(path);
+      if (text === appearance) return "same";
+      const age = Date.now() / 1e3 - changedSeconds;
+      return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+    }
+  };
+}
+function appearanceOf(path) {
+  try {
+    const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: ctimeMs / 1e3 };
+  } catch (error) {
+    return { text: errorCode(error), changedSeconds: 0 };
+  }
+}
+function readCrontab(path, flags, environment) {
+  let text;
+  try {
+    const fd = openRegular(path, fs.constants.O_RDONLY);
+    text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+  } catch (error) {
+    throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
+  }
+  let zone;
+  const localZone = () => {
+    zone = zone != null ? zone : defaultZone();
+    return zone;
+  };
+  return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
+}
+function jobOfCrontab({ name, shell, command, schedule, settings, env, input }) {
+  return { ...jobOf(name, [shell, "-c", command], schedule, settings), env, input };
+}
+function isUserAndNoCommand(word) {
+  var _a2;
+  const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
+  const places = ((_a2 = process.env.PATH) != null ? _a2 : "").split(":");
+  return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+}
+function fingerprint({ schedule, ...rest }) {
+  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
+  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
+}
+function knownJob({ name, schedule, command }) {
+  return { name, id: jobId(schedule, command) };
+}
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_ERRANDS_SECONDS = 1;
 var _a, _b;
 var Listener = class {
+  // jobs that the journal may forget
   constructor(jobs, options, log) {
     this.options = options;
     this.log = log;
+    this.turns = createTurns(options.maxRunning);
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
@@ -3302,8 +3740,7 @@ var Listener = class {
     const clock = found.clock && { ...found.clock, isForeign: !isSame };
     this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
     this.tickType = options.tickType;
-    const { pasts } = this.journal;
-    this.runners = jobs.map((job) => new JobRunner(job, this, log.ofJob(job.name), formerName(job, pasts), isSame));
+    this.runners = this.beginWith(jobs, isSame);
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd()
@@ -3319,6 +3756,7 @@ var Listener = class {
   warnings = /* @__PURE__ */ new Set();
   counter;
   input;
+  turns;
   runners;
   tickType;
   hasSeenEvent = false;
@@ -3329,29 +3767,134 @@ var Listener = class {
   stopDeadlineSeconds = Number.POSITIVE_INFINITY;
   // on the monotonic clock
   exitStatus = 0;
+  removed = [];
+  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
+  beginWith(jobs, isSame) {
+    const { pasts } = this.journal;
+    const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
+    const names = matchJobs(jobs.map(knownJob), known);
+    const [only] = known;
+    if (this.options.crontab === void 0 && known.length === 1) names[0] = only.name;
+    const runners = jobs.map((job, i) => {
+      var _a2;
+      return new JobRunner(job, this, (_a2 = names[i]) != null ? _a2 : job.name, isSame);
+    });
+    for (const [name, { openRuns }] of pasts) {
+      if (names.includes(name)) continue;
+      if (openRuns.length === 0) this.removed.push(name);
+      else runners.push(this.caretaker(name, isSame));
+    }
+    return runners;
+  }
+  caretaker(name, isSame) {
+    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
+    const runner = new JobRunner({ ...job, isRunOnStart: false }, this, name, isSame);
+    runner.isLeaving = true;
+    return runner;
+  }
   start() {
     this.writeCounter();
     this.tellBeginning();
-    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    this.recordJobs();
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
     }
   }
   tellBeginning() {
-    const { statePath, tickType } = this.options;
-    const [{ job }] = this.runners;
+    const { statePath, tickType, crontab } = this.options;
     const where = statePath === void 0 ? "in memory only" : `in ${statePath}`;
     const tick = tickType != null ? tickType : "the first type of tick seen";
-    const { kind } = job.schedule;
+    if (crontab !== void 0)
+      return this.log.line(`${this.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
+    const { schedule } = this.runners[0].job;
     let state = `on ${tick}; state ${where}`;
-    if (kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
-    const glue = kind === "events" ? `; state ${where}` : ` ${state}`;
-    this.log.line(`${describeSchedule(job.schedule)}${glue}`);
+    if (schedule.kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
+    const glue = schedule.kind === "events" ? `; state ${where}` : ` ${state}`;
+    this.log.line(`${describeSchedule(schedule)}${glue}`);
+  }
+  countJobs() {
+    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count === 1 ? "1 job" : `${count} jobs`;
   }
   onSignal(signal) {
-    if (signal === "SIGUSR2") for (const runner of this.runners) runner.runNow("signal");
-    else if (signal !== "SIGHUP") this.onStopSignal(signal);
+    if (signal === "SIGHUP")
+      this.reload();
+    else if (signal !== "SIGUSR2") this.onStopSignal(signal);
+    else for (const runner of this.runners) runner.runNow("signal");
+  }
+  // The jobs may change:
+  lookAtCrontab() {
+    var _a2;
+    const look = (_a2 = this.options.crontab) == null ? void 0 : _a2.look();
+    if (look === "changed") this.reload();
+    if (look === "changing") startTimer(SETTLE_SECONDS, () => this.lookAtCrontab());
+  }
+  reload() {
+    const { crontab } = this.options;
+    if (crontab === void 0 || this.isStopping) return;
+    try {
+      this.changeJobs(crontab.read());
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.log.line(`${error.message}; the jobs stay as they are`);
+    }
+  }
+  changeJobs(jobs) {
+    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
+    const names = matchJobs(
+      jobs.map(knownJob),
+      [...before.values()].map(({ job }) => knownJob(job))
+    );
+    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
+    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
+    const runners = jobs.map((job, i) => {
+      const runner = names[i] === void 0 ? void 0 : before.get(names[i]);
+      if (runner === void 0) {
+        added++;
+        return this.fitted(new JobRunner(job, this, job.name, true));
+      }
+      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      changed++;
+      runner.change(job);
+      return this.fitted(runner);
+    });
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, jobs))];
+    this.log.line(
+      `${this.countJobs()} of ${this.options.crontab.path}: ${added} new, ${changed} changed, ${removed} removed`
+    );
+    this.recordJobs();
+    this.dismissDone();
+  }
+  fitted(runner) {
+    const { clock, periodSeconds } = this.ticks;
+    if (clock !== void 0 && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
+    return runner;
+  }
+  // Its runs go on. If another job has its name now, it needs one that is free.
+  leave(runner, jobs) {
+    let { name } = runner.job;
+    while (jobs.some((job) => job.name === name)) name += ".removed";
+    if (name !== runner.job.name) runner.change({ ...runner.job, name });
+    runner.isLeaving = true;
+    return runner;
+  }
+  dismissDone() {
+    const isGone = (runner) => runner.isLeaving && runner.isDone;
+    if (!this.runners.some(isGone)) return;
+    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
+    this.runners = this.runners.filter((runner) => !isGone(runner));
+    this.recordJobs();
+  }
+  // A new name may be one that another job has yet to give up: those go by a name in between.
+  recordJobs() {
+    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+    const givenUp = new Set(records.map(({ was }) => was));
+    const isTaken = ({ job }) => givenUp.has(job);
+    const between = records.map((record, i) => ({ ...record, job: `~${i}` })).filter((_, i) => isTaken(records[i]));
+    this.journal.append(...this.removed.map((job) => ({ type: "removed", job })), ...between);
+    this.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, was: `~${i}` } : record));
+    this.removed = [];
   }
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
   onStopSignal(signal) {
@@ -3397,7 +3940,7 @@ var Listener = class {
     this.answer();
   }
   get isTicking() {
-    return this.runners.some(({ job }) => job.schedule.kind !== "events");
+    return this.options.crontab !== void 0 || this.runners.some(({ job }) => job.schedule.kind !== "events");
   }
   otherTickWarning(type) {
     return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
@@ -3405,6 +3948,7 @@ var Listener = class {
   onCountedType(tick) {
     const { ticks } = this;
     if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
+    this.lookAtCrontab();
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === void 0) {
@@ -3414,7 +3958,7 @@ var Listener = class {
     for (const runner of this.runners) runner.startHeld();
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
-    ticks.count++;
+    if (counted.setBackSeconds === 0 || this.options.crontab === void 0) ticks.count++;
     if (counted.setBackSeconds > 0) {
       const now = formatTime(tick.whenSeconds);
       this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
@@ -3442,16 +3986,17 @@ var Listener = class {
       return false;
     }
     this.ticks.periodSeconds = tick.periodSeconds;
-    for (const runner of this.runners) runner.onFirstTick(tick);
-    this.journal.append(...this.runners.map((runner) => runner.jobRecord()));
+    for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
+    this.recordJobs();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
   }
   tellTick(tick) {
     if (!this.options.isVerbose) return;
-    const [{ job }] = this.runners;
-    const count = job.schedule.kind === "ticks" ? `: count ${this.ticks.count} of ${job.schedule.every}` : "";
+    const [only] = this.options.crontab === void 0 ? this.runners : [];
+    const goal = (only == null ? void 0 : only.job.schedule.kind) === "ticks" ? ` of ${only.job.schedule.every}` : void 0;
+    const count = only === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
   answer() {
@@ -3517,14 +4062,16 @@ var Listener = class {
   stop(why) {
     if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
-    const grace = Math.max(...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
     for (const runner of this.runners) runner.stop();
+    this.onSettled();
   }
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled() {
-    if (!this.isStopping || this.runners.some((runner) => runner.isBusy)) return;
+    if (!this.isStopping) return this.dismissDone();
+    if (this.runners.some((runner) => runner.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.killErrands();
     if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
@@ -3541,10 +4088,6 @@ var Listener = class {
     process.exit(this.exitStatus);
   }
 };
-function formerName(job, pasts) {
-  const [only] = pasts.keys();
-  return pasts.has(job.name) || pasts.size !== 1 ? job.name : only;
-}
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function isRunNow(event, job) {
   if (event.name !== "REMOTE_COMMUNICATION") return false;
@@ -3553,13 +4096,16 @@ function isRunNow(event, job) {
 }
 function simulate(args) {
   const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
-  const settings = resolveSettings([layer, parseEnvironment(process.env).layer]);
-  checkCommand(command);
+  const environment = parseEnvironment(process.env).layer;
+  const settings = resolveSettings([layer, environment]);
+  checkCommand(command, settings);
   if (settings.on !== void 0)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
+  const schedules = settings.crontab === void 0 ? [scheduleOf(settings, defaultZone)] : readCrontab(settings.crontab, layer, environment).jobs.map(({ schedule }) => schedule);
   const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
   const plan = planSimulation(
     settings,
+    schedules,
     layer,
     command,
     directory === void 0 ? settings.state : `${directory}/count`
@@ -3572,10 +4118,10 @@ function simulate(args) {
     process.exit(status2);
   });
 }
-function planSimulation(settings, layer, command, statePath) {
+function planSimulation(settings, schedules, layer, command, statePath) {
   var _a2, _b2;
   const from = (_a2 = settings.from) != null ? _a2 : Date.now() / 1e3;
-  const fitsMinutes = tickMismatches(scheduleOf(settings, defaultZone), 60, from).length === 0;
+  const fitsMinutes = schedules.every((schedule) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = (_b2 = settings.tick) != null ? _b2 : fitsMinutes ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
   if (settings.for < periodSeconds)
@@ -3592,8 +4138,7 @@ function planSimulation(settings, layer, command, statePath) {
     listenerArgs: [
       ...options.map(([, { text, origin }]) => `${origin}=${text}`),
       `--state=${statePath}`,
-      "--",
-      ...command
+      ...command.length === 0 ? [] : ["--", ...command]
     ],
     statePath
   };
@@ -3721,10 +4266,12 @@ function followRuns(path) {
     const isNew = text.length < offset;
     const end = text.lastIndexOf("\n") + 1;
     for (const line of text.slice(isNew ? 0 : offset, end).split("\n").map(tryParseLine)) {
-      if ((line == null ? void 0 : line.type) === "starting") open2.add(line.run);
-      if ((line == null ? void 0 : line.type) === "held") open2.delete(line.run);
-      const isOver2 = (line == null ? void 0 : line.type) === "givenUp" || (line == null ? void 0 : line.type) === "finished" && line.retryIn === void 0;
-      if (isOver2 && open2.delete(line.run)) results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
+      if (line === void 0 || !("run" in line)) continue;
+      const run = `${line.run} ${line.job}`;
+      if (line.type === "starting") open2.add(run);
+      if (line.type === "held") open2.delete(run);
+      const isOver2 = line.type === "givenUp" || line.type === "finished" && line.retryIn === void 0;
+      if (isOver2 && open2.delete(run)) results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
     }
     offset = end;
   }
@@ -3756,36 +4303,68 @@ function removeDirectory(directory) {
   fs.rmdirSync(directory);
 }
 function check(args) {
-  var _a2;
   const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
+  if (settings.crontab !== void 0) return checkCrontab(settings.crontab, settings, layer, environment);
   const schedule = scheduleOf(settings, defaultZone);
-  const from = (_a2 = settings.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
-  const next = nextDueTimes(schedule, from, settings.number);
-  const warnings = [...environment.warnings, ...scheduleWarnings(schedule, settings.tick, from)];
-  if (settings.jitter > 0) {
-    const longest = formatDuration(Math.min(settings.jitter, longestDelay(schedule, from)));
-    warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
-  }
-  const text = settings.json ? JSON.stringify({ schedule: describeSchedule(schedule), warnings, next }) : describeCheck(schedule, warnings, next);
+  const forecast = forecastOf(schedule, settings, settings);
+  const warnings = [...environment.warnings, ...forecast.warnings];
+  const text = settings.json ? JSON.stringify({ ...forecast, warnings }) : describeForecast(schedule, { ...forecast, warnings }).join("\n");
   writeFully(1, Buffer.from(`${text}
 `));
+}
+function checkCrontab(path, settings, layer, environment) {
+  const { jobs, ...crontab } = readCrontab(path, layer, environment.layer);
+  const warnings = [...environment.warnings, ...crontab.warnings];
+  const forecasts = jobs.map((job) => ({ job, forecast: forecastOf(job.schedule, job.settings, settings) }));
+  const list = () => [
+    ...crontab.mistakes,
+    ...warnings.map((warning) => `note: ${warning}`),
+    ...forecasts.flatMap(({ job, forecast }) => [
+      `line ${job.line}, ${job.name}: ${forecast.schedule}`,
+      ...describeForecast(job.schedule, forecast).slice(1).map((line) => `  ${line}`)
+    ])
+  ];
+  const object = () => ({
+    mistakes: crontab.mistakes,
+    warnings,
+    jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast }))
+  });
+  writeFully(1, Buffer.from(`${settings.json ? JSON.stringify(object()) : list().join("\n")}
+`));
+  if (crontab.mistakes.length > 0) process.exitCode = 2;
+}
+function forecastOf(schedule, { jitter, onlyIf }, asked) {
+  var _a2;
+  const from = (_a2 = asked.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
+  const warnings = scheduleWarnings(schedule, asked.tick, from);
+  if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
+    const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
+    warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
+  }
+  if (onlyIf !== void 0 && schedule.kind !== "cron" && schedule.kind !== "slices")
+    warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
+  return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };
 }
 function scheduleWarnings(schedule, tickType, from) {
   const periodSeconds = tickType === void 0 ? void 0 : TICK_PERIODS[tickType];
   if (schedule.kind === "cron") return cronWarnings(schedule.cron, schedule.zone, from, periodSeconds);
   return periodSeconds === void 0 ? [] : tickMismatches(schedule, periodSeconds, from);
 }
-function describeCheck(schedule, warnings, next) {
+function describeForecast(schedule, forecast) {
   const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
-  const lines = [describeSchedule(schedule), ...warnings.map((warning) => `note: ${warning}`)];
-  if (schedule.kind === "ticks") lines.push("when that is depends on when the counting began");
-  else if (schedule.kind === "events")
-    lines.push("when that is depends on what supervisord sends: name them in events= too");
-  else if (next.length === 0) lines.push("no next run");
-  else lines.push("next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`));
-  return lines.join("\n");
+  const lines = [forecast.schedule, ...forecast.warnings.map((warning) => `note: ${warning}`)];
+  switch (schedule.kind) {
+    case "ticks":
+      return [...lines, "when that is depends on when the counting began"];
+    case "events":
+      return [...lines, "when that is depends on what supervisord sends: name them in events= too"];
+    case "start":
+      return [...lines, "not when the crontab is read again"];
+  }
+  if (forecast.next.length === 0) return [...lines, "no next run"];
+  return [...lines, "next runs:", ...forecast.next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`)];
 }
 function formatLocal(zone, second) {
   const { offset } = zone.spanAt(second);
@@ -3992,7 +4571,11 @@ function displayWidth(text) {
   var _a2;
   return [...text].length + ((_a2 = text.match(WIDE_CHARACTER)) != null ? _a2 : []).length;
 }
-function checkCommand(command) {
+function checkCommand(command, { crontab }) {
+  if (crontab !== void 0) {
+    if (command.length === 0) return;
+    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
+  }
   if (command.length === 0)
     throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
   if (command[0] === "") throw new UsageError("the command behind -- is empty");
@@ -4007,42 +4590,34 @@ function checkProcessName(env, log) {
   log.line(why);
 }
 function startListener(args) {
-  var _a2, _b2, _c;
+  var _a2, _b2, _c, _d, _e;
   const { layer, command } = parseCommandLine(args, ["job", "listener"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command);
+  checkCommand(command, settings);
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
     throw new UsageError(NO_SUPERVISORD);
-  const log = createLog(settings.log);
-  checkProcessName(process.env, log);
-  const name = (_b2 = (_a2 = settings.name) != null ? _a2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _b2 : command[0].split("/").pop() || "job";
-  const jobLog = log.ofJob(name);
-  for (const warning of environment.warnings) jobLog.line(warning);
-  const job = {
-    name,
-    command,
-    schedule: scheduleOf(settings, defaultZone),
-    policy: policyOf(settings),
-    isRunOnStart: settings.runOnStart,
-    jitterSeconds: settings.jitter,
-    onlyIf: settings.onlyIf,
-    onFailure: settings.onFailure,
-    onSuccess: settings.onSuccess,
-    onSkip: settings.onSkip,
-    ping: settings.ping
-  };
+  const allLog = createLog(settings.log);
+  checkProcessName(process.env, allLog);
+  const program = (_a2 = settings.crontab) != null ? _a2 : command[0];
+  const name = (_c = (_b2 = settings.name) != null ? _b2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _c : program.split("/").pop() || "job";
+  const log = settings.crontab === void 0 ? allLog.ofJob(name) : allLog;
+  for (const warning of environment.warnings) log.line(warning);
+  const crontab = settings.crontab === void 0 ? void 0 : openCrontab(settings.crontab, layer, environment.layer);
+  const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
   const options = {
     tickType: settings.tick,
-    statePath: (_c = settings.state) != null ? _c : tryDefaultStatePath(name, jobLog),
-    isVerbose: settings.verbose
+    statePath: (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log),
+    isVerbose: settings.verbose,
+    maxRunning: settings.maxRunning,
+    crontab
   };
-  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, jobLog, () => {
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
     if (!announce((signal) => listener.onSignal(signal))) {
-      jobLog.line("supervisord does not read our stdout: stopping");
+      log.line("supervisord does not read our stdout: stopping");
       process.exit(0);
     }
-    const listener = new Listener([job], options, jobLog);
+    const listener = new Listener(jobs, options, log);
     listener.start();
   });
 }
