@@ -2875,9 +2875,9 @@ function withNames(jobs: readonly UnnamedJob[], mistakes: string[], path: string
   });
 }
 
-/** A=1 /usr/bin/sync-all --quiet → sync-all */
+/** A=1 exec /usr/bin/sync-all --quiet → sync-all */
 function commandName(command: string): string {
-  const word = command.split(/\s+/).find((part) => !/^\w+=/.test(part)) ?? "";
+  const word = command.split(/\s+/).find((part) => !/^(\w+=|exec$)/.test(part)) ?? "";
   const name = word
     .replace(/["'();]/g, "")
     .split("/")
@@ -5129,7 +5129,7 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
 function appearanceOf(path: string): { text: string; changedSeconds: number } {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: ctimeMs / 1000 };
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: mtimeMs / 1000 };
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0 };
   }

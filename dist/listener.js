@@ -2049,7 +2049,7 @@ function withNames(jobs, mistakes, path) {
 }
 function commandName(command) {
   var _a2;
-  const word = (_a2 = command.split(/\s+/).find((part) => !/^\w+=/.test(part))) != null ? _a2 : "";
+  const word = (_a2 = command.split(/\s+/).find((part) => !/^(\w+=|exec$)/.test(part))) != null ? _a2 : "";
   const name = word.replace(/["'();]/g, "").split("/").pop();
   return isLegalName(name) ? name : "job";
 }
@@ -3685,7 +3685,7 @@ function openCrontab(path, flags, environment) {
 function appearanceOf(path) {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: ctimeMs / 1e3 };
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: mtimeMs / 1e3 };
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0 };
   }

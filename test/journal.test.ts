@@ -74,6 +74,7 @@ interface Line {
   result?: string;
   error?: string;
   lastRun?: number;
+  id?: string;
 }
 
 function tryParse(text: string): Line | undefined {
@@ -320,7 +321,7 @@ describe("the journal of a run", { concurrency: 4 }, () => {
     const [first, second, ...run] = lines(file);
     for (const line of lines(file)) assert.ok(line.at >= before && line.at <= Date.now() / 1000);
     assert.deepEqual([first.type, first.job, first.lastRun], ["job", "job", 0]);
-    assert.deepEqual({ ...second, at: 0 }, { ...job(0), at: 0 });
+    assert.deepEqual({ ...second, at: 0 }, { ...job(0), id: first.id, at: 0 });
     const { pid, start } = run[1];
     const [, logged] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
     assert.equal(pid, Number(logged));
@@ -605,6 +606,29 @@ describe("whatever stands in the place of the journal, jobs run", { concurrency:
 
 // ── Rotation ───────────────────────────────────────────────────────────────
 
+it("the only job of a listener keeps its past under a new name, whatever else changes, and the old name is gone", async (t) => {
+  const file = `${temporaryDirectory(t)}/state`;
+  write(`${file}.runs`, job(40), {
+    type: "finished",
+    run: 40,
+    attempt: 1,
+    at: 1,
+    job: "job",
+    result: "timeout",
+    seconds: 1,
+  });
+  const args = ["--state", file, "--ticks", "7", "--name", "new", "--", "/bin/true"];
+  const supervisord = await listen(t, file, [], { args });
+  await supervisord.tick();
+  await supervisord.restartListener();
+  await supervisord.tick();
+  supervisord.signal("SIGUSR2");
+  await supervisord.waitForLog(/new: run 41 finished/);
+  const pasts = readJournal(fs.readFileSync(`${file}.runs`, "utf8").split("\n"));
+  assert.deepEqual([...pasts.keys()], ["new"]);
+  assert.equal(pasts.get("new")?.recent, "ts");
+});
+
 describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
   const padding =
     `${JSON.stringify({ type: "skipped", at: 1, job: "job", due: 1, reason: "x".repeat(1000) })}\n`.repeat(260);
@@ -644,10 +668,12 @@ describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
   it("and numbers go on when all that is left of the runs is in the file before that", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     write(`${file}.runs`, job(0), starting(40), finished(40));
-    const supervisord = await listen(t, file, ["--ticks", "1000000", "--", "/bin/true"]);
+    const args = ["--state", file, "--ticks", "1000000", "--", "/bin/true"];
+    const supervisord = await listen(t, file, [], { args });
     await supervisord.tick();
     for (const times of [1, 2]) {
       fs.appendFileSync(`${file}.runs`, padding);
+      args[3] = String(1000000 + times); // what the job is has to be written down again
       await supervisord.restartListener();
       await supervisord.until(() => supervisord.stderr.match(/; count /g)?.length === times + 1, "the start");
       await supervisord.until(() => isAnew(file), "the rotation");

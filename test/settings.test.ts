@@ -67,6 +67,7 @@ describe("an option", () => {
     ["--on-success", "TICK_ON_SUCCESS", "exit 1", "onSuccess", "exit 1", undefined],
     ["--on-skip", "TICK_ON_SKIP", "exit 1", "onSkip", "exit 1", undefined],
     ["--ping", "TICK_PING", "https://x.example/a", "ping", "https://x.example/a", undefined],
+    ["--max-running", "TICK_MAX_RUNNING", "3", "maxRunning", 3, 0],
     ["--state", "TICK_STATE", "/a b/c", "state", "/a b/c", undefined],
     ["--log", "TICK_LOG", "json", "log", "json", "raw"],
   ];
@@ -181,12 +182,12 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [
       X,
       {},
-      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON)",
+      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON), --crontab (TICK_CRONTAB)",
     ],
     [
       [],
       {},
-      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON)",
+      "when shall it run? Give one of --ticks (TICK_GOAL), --every (TICK_EVERY), --cron (TICK_CRON), --on (TICK_ON), --crontab (TICK_CRONTAB)",
     ],
     [["--ticks", "5", "--every", "5m", ...X], {}, "--ticks and --every are two schedules; give one"],
     [X, { TICK_GOAL: "5", TICK_EVERY: "5m" }, "TICK_GOAL and TICK_EVERY are two schedules; give one"],
@@ -204,7 +205,7 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [["--ticks"], {}, "--ticks needs a value: run on every Nth tick counted (1 to 2^31)"],
     [["--ticks", ...X], {}, "--ticks needs a value: run on every Nth tick counted (1 to 2^31)"],
     // a flag without effect
-    [[...T, "--offset", "5m", ...X], {}, "--offset has no effect with --ticks; it goes with --every"],
+    [[...T, "--offset", "5m", ...X], {}, "--offset has no effect with --ticks; it goes with --every or --crontab"],
     // values
     [["--ticks", "0", ...X], {}, `--ticks: ${COUNT}, got "0"`],
     [["--ticks", "-1", ...X], {}, `--ticks: ${COUNT}, got "-1"`],
@@ -243,8 +244,12 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--overlap", "quue", ...X], {}, '--overlap: expected skip or queue or replace or allow, got "quue"'],
     [["--cron", "0 25 * * *", ...X], {}, '--cron "0 25 * * *": hour 25 is above 23'],
     [["--cron", "0 22-4 * * *", ...X], {}, '--cron "0 22-4 * * *": hour "22-4" runs backwards: write 22-23,0-4'],
-    [[...T, "--tz", "UTC", ...X], {}, "--tz has no effect with --ticks; it goes with --cron"],
-    [[...T, "--jitter", "5m", ...X], {}, "--jitter has no effect with --ticks; it goes with --every or --cron"],
+    [[...T, "--tz", "UTC", ...X], {}, "--tz has no effect with --ticks; it goes with --cron or --crontab"],
+    [
+      [...T, "--jitter", "5m", ...X],
+      {},
+      "--jitter has no effect with --ticks; it goes with --every or --cron or --crontab",
+    ],
     [
       ["--cron", "@daily", ...X],
       { TICK_CATCH_UP: "-1h" },
@@ -344,7 +349,7 @@ async function helpedOptions(): Promise<Documented[]> {
 
 describe("what it says of itself", { concurrency: 4 }, () => {
   const OPTIONS =
-    "--ticks --every --cron --on --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
+    "--ticks --every --cron --on --crontab --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
 
   for (const flag of ["--help", "-h"]) {
     it(`${flag} shows every option and exits 0, whatever else is wrong`, async () => {
