@@ -467,9 +467,9 @@ export function stableDelay(key: string, limitSeconds: number): number {
   return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
 }
 
-/** FNV-1a */
-function hash32(text: string): number {
-  let hash = 0x811c9dc5;
+/** FNV-1a. Another seed makes it another hash. */
+function hash32(text: string, seed = 0): number {
+  let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
@@ -668,23 +668,47 @@ type CronItem =
 /** Throws an Error that names the field, quotes what stands there and says what was expected. */
 export function parseCron(text: string): CronExpression {
   const fields = splitCron(text);
-  const [second, minute, hour, day, month, weekday] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const [second, minute, hour, day, month, weekday] = fields.map(fieldSets);
   const cron: CronExpression = {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: bitSet(second),
-    minutes: bitSet(minute),
-    hours: bitSet(hour),
-    months: bitSet(month)[0],
-    days: bitSet(day)[0],
-    nearestWeekdays: day.reduce((bits, item) => (item.is === "nearest-weekday" ? bits | (1 << item.day) : bits), 0),
-    weekdays: weekdayBits(weekday),
+    seconds: second.values,
+    minutes: minute.values,
+    hours: hour.values,
+    months: month.values[0],
+    days: day.values[0],
+    nearestWeekdays: day.nearestWeekdays,
+    weekdays: weekday.weekdays,
   };
   if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
     throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
   }
   return cron;
+}
+
+interface FieldSets {
+  readonly values: BitSet;
+  readonly nearestWeekdays: number;
+  readonly weekdays: readonly number[];
+}
+
+const knownFields = new Map<string, FieldSets>(); // the expressions of a crontab have few different fields
+const MAX_KNOWN_FIELDS = 1000;
+
+function fieldSets(text: string, index: number): FieldSets {
+  const key = `${index} ${text}`;
+  const known = knownFields.get(key);
+  if (known !== undefined) return known;
+  const items = parseField(CRON_FIELDS[index], text);
+  const nearestWeekdays = items.reduce(
+    (bits, item) => (item.is === "nearest-weekday" ? bits | (1 << item.day) : bits),
+    0,
+  );
+  const sets = { values: bitSet(items), nearestWeekdays, weekdays: weekdayBits(items) };
+  if (knownFields.size >= MAX_KNOWN_FIELDS) knownFields.clear();
+  knownFields.set(key, sets);
+  return sets;
 }
 
 /** The texts of the six fields: seconds are "0" where there are five, a macro is replaced by what it stands for. */
@@ -1650,8 +1674,10 @@ const LAST_GRACE_SECONDS = 1;
 /** However often the delay before a retry has doubled. */
 export const MAX_RETRY_DELAY_SECONDS = 3600;
 
+const NOTHING: readonly never[] = []; // one for all jobs at rest
+
 export function createJobState(lastRun: number, failures = 0): JobState {
-  return { lastRun, runs: [], waiting: [], failures, isStopping: false };
+  return { lastRun, runs: NOTHING, waiting: NOTHING, failures, isStopping: false };
 }
 
 /** What has happened → the new state, and what to do, in this order. An input about a run that is gone changes nothing. */
@@ -2698,32 +2724,34 @@ const VARIABLES_OF_CRON = [
 export function parseCrontab(text: string, context: CrontabContext): Crontab {
   const reader = createCrontabReader(context);
   const mistakes: string[] = [];
-  const tryTake = (line: string, number: number) => {
-    try {
-      reader.take(line, number);
-    } catch (error) {
-      mistakes.push(`${context.path}:${number}: ${(error as Error).message}`);
-    }
-  };
-  const lines = text.replace(/^\ufeff/, "").split("\n");
-  lines.forEach((line, i) => {
-    tryTake(line.replace(/\r$/, "").trim(), i + 1);
-  });
+  text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .forEach((line, i) => {
+      try {
+        reader.take(line.trim(), i + 1);
+      } catch (error) {
+        mistakes.push(`${context.path}:${i + 1}: ${(error as Error).message}`);
+      }
+    });
   const { jobs, warnings, pendingName } = reader;
   if (pendingName !== undefined)
     mistakes.push(`${context.path}:${pendingName.line}: TICK_NAME names no job: none follows`);
-  return { jobs: withNames(jobs, mistakes, context.path), mistakes, warnings };
+  nameJobs(jobs, mistakes, context.path);
+  return { jobs, mistakes, warnings };
 }
 
-type UnnamedJob = Omit<CrontabJob, "name"> & { readonly name?: string };
+/** `name` is empty where the file gives none. */
+type FoundJob = CrontabJob & { name: string };
 
+// A crontab may have thousands of lines: what is done for each of them makes no more objects than it must.
 function createCrontabReader({ path, flags, environment, defaultZone, isUser }: CrontabContext) {
   const options = new Map<OptionKey, { text: string; origin: string }>();
   let settings: Settings | undefined; // of the options so far
   let env: Readonly<Record<string, string>> = {};
   const crons = new Map<string, CronExpression>(); // many lines may have the same
   const found = {
-    jobs: [] as UnnamedJob[],
+    jobs: [] as FoundJob[],
     warnings: [] as string[],
     pendingName: undefined as { text: string; line: number } | undefined,
     take,
@@ -2732,9 +2760,10 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
   function take(line: string, number: number): void {
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
-    const [, , name, value] = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/.exec(line) ?? [];
-    if (name === undefined) return takeJob(line, number);
-    const text = unquote(name, value);
+    const variable = VARIABLE_LINE.exec(line);
+    if (variable === null) return takeJob(line, number);
+    const name = variable[2];
+    const text = unquote(name, variable[3]);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
     env = { ...env, [name]: text };
     for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
@@ -2761,47 +2790,47 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
     }
   }
 
-  function takeJob(line: string, number: number): void {
+  function takeJob(text: string, line: number): void {
     settings = settings ?? valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
-    const { schedule, command: text } = splitJobLine(line);
-    const [command, input] = splitPercent(text);
+    const parts = splitJobLine(text);
+    const schedule = lineSchedule(parts.schedule, settings);
+    const { command, input } = splitPercent(parts.command);
     checkUserColumn(command, isUser);
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
-    found.jobs.push({
-      line: number,
-      name: found.pendingName?.text,
-      schedule: lineSchedule(schedule, settings),
-      settings,
-      shell: env.SHELL || "/bin/sh",
-      command,
-      input,
-      env,
-    });
+    const name = found.pendingName === undefined ? "" : found.pendingName.text;
+    const shell = env.SHELL || "/bin/sh";
+    found.jobs.push({ line, name, schedule, settings, shell, command, input, env });
     found.pendingName = undefined;
     if (input !== undefined)
-      warn(number, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
 
-  function lineSchedule([word, ...more]: readonly string[], { tz, catchUp, offset }: Settings): Schedule {
-    if (word === "@start" || word === "@reboot") return { kind: "start" };
-    const text = more.join(" ");
-    if (word === "@ticks") {
-      return { kind: "ticks", every: parseSetting("ticks", { text, origin: word }) as number, isOfAll: true };
+  function lineSchedule(text: string, { tz, catchUp, offset }: Settings): Schedule {
+    if (text === "@start" || text === "@reboot") return { kind: "start" };
+    if (text.startsWith("@ticks") || text.startsWith("@every")) {
+      const [origin, value] = text.split(/[ \t]+/);
+      if (origin === "@ticks")
+        return { kind: "ticks", every: parseSetting("ticks", { text: value, origin }) as number, isOfAll: true };
+      const everySeconds = parseSetting("every", { text: value, origin }) as number;
+      if (offset < everySeconds) return { kind: "slices", everySeconds, offsetSeconds: offset };
+      throw new Error(`@every ${value}: the offset of ${formatDuration(offset)} is not less than the slice`);
     }
-    if (word === "@every") {
-      const every = parseSetting("every", { text, origin: word }) as number;
-      if (offset < every) return { kind: "slices", everySeconds: every, offsetSeconds: offset };
-      throw new Error(`@every ${text}: the offset of ${formatDuration(offset)} is not less than the slice`);
+    let cron = crons.get(text);
+    if (cron === undefined) {
+      cron = parseSetting("cron", { text, origin: "schedule" }) as CronExpression;
+      crons.set(text, cron);
     }
-    const expression = [word, ...more].join(" ");
-    const cron =
-      crons.get(expression) ?? (parseSetting("cron", { text: expression, origin: "schedule" }) as CronExpression);
-    crons.set(expression, cron);
     return { kind: "cron", cron, zone: tz ?? defaultZone(), catchUpSeconds: catchUp };
   }
 
   return found;
 }
+
+const VARIABLE_LINE = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/;
+const FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
+const VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
+const WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
+const SIXTH_FIELD = /^[\d*?][\d*?,/-]*(?:[ \t]|$)/;
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function unquote(name: string, value: string): string {
@@ -2813,66 +2842,68 @@ function unquote(name: string, value: string): string {
   return value.slice(1, -1);
 }
 
-function splitJobLine(line: string): { schedule: string[]; command: string } {
-  const [word] = line.split(/[ \t]/, 1);
-  if (word.startsWith("@") && !AT_WORDS.includes(word)) {
-    throw new Error(
-      `${quote(word)} is no schedule${suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`}`,
-    );
-  }
-  let count = word.startsWith("@") ? 1 : 5;
-  if (word === "@every" || word === "@ticks") count = 2;
-  if (count === 5 && /^[A-Za-z_]{4}/.test(word))
-    throw new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
-  const fields = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line);
-  if (fields === null) {
-    const [expected, example] =
-      count === 5 ? ["five time fields", "30 2 * * *"] : [word, count === 1 ? word : `${word} 5`];
-    throw new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
-  }
-  const [, schedule, command] = fields;
-  if (count === 5 && /^[\d*?][\d*?,/-]*([ \t]|$)/.test(command))
+function splitJobLine(line: string): { schedule: string; command: string } {
+  const hasValue = /^@(?:every|ticks)(?:[ \t]|$)/.test(line);
+  const form = line.startsWith("@") ? (hasValue ? VALUE_LINE : WORD_LINE) : FIELDS_LINE;
+  const parts = form.exec(line);
+  if (parts === null || (form === WORD_LINE && !AT_WORDS.includes(parts[1]))) throw jobLineMistake(line);
+  if (form === FIELDS_LINE && SIXTH_FIELD.test(parts[2]))
     throw new Error(
       "there is a sixth time field: a line has five, then the command; @every 10s is finer than a minute",
     );
-  return { schedule: schedule.trim().split(/[ \t]+/), command };
+  return { schedule: parts[1], command: parts[2] };
+}
+
+function jobLineMistake(line: string): Error {
+  const [word] = line.split(/[ \t]/, 1);
+  const isWord = word.startsWith("@");
+  if (isWord && !AT_WORDS.includes(word)) {
+    const instead = suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`;
+    return new Error(`${quote(word)} is no schedule${instead}`);
+  }
+  if (/^[A-Za-z_]{4}/.test(word))
+    return new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
+  const hasValue = word === "@every" || word === "@ticks";
+  const example = isWord ? `${word}${hasValue ? " 5" : ""}` : "30 2 * * *";
+  const expected = isWord ? word : "five time fields";
+  return new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
 }
 
 // Cron's rule, by its do_command.c: a backslash before a % is taken off, any other one stays.
-function splitPercent(text: string): [command: string, input?: string] {
+function splitPercent(text: string): { command: string; input?: string } {
+  if (!text.includes("%")) return { command: text };
   let end = 0;
   while (end < text.length && text[end] !== "%") end += text[end] === "\\" ? 2 : 1;
-  const plain = (part: string) => part.replace(/\\%/g, "%");
-  if (end >= text.length) return [plain(text)];
+  const command = text.slice(0, end).replace(/\\%/g, "%");
+  if (end >= text.length) return { command };
   const input = text.slice(end + 1).replace(/\\?%/g, (mark) => (mark === "%" ? "\n" : "%"));
-  return [plain(text.slice(0, end)), input === "" || input.endsWith("\n") ? input : `${input}\n`];
+  return { command, input: input === "" || input.endsWith("\n") ? input : `${input}\n` };
 }
 
 function checkUserColumn(command: string, isUser: (word: string) => boolean): void {
-  const [, word] = /^([a-z_][\w-]*)[ \t]+\S/.exec(command) ?? [];
-  if (word === undefined || !isUser(word)) return;
+  const words = /^([a-z_][\w-]*)[ \t]+\S/.exec(command);
+  if (words === null || !isUser(words[1])) return;
   throw new Error(
-    `${quote(word)} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`,
+    `${quote(words[1])} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`,
   );
 }
 
 /** Those without a name get their command's, then .2, .3 …: by the order of the lines alone. */
-function withNames(jobs: readonly UnnamedJob[], mistakes: string[], path: string): CrontabJob[] {
+function nameJobs(jobs: readonly FoundJob[], mistakes: string[], path: string): void {
   const lines = new Map<string, number>();
   for (const { name, line } of jobs) {
-    if (name === undefined) continue;
-    const other = lines.get(name);
+    const other = name === "" ? undefined : lines.get(name);
     if (other !== undefined)
       mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
     lines.set(name, line);
   }
-  return jobs.map((job) => {
+  for (const job of jobs) {
+    if (job.name !== "") continue;
     const base = commandName(job.command);
-    let name = job.name ?? base;
-    for (let i = 2; job.name === undefined && lines.has(name); i++) name = `${base}.${i}`;
-    lines.set(name, job.line);
-    return { ...job, name };
-  });
+    job.name = base;
+    for (let i = 2; lines.has(job.name); i++) job.name = `${base}.${i}`;
+    lines.set(job.name, job.line);
+  }
 }
 
 /** A=1 exec /usr/bin/sync-all --quiet → sync-all */
@@ -2913,8 +2944,8 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
 
 /** The same for the same schedule and command, and practically for no other. */
 export function jobId(schedule: Schedule, command: readonly string[]): string {
-  const text = JSON.stringify([scheduleRecord(schedule), ...command]);
-  return [text, ` ${text}`].map((part) => hash32(part).toString(36)).join("-");
+  const text = JSON.stringify([scheduleRecord(schedule), command]);
+  return hash32(text, 0).toString(36) + hash32(text, 1).toString(36);
 }
 
 // ═══ The outside world starts here ══════════════════════════════════════════
@@ -4080,9 +4111,12 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
 
 function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
   const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  const { openRuns, lastDue, lastSerials } = past;
   return {
-    ...past,
     job: line,
+    openRuns,
+    lastDue,
+    lastSerials,
     lastRun: Math.max(past.lastRun, line.lastRun ?? 0),
     failures: isCount(failures, false) ? failures : past.failures,
     recent: String(recent).slice(-MAX_RECENT),
@@ -4318,6 +4352,8 @@ export interface Job {
   readonly name: string;
   readonly command: readonly string[];
   readonly schedule: Schedule;
+  /** jobId of schedule and command. */
+  readonly id: string;
   readonly policy: JobPolicy;
   readonly isRunOnStart: boolean;
   /** Each run is delayed by a time below this. */
@@ -4335,30 +4371,42 @@ export interface Job {
   readonly input?: string;
 }
 
-/** The job that the settings describe. */
-function jobOf(name: string, command: readonly string[], schedule: Schedule, settings: Settings): Job {
+/** The job that the settings describe. @param policy policyOf(settings), which many jobs may share */
+function jobOf(
+  name: string,
+  command: readonly string[],
+  schedule: Schedule,
+  settings: Settings,
+  policy = policyOf(settings),
+  more: Pick<Job, "env" | "input"> = {},
+): Job {
   const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
   return {
     name,
     command,
     schedule,
-    policy: policyOf(settings),
+    id: jobId(schedule, command),
+    policy,
     isRunOnStart: runOnStart || schedule.kind === "start",
     jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
-    ...{ onlyIf, onFailure, onSuccess, onSkip, ping },
+    onlyIf,
+    onFailure,
+    onSuccess,
+    onSkip,
+    ping,
+    env: more.env,
+    input: more.input,
   };
 }
 
 /** A job as it is configured now, and what was made for it. */
 interface JobSetup {
   readonly job: Job;
-  readonly log: Log;
   readonly pinger?: Pinger;
 }
 
-function setUp(job: Job, listenerLog: Log): JobSetup {
-  const log = listenerLog.ofJob(job.name);
-  return { job, log, pinger: job.ping === undefined ? undefined : createPinger(job.ping, job.name, log) };
+function setUp(job: Job, log: Log): JobSetup {
+  return { job, pinger: job.ping === undefined ? undefined : createPinger(job.ping, job.name, log.ofJob(job.name)) };
 }
 
 /** What the runners share with the listener. */
@@ -4450,6 +4498,7 @@ const HOOK_SECONDS = 60;
 
 /** What is held of a run in progress. */
 interface RunHandle {
+  readonly run: number;
   readonly setup: JobSetup; // of its beginning: what is changed later holds for later runs
   hasTurn: boolean; // it counts as running; else it waits for its turn, or for its next attempt
   startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
@@ -4467,10 +4516,11 @@ interface HeldRun {
 }
 
 class JobRunner {
-  private readonly handles = new Map<number, RunHandle>();
-  private readonly errands = new Set<() => void>(); // shell commands and pings on their way; each ends its own
+  // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
+  private handles: readonly RunHandle[] = NOTHING;
+  private errands: ReadonlyArray<() => void> = NOTHING; // shell commands and pings on their way; each ends its own
   private readonly past: JobPast; // what earlier listeners did
-  private readonly lastSerials: Record<"remote" | "event", number>;
+  private lastSerials: JobPast["lastSerials"];
   private setup: JobSetup;
   private findDue: ReturnType<typeof createDueFinder>;
   private state: JobState;
@@ -4490,7 +4540,7 @@ class JobRunner {
   ) {
     this.past = host.journal.pasts.get(recordedName) ?? NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
-    this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
+    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
     this.findDue = createDueFinder(job.schedule);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
@@ -4501,7 +4551,7 @@ class JobRunner {
   }
 
   private get log(): Log {
-    return this.setup.log;
+    return this.host.log.ofJob(this.job.name);
   }
 
   /** From now on it is that job. Runs in progress go on as what they were. */
@@ -4517,7 +4567,7 @@ class JobRunner {
 
   /** Shell commands and pings are still on their way. */
   get hasErrands(): boolean {
-    return this.errands.size > 0;
+    return this.errands.length > 0;
   }
 
   /** Nothing of it is left to be done. */
@@ -4610,7 +4660,7 @@ class JobRunner {
   onEvent(event: SupervisorEvent, reason: "remote" | "event"): Taken | undefined {
     const { serial } = event;
     if (serial <= this.lastSerials[reason] || this.isLeaving) return undefined;
-    this.lastSerials[reason] = serial;
+    this.lastSerials = { ...this.lastSerials, [reason]: serial };
     const due = Math.floor(Date.now() / 1000);
     return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
   }
@@ -4625,8 +4675,8 @@ class JobRunner {
   }
 
   killErrands(): void {
-    for (const kill of [...this.errands]) kill();
-    this.errands.clear();
+    for (const kill of this.errands) kill();
+    this.errands = NOTHING;
   }
 
   // What the policy says:
@@ -4663,7 +4713,7 @@ class JobRunner {
       case "ask":
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
-        return this.handles.get(action.run.number)?.stopAsking?.();
+        return this.handleFor(action.run.number)?.stopAsking?.();
       case "start":
         return this.whenItsTurn(action.run, () => this.startRun(action.run));
       case "wait":
@@ -4698,17 +4748,28 @@ class JobRunner {
     }
   }
 
+  private handleFor(run: number | undefined): RunHandle | undefined {
+    return this.handles.find((handle) => handle.run === run);
+  }
+
   private handleOf(run: Run): RunHandle {
-    let handle = this.handles.get(run.number);
+    let handle = this.handleFor(run.number);
     if (handle === undefined) {
-      handle = { setup: this.setup, hasTurn: false, startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
-      this.handles.set(run.number, handle);
+      handle = {
+        run: run.number,
+        setup: this.setup,
+        hasTurn: false,
+        startedSeconds: monotonicSeconds(),
+        seconds: 0,
+        cancels: [],
+      };
+      this.handles = [...this.handles, handle];
     }
     return handle;
   }
 
   private setupOf(run: number | undefined): JobSetup {
-    return (run === undefined ? undefined : this.handles.get(run))?.setup ?? this.setup;
+    return this.handleFor(run)?.setup ?? this.setup;
   }
 
   // A run keeps its turn from the question to the end of the attempt.
@@ -4725,7 +4786,7 @@ class JobRunner {
   }
 
   private endTurn(run: Run): void {
-    const handle = this.handles.get(run.number);
+    const handle = this.handleFor(run.number);
     if (handle?.hasTurn) this.host.turns.release();
     if (handle !== undefined) handle.hasTurn = false;
   }
@@ -4801,7 +4862,7 @@ class JobRunner {
   }
 
   private arm(run: Run, seconds: number, type: "deadline" | "graceOver"): void {
-    this.handles.get(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+    this.handleFor(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
   }
 
   private armRetry(run: Run, seconds: number): void {
@@ -4829,7 +4890,7 @@ class JobRunner {
 
   private poll(run: Run, ms: number, look: () => void): void {
     const timer = setInterval(look, ms);
-    this.handles.get(run.number)?.cancels.push(() => clearInterval(timer));
+    this.handleFor(run.number)?.cancels.push(() => clearInterval(timer));
   }
 
   private terminate(run: Run): void {
@@ -4862,7 +4923,7 @@ class JobRunner {
   }
 
   private giveUp({ run, result, why }: JobAction & { type: "giveUp" }): void {
-    for (const cancel of this.handles.get(run.number)?.cancels ?? []) cancel();
+    for (const cancel of this.handleFor(run.number)?.cancels ?? []) cancel();
     const { number } = run;
     this.log.line(`run ${number} is not tried again: ${GIVE_UP_REASONS[why]}`, {
       event: "givenUp",
@@ -4872,7 +4933,7 @@ class JobRunner {
   }
 
   private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
-    const seconds = this.handles.get(run.number)?.seconds ?? 0;
+    const seconds = this.handleFor(run.number)?.seconds ?? 0;
     this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
@@ -4886,7 +4947,7 @@ class JobRunner {
 
   private forget(run: Run): void {
     this.endTurn(run);
-    this.handles.delete(run.number);
+    this.handles = this.handles.filter((handle) => handle.run !== run.number);
     this.settleSoon();
   }
 
@@ -4923,7 +4984,7 @@ class JobRunner {
       onEnd,
       onGone: () => this.endErrand(kill),
     });
-    this.errands.add(kill);
+    this.errands = [...this.errands, kill];
     return kill;
   }
 
@@ -4931,12 +4992,12 @@ class JobRunner {
     const { pinger } = this.setupOf(run.number);
     if (pinger === undefined) return;
     const errand = () => {}; // an exit ends it
-    this.errands.add(errand);
+    this.errands = [...this.errands, errand];
     pinger.ping(run, what, () => this.endErrand(errand));
   }
 
   private endErrand(errand: () => void): void {
-    this.errands.delete(errand);
+    this.errands = this.errands.filter((other) => other !== errand);
     this.settleSoon();
   }
 
@@ -4973,7 +5034,7 @@ class JobRunner {
 
   private lookAtOrphans(): void {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    for (const [run, { orphan }] of this.handles) {
+    for (const { run, orphan } of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === undefined);
       if (orphan !== undefined && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
@@ -4997,10 +5058,10 @@ class JobRunner {
 
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord(): (JournalRecord & { type: "job" }) | undefined {
-    const { name, schedule, command } = this.job;
+    const { name, schedule, id } = this.job;
     const period = this.host.ticks.periodSeconds || undefined;
     const delay = this.delaySeconds || undefined;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id: jobId(schedule, command) };
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? undefined : this.recordedName;
     const known = this.host.journal.pasts.get(name)?.job;
     if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
@@ -5113,7 +5174,7 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
       appearance = appearanceOf(path).text;
       const { jobs, mistakes } = readCrontab(path, flags, environment);
       const [first, ...more] = mistakes;
-      if (first === undefined) return jobs.map(jobOfCrontab);
+      if (first === undefined) return jobsOfCrontab(jobs);
       const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
       throw new UsageError(`${first}${others}`);
     },
@@ -5153,8 +5214,12 @@ function readCrontab(path: string, flags: Layer, environment: Layer): Crontab {
   return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
 }
 
-function jobOfCrontab({ name, shell, command, schedule, settings, env, input }: CrontabJob): Job {
-  return { ...jobOf(name, [shell, "-c", command], schedule, settings), env, input };
+function jobsOfCrontab(jobs: readonly CrontabJob[]): Job[] {
+  const policies = new Map(jobs.map(({ settings }) => [settings, policyOf(settings)]));
+  return jobs.map((job) => {
+    const { name, shell, command, schedule, settings } = job;
+    return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
+  });
 }
 
 // Some users have the names of commands: sync, mail, man.
@@ -5168,10 +5233,6 @@ function isUserAndNoCommand(word: string): boolean {
 function fingerprint({ schedule, ...rest }: Job): string {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : undefined;
   return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
-}
-
-function knownJob({ name, schedule, command }: Job): KnownJob {
-  return { name, id: jobId(schedule, command) };
 }
 
 // ── Listener ────────────────────────────────────────────────────────────────
@@ -5239,7 +5300,7 @@ class Listener implements JobHost {
   private beginWith(jobs: readonly Job[], isSame: boolean): JobRunner[] {
     const { pasts } = this.journal;
     const known = [...pasts].map(([name, { job }]) => ({ name, id: job?.id }));
-    const names = matchJobs(jobs.map(knownJob), known);
+    const names = matchJobs(jobs, known);
     const [only] = known;
     if (this.options.crontab === undefined && known.length === 1) names[0] = only.name; // its name may have changed
     const runners = jobs.map((job, i) => new JobRunner(job, this, names[i] ?? job.name, isSame));
@@ -5315,8 +5376,8 @@ class Listener implements JobHost {
   private changeJobs(jobs: readonly Job[]): void {
     const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
     const names = matchJobs(
-      jobs.map(knownJob),
-      [...before.values()].map(({ job }) => knownJob(job)),
+      jobs,
+      [...before.values()].map(({ job }) => job),
     );
     const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
     let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];

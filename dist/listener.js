@@ -270,8 +270,8 @@ function isListenedTo(schedule, eventName) {
 function stableDelay(key, limitSeconds) {
   return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
 }
-function hash32(text) {
-  let hash = 2166136261;
+function hash32(text, seed = 0) {
+  let hash = 2166136261 ^ seed;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
   return hash >>> 0;
 }
@@ -387,23 +387,39 @@ var MACROS = {
 };
 function parseCron(text) {
   const fields = splitCron(text);
-  const [second, minute, hour, day, month, weekday] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const [second, minute, hour, day, month, weekday] = fields.map(fieldSets);
   const cron = {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: bitSet(second),
-    minutes: bitSet(minute),
-    hours: bitSet(hour),
-    months: bitSet(month)[0],
-    days: bitSet(day)[0],
-    nearestWeekdays: day.reduce((bits, item) => item.is === "nearest-weekday" ? bits | 1 << item.day : bits, 0),
-    weekdays: weekdayBits(weekday)
+    seconds: second.values,
+    minutes: minute.values,
+    hours: hour.values,
+    months: month.values[0],
+    days: day.values[0],
+    nearestWeekdays: day.nearestWeekdays,
+    weekdays: weekday.weekdays
   };
   if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
     throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
   }
   return cron;
+}
+var knownFields = /* @__PURE__ */ new Map();
+var MAX_KNOWN_FIELDS = 1e3;
+function fieldSets(text, index) {
+  const key = `${index} ${text}`;
+  const known = knownFields.get(key);
+  if (known !== void 0) return known;
+  const items = parseField(CRON_FIELDS[index], text);
+  const nearestWeekdays = items.reduce(
+    (bits, item) => item.is === "nearest-weekday" ? bits | 1 << item.day : bits,
+    0
+  );
+  const sets = { values: bitSet(items), nearestWeekdays, weekdays: weekdayBits(items) };
+  if (knownFields.size >= MAX_KNOWN_FIELDS) knownFields.clear();
+  knownFields.set(key, sets);
+  return sets;
 }
 function splitCron(text) {
   const strangeBlank = /[^\S \t]|[\u200b-\u200d\u2060]/.exec(text);
@@ -1045,8 +1061,9 @@ function dateWords(reading) {
 var RESULTS = ["success", "failure", "timeout", "interrupted"];
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
+var NOTHING = [];
 function createJobState(lastRun, failures = 0) {
-  return { lastRun, runs: [], waiting: [], failures, isStopping: false };
+  return { lastRun, runs: NOTHING, waiting: NOTHING, failures, isStopping: false };
 }
 function step(policy, state, input) {
   switch (input.type) {
@@ -1884,21 +1901,18 @@ var VARIABLES_OF_CRON = [
 function parseCrontab(text, context) {
   const reader = createCrontabReader(context);
   const mistakes = [];
-  const tryTake = (line, number) => {
+  text.replace(/^\ufeff/, "").split("\n").forEach((line, i) => {
     try {
-      reader.take(line, number);
+      reader.take(line.trim(), i + 1);
     } catch (error) {
-      mistakes.push(`${context.path}:${number}: ${error.message}`);
+      mistakes.push(`${context.path}:${i + 1}: ${error.message}`);
     }
-  };
-  const lines = text.replace(/^\ufeff/, "").split("\n");
-  lines.forEach((line, i) => {
-    tryTake(line.replace(/\r$/, "").trim(), i + 1);
   });
   const { jobs, warnings, pendingName } = reader;
   if (pendingName !== void 0)
     mistakes.push(`${context.path}:${pendingName.line}: TICK_NAME names no job: none follows`);
-  return { jobs: withNames(jobs, mistakes, context.path), mistakes, warnings };
+  nameJobs(jobs, mistakes, context.path);
+  return { jobs, mistakes, warnings };
 }
 function createCrontabReader({ path, flags, environment, defaultZone: defaultZone2, isUser }) {
   const options = /* @__PURE__ */ new Map();
@@ -1912,12 +1926,12 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
     take
   };
   function take(line, number) {
-    var _a2;
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
-    const [, , name, value] = (_a2 = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/.exec(line)) != null ? _a2 : [];
-    if (name === void 0) return takeJob(line, number);
-    const text = unquote(name, value);
+    const variable = VARIABLE_LINE.exec(line);
+    if (variable === null) return takeJob(line, number);
+    const name = variable[2];
+    const text = unquote(name, variable[3]);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
     env = { ...env, [name]: text };
     for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
@@ -1941,46 +1955,44 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
       settings = void 0;
     }
   }
-  function takeJob(line, number) {
-    var _a2;
+  function takeJob(text, line) {
     settings = settings != null ? settings : valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
-    const { schedule, command: text } = splitJobLine(line);
-    const [command, input] = splitPercent(text);
+    const parts = splitJobLine(text);
+    const schedule = lineSchedule(parts.schedule, settings);
+    const { command, input } = splitPercent(parts.command);
     checkUserColumn(command, isUser);
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
-    found.jobs.push({
-      line: number,
-      name: (_a2 = found.pendingName) == null ? void 0 : _a2.text,
-      schedule: lineSchedule(schedule, settings),
-      settings,
-      shell: env.SHELL || "/bin/sh",
-      command,
-      input,
-      env
-    });
+    const name = found.pendingName === void 0 ? "" : found.pendingName.text;
+    const shell = env.SHELL || "/bin/sh";
+    found.jobs.push({ line, name, schedule, settings, shell, command, input, env });
     found.pendingName = void 0;
     if (input !== void 0)
-      warn(number, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
-  function lineSchedule([word, ...more], { tz, catchUp, offset }) {
-    var _a2;
-    if (word === "@start" || word === "@reboot") return { kind: "start" };
-    const text = more.join(" ");
-    if (word === "@ticks") {
-      return { kind: "ticks", every: parseSetting("ticks", { text, origin: word }), isOfAll: true };
+  function lineSchedule(text, { tz, catchUp, offset }) {
+    if (text === "@start" || text === "@reboot") return { kind: "start" };
+    if (text.startsWith("@ticks") || text.startsWith("@every")) {
+      const [origin, value] = text.split(/[ \t]+/);
+      if (origin === "@ticks")
+        return { kind: "ticks", every: parseSetting("ticks", { text: value, origin }), isOfAll: true };
+      const everySeconds = parseSetting("every", { text: value, origin });
+      if (offset < everySeconds) return { kind: "slices", everySeconds, offsetSeconds: offset };
+      throw new Error(`@every ${value}: the offset of ${formatDuration(offset)} is not less than the slice`);
     }
-    if (word === "@every") {
-      const every = parseSetting("every", { text, origin: word });
-      if (offset < every) return { kind: "slices", everySeconds: every, offsetSeconds: offset };
-      throw new Error(`@every ${text}: the offset of ${formatDuration(offset)} is not less than the slice`);
+    let cron = crons.get(text);
+    if (cron === void 0) {
+      cron = parseSetting("cron", { text, origin: "schedule" });
+      crons.set(text, cron);
     }
-    const expression = [word, ...more].join(" ");
-    const cron = (_a2 = crons.get(expression)) != null ? _a2 : parseSetting("cron", { text: expression, origin: "schedule" });
-    crons.set(expression, cron);
     return { kind: "cron", cron, zone: tz != null ? tz : defaultZone2(), catchUpSeconds: catchUp };
   }
   return found;
 }
+var VARIABLE_LINE = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/;
+var FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
+var VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
+var WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
+var SIXTH_FIELD = /^[\d*?][\d*?,/-]*(?:[ \t]|$)/;
 function unquote(name, value) {
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
@@ -1990,62 +2002,62 @@ function unquote(name, value) {
   return value.slice(1, -1);
 }
 function splitJobLine(line) {
-  const [word] = line.split(/[ \t]/, 1);
-  if (word.startsWith("@") && !AT_WORDS.includes(word)) {
-    throw new Error(
-      `${quote(word)} is no schedule${suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`}`
-    );
-  }
-  let count = word.startsWith("@") ? 1 : 5;
-  if (word === "@every" || word === "@ticks") count = 2;
-  if (count === 5 && /^[A-Za-z_]{4}/.test(word))
-    throw new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
-  const fields = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line);
-  if (fields === null) {
-    const [expected, example] = count === 5 ? ["five time fields", "30 2 * * *"] : [word, count === 1 ? word : `${word} 5`];
-    throw new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
-  }
-  const [, schedule, command] = fields;
-  if (count === 5 && /^[\d*?][\d*?,/-]*([ \t]|$)/.test(command))
+  const hasValue = /^@(?:every|ticks)(?:[ \t]|$)/.test(line);
+  const form = line.startsWith("@") ? hasValue ? VALUE_LINE : WORD_LINE : FIELDS_LINE;
+  const parts = form.exec(line);
+  if (parts === null || form === WORD_LINE && !AT_WORDS.includes(parts[1])) throw jobLineMistake(line);
+  if (form === FIELDS_LINE && SIXTH_FIELD.test(parts[2]))
     throw new Error(
       "there is a sixth time field: a line has five, then the command; @every 10s is finer than a minute"
     );
-  return { schedule: schedule.trim().split(/[ \t]+/), command };
+  return { schedule: parts[1], command: parts[2] };
+}
+function jobLineMistake(line) {
+  const [word] = line.split(/[ \t]/, 1);
+  const isWord = word.startsWith("@");
+  if (isWord && !AT_WORDS.includes(word)) {
+    const instead = suggestion(word, AT_WORDS) || `: expected ${listed(AT_WORDS, "or")}`;
+    return new Error(`${quote(word)} is no schedule${instead}`);
+  }
+  if (/^[A-Za-z_]{4}/.test(word))
+    return new Error(`a line that begins with ${quote(word)} is neither a variable, NAME=value, nor a job`);
+  const hasValue = word === "@every" || word === "@ticks";
+  const example = isWord ? `${word}${hasValue ? " 5" : ""}` : "30 2 * * *";
+  const expected = isWord ? word : "five time fields";
+  return new Error(`expected ${expected} and a command behind, as in ${example} /path/to/command`);
 }
 function splitPercent(text) {
+  if (!text.includes("%")) return { command: text };
   let end = 0;
   while (end < text.length && text[end] !== "%") end += text[end] === "\\" ? 2 : 1;
-  const plain = (part) => part.replace(/\\%/g, "%");
-  if (end >= text.length) return [plain(text)];
+  const command = text.slice(0, end).replace(/\\%/g, "%");
+  if (end >= text.length) return { command };
   const input = text.slice(end + 1).replace(/\\?%/g, (mark) => mark === "%" ? "\n" : "%");
-  return [plain(text.slice(0, end)), input === "" || input.endsWith("\n") ? input : `${input}
-`];
+  return { command, input: input === "" || input.endsWith("\n") ? input : `${input}
+` };
 }
 function checkUserColumn(command, isUser) {
-  var _a2;
-  const [, word] = (_a2 = /^([a-z_][\w-]*)[ \t]+\S/.exec(command)) != null ? _a2 : [];
-  if (word === void 0 || !isUser(word)) return;
+  const words = /^([a-z_][\w-]*)[ \t]+\S/.exec(command);
+  if (words === null || !isUser(words[1])) return;
   throw new Error(
-    `${quote(word)} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`
+    `${quote(words[1])} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`
   );
 }
-function withNames(jobs, mistakes, path) {
+function nameJobs(jobs, mistakes, path) {
   const lines = /* @__PURE__ */ new Map();
   for (const { name, line } of jobs) {
-    if (name === void 0) continue;
-    const other = lines.get(name);
+    const other = name === "" ? void 0 : lines.get(name);
     if (other !== void 0)
       mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
     lines.set(name, line);
   }
-  return jobs.map((job) => {
-    var _a2;
+  for (const job of jobs) {
+    if (job.name !== "") continue;
     const base = commandName(job.command);
-    let name = (_a2 = job.name) != null ? _a2 : base;
-    for (let i = 2; job.name === void 0 && lines.has(name); i++) name = `${base}.${i}`;
-    lines.set(name, job.line);
-    return { ...job, name };
-  });
+    job.name = base;
+    for (let i = 2; lines.has(job.name); i++) job.name = `${base}.${i}`;
+    lines.set(job.name, job.line);
+  }
 }
 function commandName(command) {
   var _a2;
@@ -2073,8 +2085,8 @@ function matchJobs(jobs, known) {
   return names;
 }
 function jobId(schedule, command) {
-  const text = JSON.stringify([scheduleRecord(schedule), ...command]);
-  return [text, ` ${text}`].map((part) => hash32(part).toString(36)).join("-");
+  const text = JSON.stringify([scheduleRecord(schedule), command]);
+  return hash32(text, 0).toString(36) + hash32(text, 1).toString(36);
 }
 var MAX_QUEUED_LOG_BYTES = 64 * 1024;
 var MAX_LOG_RETRY_MS = 200;
@@ -2862,9 +2874,12 @@ function foldLine(past, line) {
 function foldJob(past, line) {
   var _a2;
   const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  const { openRuns, lastDue, lastSerials } = past;
   return {
-    ...past,
     job: line,
+    openRuns,
+    lastDue,
+    lastSerials,
     lastRun: Math.max(past.lastRun, (_a2 = line.lastRun) != null ? _a2 : 0),
     failures: isCount(failures, false) ? failures : past.failures,
     recent: String(recent).slice(-MAX_RECENT),
@@ -3050,21 +3065,27 @@ function tryReadFile(path) {
     return "";
   }
 }
-function jobOf(name, command, schedule, settings) {
+function jobOf(name, command, schedule, settings, policy = policyOf(settings), more = {}) {
   const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
   return {
     name,
     command,
     schedule,
-    policy: policyOf(settings),
+    id: jobId(schedule, command),
+    policy,
     isRunOnStart: runOnStart || schedule.kind === "start",
     jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
-    ...{ onlyIf, onFailure, onSuccess, onSkip, ping }
+    onlyIf,
+    onFailure,
+    onSuccess,
+    onSkip,
+    ping,
+    env: more.env,
+    input: more.input
   };
 }
-function setUp(job, listenerLog) {
-  const log = listenerLog.ofJob(job.name);
-  return { job, log, pinger: job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log) };
+function setUp(job, log) {
+  return { job, pinger: job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log.ofJob(job.name)) };
 }
 var START_SLICE_SECONDS = 0.02;
 function createTurns(limit) {
@@ -3112,15 +3133,16 @@ var JobRunner = class {
     var _a2;
     this.past = (_a2 = host.journal.pasts.get(recordedName)) != null ? _a2 : NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
-    this.lastSerials = { ...(isSameSupervisor ? this.past : NO_PAST).lastSerials };
+    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
     this.findDue = createDueFinder(job.schedule);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
   }
   host;
   recordedName;
-  handles = /* @__PURE__ */ new Map();
-  errands = /* @__PURE__ */ new Set();
+  // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
+  handles = NOTHING;
+  errands = NOTHING;
   // shell commands and pings on their way; each ends its own
   past;
   // what earlier listeners did
@@ -3141,7 +3163,7 @@ var JobRunner = class {
     return this.setup.job;
   }
   get log() {
-    return this.setup.log;
+    return this.host.log.ofJob(this.job.name);
   }
   /** From now on it is that job. Runs in progress go on as what they were. */
   change(job) {
@@ -3154,7 +3176,7 @@ var JobRunner = class {
   }
   /** Shell commands and pings are still on their way. */
   get hasErrands() {
-    return this.errands.size > 0;
+    return this.errands.length > 0;
   }
   /** Nothing of it is left to be done. */
   get isDone() {
@@ -3235,7 +3257,7 @@ var JobRunner = class {
   onEvent(event, reason) {
     const { serial } = event;
     if (serial <= this.lastSerials[reason] || this.isLeaving) return void 0;
-    this.lastSerials[reason] = serial;
+    this.lastSerials = { ...this.lastSerials, [reason]: serial };
     const due = Math.floor(Date.now() / 1e3);
     return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
   }
@@ -3247,8 +3269,8 @@ var JobRunner = class {
     this.apply({ type: "stop" });
   }
   killErrands() {
-    for (const kill2 of [...this.errands]) kill2();
-    this.errands.clear();
+    for (const kill2 of this.errands) kill2();
+    this.errands = NOTHING;
   }
   // What the policy says:
   take(input) {
@@ -3282,7 +3304,7 @@ var JobRunner = class {
       case "ask":
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
-        return (_b2 = (_a2 = this.handles.get(action.run.number)) == null ? void 0 : _a2.stopAsking) == null ? void 0 : _b2.call(_a2);
+        return (_b2 = (_a2 = this.handleFor(action.run.number)) == null ? void 0 : _a2.stopAsking) == null ? void 0 : _b2.call(_a2);
       case "start":
         return this.whenItsTurn(action.run, () => this.startRun(action.run));
       case "wait":
@@ -3316,17 +3338,27 @@ var JobRunner = class {
         return this.host.onSettled();
     }
   }
+  handleFor(run) {
+    return this.handles.find((handle) => handle.run === run);
+  }
   handleOf(run) {
-    let handle = this.handles.get(run.number);
+    let handle = this.handleFor(run.number);
     if (handle === void 0) {
-      handle = { setup: this.setup, hasTurn: false, startedSeconds: monotonicSeconds(), seconds: 0, cancels: [] };
-      this.handles.set(run.number, handle);
+      handle = {
+        run: run.number,
+        setup: this.setup,
+        hasTurn: false,
+        startedSeconds: monotonicSeconds(),
+        seconds: 0,
+        cancels: []
+      };
+      this.handles = [...this.handles, handle];
     }
     return handle;
   }
   setupOf(run) {
     var _a2, _b2;
-    return (_b2 = (_a2 = run === void 0 ? void 0 : this.handles.get(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.setup;
+    return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.setup;
   }
   // A run keeps its turn from the question to the end of the attempt.
   whenItsTurn(run, begin2) {
@@ -3340,7 +3372,7 @@ var JobRunner = class {
     });
   }
   endTurn(run) {
-    const handle = this.handles.get(run.number);
+    const handle = this.handleFor(run.number);
     if (handle == null ? void 0 : handle.hasTurn) this.host.turns.release();
     if (handle !== void 0) handle.hasTurn = false;
   }
@@ -3413,7 +3445,7 @@ var JobRunner = class {
   }
   arm(run, seconds, type) {
     var _a2;
-    (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
+    (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
   }
   armRetry(run, seconds) {
     const { number, attempt } = run;
@@ -3439,7 +3471,7 @@ var JobRunner = class {
   poll(run, ms, look) {
     var _a2;
     const timer = setInterval(look, ms);
-    (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
+    (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
   }
   terminate(run) {
     const { timeoutSeconds, killAfterSeconds } = this.setupOf(run.number).job.policy;
@@ -3469,7 +3501,7 @@ var JobRunner = class {
   }
   giveUp({ run, result, why }) {
     var _a2, _b2;
-    for (const cancel of (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.cancels) != null ? _b2 : []) cancel();
+    for (const cancel of (_b2 = (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.cancels) != null ? _b2 : []) cancel();
     const { number } = run;
     this.log.line(`run ${number} is not tried again: ${GIVE_UP_REASONS[why]}`, {
       event: "givenUp",
@@ -3479,7 +3511,7 @@ var JobRunner = class {
   }
   conclude({ run, result, end, failures }) {
     var _a2, _b2, _c, _d;
-    const seconds = (_b2 = (_a2 = this.handles.get(run.number)) == null ? void 0 : _a2.seconds) != null ? _b2 : 0;
+    const seconds = (_b2 = (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.seconds) != null ? _b2 : 0;
     this.ping(run, result === "success" ? "success" : "fail");
     this.runHook(result === "success" ? "on-success" : "on-failure", run, {
       SUPERTICK_RESULT: result,
@@ -3492,7 +3524,7 @@ var JobRunner = class {
   }
   forget(run) {
     this.endTurn(run);
-    this.handles.delete(run.number);
+    this.handles = this.handles.filter((handle) => handle.run !== run.number);
     this.settleSoon();
   }
   // After what is being done now.
@@ -3515,7 +3547,7 @@ var JobRunner = class {
       onEnd,
       onGone: () => this.endErrand(kill2)
     });
-    this.errands.add(kill2);
+    this.errands = [...this.errands, kill2];
     return kill2;
   }
   ping(run, what) {
@@ -3523,11 +3555,11 @@ var JobRunner = class {
     if (pinger === void 0) return;
     const errand = () => {
     };
-    this.errands.add(errand);
+    this.errands = [...this.errands, errand];
     pinger.ping(run, what, () => this.endErrand(errand));
   }
   endErrand(errand) {
-    this.errands.delete(errand);
+    this.errands = this.errands.filter((other) => other !== errand);
     this.settleSoon();
   }
   // What an earlier listener left:
@@ -3560,7 +3592,7 @@ var JobRunner = class {
   }
   lookAtOrphans() {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
-    for (const [run, { orphan }] of this.handles) {
+    for (const { run, orphan } of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === void 0);
       if (orphan !== void 0 && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
     }
@@ -3581,10 +3613,10 @@ var JobRunner = class {
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord() {
     var _a2;
-    const { name, schedule, command } = this.job;
+    const { name, schedule, id } = this.job;
     const period = this.host.ticks.periodSeconds || void 0;
     const delay = this.delaySeconds || void 0;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id: jobId(schedule, command) };
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? void 0 : this.recordedName;
     const known = (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
     if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
@@ -3670,7 +3702,7 @@ function openCrontab(path, flags, environment) {
       appearance = appearanceOf(path).text;
       const { jobs, mistakes } = readCrontab(path, flags, environment);
       const [first, ...more] = mistakes;
-      if (first === void 0) return jobs.map(jobOfCrontab);
+      if (first === void 0) return jobsOfCrontab(jobs);
       const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
       throw new UsageError(`${first}${others}`);
     },
@@ -3706,8 +3738,12 @@ function readCrontab(path, flags, environment) {
   };
   return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
 }
-function jobOfCrontab({ name, shell, command, schedule, settings, env, input }) {
-  return { ...jobOf(name, [shell, "-c", command], schedule, settings), env, input };
+function jobsOfCrontab(jobs) {
+  const policies = new Map(jobs.map(({ settings }) => [settings, policyOf(settings)]));
+  return jobs.map((job) => {
+    const { name, shell, command, schedule, settings } = job;
+    return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
+  });
 }
 function isUserAndNoCommand(word) {
   var _a2;
@@ -3718,9 +3754,6 @@ function isUserAndNoCommand(word) {
 function fingerprint({ schedule, ...rest }) {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
   return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
-}
-function knownJob({ name, schedule, command }) {
-  return { name, id: jobId(schedule, command) };
 }
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
@@ -3772,7 +3805,7 @@ var Listener = class {
   beginWith(jobs, isSame) {
     const { pasts } = this.journal;
     const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
-    const names = matchJobs(jobs.map(knownJob), known);
+    const names = matchJobs(jobs, known);
     const [only] = known;
     if (this.options.crontab === void 0 && known.length === 1) names[0] = only.name;
     const runners = jobs.map((job, i) => {
@@ -3843,8 +3876,8 @@ var Listener = class {
   changeJobs(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
     const names = matchJobs(
-      jobs.map(knownJob),
-      [...before.values()].map(({ job }) => knownJob(job))
+      jobs,
+      [...before.values()].map(({ job }) => job)
     );
     const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
     let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
