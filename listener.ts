@@ -1752,8 +1752,12 @@ function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
 }
 
 // What the user asks for by hand is not asked about.
+function isAskedAbout(policy: JobPolicy, { reason }: DueRun): boolean {
+  return policy.isAsking && reason !== "signal" && reason !== "remote";
+}
+
 function open(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
-  const isAsked = policy.isAsking && dueRun.reason !== "signal" && dueRun.reason !== "remote";
+  const isAsked = isAskedAbout(policy, dueRun);
   const run: Run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: isAsked ? "asking" : "next" };
   const opened = withNewRun({ ...state, lastRun: run.number }, run);
   const [next, actions]: Step = isAsked ? [opened, [{ type: "ask", run }]] : makeWay(policy, opened, run);
@@ -1881,12 +1885,15 @@ function retry(policy: JobPolicy, state: JobState, before: Run): Step {
   const isFree = state.runs.every((run) => run.phase === "backoff");
   if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
   const { number, attempt, due, reason, serial, event } = before;
-  const run: Run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
+  // Interrupted before anybody saw it start: then nobody knows that it was allowed to.
+  const isAsked = before.isOrphan && before.pid === undefined && isAskedAbout(policy, before);
+  const phase = isAsked ? "asking" : "starting";
+  const run: Run = { number, attempt: attempt + 1, due, reason, serial, event, phase };
   return [
     withRun(state, run),
     [
       { type: "record", run },
-      { type: "start", run },
+      { type: isAsked ? "ask" : "start", run },
     ],
   ];
 }
@@ -5006,7 +5013,7 @@ class JobRunner {
   takeOverRuns(formerListener: ProcessIdentity | undefined): void {
     for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
-      const base: Run = { number, attempt, due, reason, phase: "running" };
+      const base: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
       if (finished !== undefined) {
         this.resume(base, finished);
         continue;

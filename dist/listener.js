@@ -1125,8 +1125,11 @@ function takeTurn(policy, state, dueRun) {
   }
   return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
 }
+function isAskedAbout(policy, { reason }) {
+  return policy.isAsking && reason !== "signal" && reason !== "remote";
+}
 function open(policy, state, dueRun) {
-  const isAsked = policy.isAsking && dueRun.reason !== "signal" && dueRun.reason !== "remote";
+  const isAsked = isAskedAbout(policy, dueRun);
   const run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: isAsked ? "asking" : "next" };
   const opened = withNewRun({ ...state, lastRun: run.number }, run);
   const [next, actions] = isAsked ? [opened, [{ type: "ask", run }]] : makeWay(policy, opened, run);
@@ -1230,12 +1233,14 @@ function retry(policy, state, before) {
   const isFree = state.runs.every((run2) => run2.phase === "backoff");
   if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
   const { number, attempt, due, reason, serial, event } = before;
-  const run = { number, attempt: attempt + 1, due, reason, serial, event, phase: "starting" };
+  const isAsked = before.isOrphan && before.pid === void 0 && isAskedAbout(policy, before);
+  const phase = isAsked ? "asking" : "starting";
+  const run = { number, attempt: attempt + 1, due, reason, serial, event, phase };
   return [
     withRun(state, run),
     [
       { type: "record", run },
-      { type: "start", run }
+      { type: isAsked ? "ask" : "start", run }
     ]
   ];
 }
@@ -3566,7 +3571,7 @@ var JobRunner = class {
   takeOverRuns(formerListener) {
     for (const { starting, started, finished } of this.past.openRuns) {
       const { run: number, attempt, due, reason } = starting;
-      const base = { number, attempt, due, reason, phase: "running" };
+      const base = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
       if (finished !== void 0) {
         this.resume(base, finished);
         continue;

@@ -382,6 +382,7 @@ const dueAgain: JobInput = { type: "due", due: 900, reason: "schedule" };
 const asked = (verdict: Verdict): JobInput => ({ type: "asked", run: 1, verdict });
 const of = (run: number, input: JobInput): JobInput => ({ ...input, run }) as JobInput;
 const RETRIES = { retries: 2 };
+const UNSEEN: ProcessEnd = { exit: null, signal: null };
 
 const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], string]> = [
   [
@@ -479,6 +480,33 @@ const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], str
     { isAsking: true, ...RETRIES },
     [due, asked("allowed"), started, exit3, { type: "retryDue", run: 1 }],
     "record, start → 1.2 starting",
+  ],
+  [
+    "only-if: nor is one that was seen to start before the listener was killed",
+    { isAsking: true, ...RETRIES },
+    [
+      { type: "interrupted", run: ORPHAN, end: UNSEEN },
+      { type: "retryDue", run: 1 },
+    ],
+    "record, start → 1.2 starting",
+  ],
+  [
+    "only-if: a retry is asked about where nobody saw the run start before the listener was killed",
+    { isAsking: true, ...RETRIES },
+    [
+      { type: "interrupted", run: { ...ORPHAN, pid: undefined }, end: UNSEEN },
+      { type: "retryDue", run: 1 },
+    ],
+    "record, ask → 1.2 asking",
+  ],
+  [
+    "only-if: also when the listener was killed a second time",
+    { isAsking: true, ...RETRIES },
+    [
+      { type: "resumed", run: { ...ORPHAN, pid: undefined, isOrphan: true, end: UNSEEN } },
+      { type: "retryDue", run: 1 },
+    ],
+    "record, ask → 1.2 asking",
   ],
   [
     "only-if and queue: the one that waited is asked about in its turn",

@@ -169,6 +169,17 @@ describe("--only-if", { concurrency: 4 }, () => {
     assert.equal(told(supervisord, "held")[0].why, "timeout");
   });
 
+  it("is asked again when the listener was killed before it answered, whatever --retries says", async (t) => {
+    const question = "echo asked $SUPERTICK_ATTEMPT; [ $SUPERTICK_ATTEMPT = 1 ] && exec sleep 1000; exit 1";
+    const supervisord = await start(t, ["--only-if", question, "--retries", "2", "--retry-delay", "1s", ...job]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/asked 1/);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/run 1, due .*, was interrupted[\s\S]*run 1, due .*, does not start: held back/);
+    assert.match(supervisord.stderr, /asked 2/);
+    assert.doesNotMatch(supervisord.stderr, /ran 1/);
+  });
+
   it("is not asked about a run by hand", async (t) => {
     const supervisord = await start(t, ["--only-if", "exit 1", ...job]);
     await supervisord.idle();
