@@ -3414,9 +3414,20 @@ function tryInPrivateDirectory<T>(open: (directory: string) => T): T | undefined
   } catch {
     return undefined;
   } finally {
-    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
-    fs.rmdirSync(directory);
+    removePrivateDirectory(directory);
   }
+}
+
+// By names that are known: to list them takes a descriptor, and there may be none left.
+function removePrivateDirectory(directory: string): void {
+  for (const name of ["1", "2", "input"]) {
+    try {
+      fs.unlinkSync(`${directory}/${name}`);
+    } catch {} // it was not made
+  }
+  try {
+    fs.rmdirSync(directory);
+  } catch {} // somebody else has tidied up
 }
 
 // A container's read-only root mostly leaves /dev/shm.

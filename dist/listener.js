@@ -2412,8 +2412,19 @@ function tryInPrivateDirectory(open2) {
   } catch {
     return void 0;
   } finally {
-    for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
+    removePrivateDirectory(directory);
+  }
+}
+function removePrivateDirectory(directory) {
+  for (const name of ["1", "2", "input"]) {
+    try {
+      fs.unlinkSync(`${directory}/${name}`);
+    } catch {
+    }
+  }
+  try {
     fs.rmdirSync(directory);
+  } catch {
   }
 }
 function tryMakePrivateDirectory() {

@@ -1,7 +1,7 @@
 // What becomes of runs, through the shipped file: overlap, retries, --only-if, hooks, and the forms of the log.
 
 import * as assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
@@ -21,6 +21,8 @@ async function start(t: TestContext, args: string[], options: Options = {}): Pro
   t.after(() => supervisord.dispose());
   return supervisord;
 }
+
+const PRLIMIT = { skip: spawnSync("prlimit", ["--version"]).status !== 0 && "needs prlimit" };
 
 const shell = (text: string) => ["--", "/bin/sh", "-c", text];
 
@@ -609,6 +611,30 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
       await supervisord.until(() => descriptors() <= before, "the descriptors to be closed");
     });
   }
+
+  it("are done without where no descriptor is left, which fails the run and not the listener", PRLIMIT, async (t) => {
+    for (const form of ["raw", "prefix", "json"]) {
+      const hook = ["--on-failure", "true"];
+      const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job", ...hook, "--", "/bin/cat"];
+      const supervisord = await Supervisord.start({ args });
+      t.after(() => supervisord.dispose());
+      const runWith = async (run: number, limit: number | string) => {
+        execFileSync("prlimit", ["--pid", String(supervisord.pid), `--nofile=${limit}:`]);
+        await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "payload"));
+        await supervisord.waitForLog(new RegExp(`run ${run} (failed to start: EMFILE|finished: exit 0)`));
+      };
+      await runWith(1, 1024);
+      const open = fs.readdirSync(`/proc/${supervisord.pid}/fd`).map(Number);
+      const free = Array.from({ length: 100 }, (_, fd) => fd).filter((fd) => !open.includes(fd));
+      for (let run = 2; run <= 12; run++) await runWith(run, free[run - 2]);
+      await runWith(13, 1024);
+      assert.match(supervisord.stderr, /run 2 failed to start[\s\S]*run 13 finished/);
+      assert.deepEqual(
+        fs.readdirSync(supervisord.directory).filter((name) => name.startsWith("supertick-pipe")),
+        [],
+      );
+    }
+  });
 
   it("with prefix are one, which keeps the order of what is written to both", async (t) => {
     const command = shell("i=0; while [ $i -lt 3000 ]; do echo $i; echo $((i+1)) >&2; i=$((i+2)); done");
