@@ -3560,7 +3560,19 @@ export function pingUrl(base: string, what: "start" | "success" | "fail", rid: s
   const url = new URL(base);
   if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
   url.searchParams.set("rid", rid);
+  // Node decodes these two, and throws where a % is just a %.
+  for (const part of ["username", "password"] as const)
+    if (!isPercentEncoded(url[part])) url[part] = url[part].replace(/%/g, "%25");
   return url.href;
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // The same after a restart: a hash of what the run is, in the form of a UUID of version 5 (RFC 9562).

@@ -2523,7 +2523,17 @@ function pingUrl(base, what, rid) {
   const url = new URL(base);
   if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
   url.searchParams.set("rid", rid);
+  for (const part of ["username", "password"])
+    if (!isPercentEncoded(url[part])) url[part] = url[part].replace(/%/g, "%25");
   return url.href;
+}
+function isPercentEncoded(text) {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 function pingRunId(job, { number, due }) {
   const { createHash } = require("crypto");

@@ -453,6 +453,22 @@ describe("--ping", { concurrency: 4 }, () => {
     assert.match(server.got[1], /^\/secret\?rid=/);
   });
 
+  for (const password of ["100%", "%zz", "%e9", "a%20b"]) {
+    it(`goes out with the password ${password}`, async (t) => {
+      let authorization: string | undefined;
+      const server = await pingServer(t, ({ headers }, response) => {
+        authorization = headers.authorization;
+        response.end();
+      });
+      const url = server.url.replace("//", `//job:${password}@`);
+      const supervisord = await start(t, ["--ping", url, ...shell("true")]);
+      await supervisord.tick();
+      await supervisord.until(() => server.got.length === 2, "both pings");
+      const decoded = password.replace("%20", " ");
+      assert.equal(authorization, `Basic ${Buffer.from(`job:${decoded}`).toString("base64")}`);
+    });
+  }
+
   it("appends to the path, whatever else is in the URL", () => {
     assert.equal(pingUrl("https://x.example/a/?b=c", "start", "ID"), "https://x.example/a/start?b=c&rid=ID");
     assert.equal(pingUrl("https://x.example/a", "success", "ID"), "https://x.example/a?rid=ID");
