@@ -6097,7 +6097,7 @@ function status(args: readonly string[]): void {
   const isHealthy = reports.length > 0 && reports.every(isWell);
   const text =
     json !== undefined && parseSetting("json", json)
-      ? JSON.stringify({ healthy: isHealthy, states: reports })
+      ? jsonText({ healthy: isHealthy, states: reports })
       : describeReports(reports, now, openTerminal());
   writeFully(1, Buffer.from(`${text}\n`));
   process.exitCode = isHealthy ? 0 : 1;
@@ -6112,8 +6112,16 @@ function findStateFiles(): string[] {
     namesIn(directory)
       .filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name))
       .map((name) => `${directory}/${name}`)
-      .filter((file) => fs.statSync(file).isFile()),
+      .filter(isFile),
   );
+}
+
+function isFile(path: string): boolean {
+  try {
+    return fs.statSync(path).isFile();
+  } catch {
+    return false; // a link to nowhere, or in another user's directory
+  }
 }
 
 function namesIn(directory: string): string[] {
@@ -6225,7 +6233,9 @@ interface Cell {
 /** The table. `now`: epoch seconds. */
 export function describeReports(reports: readonly StateReport[], now: number, terminal: Terminal): string {
   if (reports.length === 0) return "no state file was found: name it, supertick status FILE";
-  const problems = reports.flatMap(({ file, problem }) => (problem === undefined ? [] : [`${file}: ${problem}`]));
+  const problems = reports.flatMap(({ file, problem }) =>
+    problem === undefined ? [] : [`${jsonText(file).slice(1, -1)}: ${problem}`],
+  );
   const jobs = reports.flatMap((report) => report.jobs);
   if (jobs.length === 0) return problems.length > 0 ? problems.join("\n") : "no job has been recorded yet";
   const isWide = terminal.columns >= WIDE_COLUMNS;

@@ -4451,7 +4451,7 @@ function status(args) {
   const now = Date.now() / 1e3;
   const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
   const isHealthy = reports.length > 0 && reports.every(isWell);
-  const text = json !== void 0 && parseSetting("json", json) ? JSON.stringify({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
+  const text = json !== void 0 && parseSetting("json", json) ? jsonText({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
   writeFully(1, Buffer.from(`${text}
 `));
   process.exitCode = isHealthy ? 0 : 1;
@@ -4461,8 +4461,15 @@ function findStateFiles() {
   if (named !== void 0 && named !== "") return [named];
   const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
   return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap(
-    (directory) => namesIn(directory).filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name)).map((name) => `${directory}/${name}`).filter((file) => fs.statSync(file).isFile())
+    (directory) => namesIn(directory).filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
   );
+}
+function isFile(path) {
+  try {
+    return fs.statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 function namesIn(directory) {
   try {
@@ -4548,7 +4555,9 @@ function openTerminal() {
 }
 function describeReports(reports, now, terminal) {
   if (reports.length === 0) return "no state file was found: name it, supertick status FILE";
-  const problems = reports.flatMap(({ file, problem }) => problem === void 0 ? [] : [`${file}: ${problem}`]);
+  const problems = reports.flatMap(
+    ({ file, problem }) => problem === void 0 ? [] : [`${jsonText(file).slice(1, -1)}: ${problem}`]
+  );
   const jobs = reports.flatMap((report) => report.jobs);
   if (jobs.length === 0) return problems.length > 0 ? problems.join("\n") : "no job has been recorded yet";
   const isWide = terminal.columns >= WIDE_COLUMNS;

@@ -208,6 +208,38 @@ describe("without a FILE", () => {
     );
   });
 
+  const inTheWay: Array<[title: string, make: (file: string) => void]> = [
+    ["a link to nowhere", (file) => fs.symlinkSync("/no/such/file", file)],
+    ["a link to itself", (file) => fs.symlinkSync(file, file)],
+    ["a directory", (file) => fs.mkdirSync(file)],
+    ["a FIFO", (file) => spawnSync("mkfifo", [file])],
+  ];
+  for (const [title, make] of inTheWay) {
+    it(`${title} among them is passed over`, (t) => {
+      const directory = temporaryDirectory(t);
+      const ours = `${directory}/supertick-${os.userInfo().uid}`;
+      fs.mkdirSync(ours, { mode: 0o700 });
+      writeCounter(`${ours}/web`, 1);
+      make(`${ours}/mail`);
+      const { states } = JSON.parse(status(["--json"], { TMPDIR: directory }).text) as Json;
+      assert.deepEqual(
+        states.map(({ file }) => file).filter((file) => file.startsWith(directory)),
+        [`${ours}/web`],
+      );
+    });
+  }
+
+  it("a file whose name would act on a terminal is shown escaped", (t) => {
+    const directory = temporaryDirectory(t);
+    fs.mkdirSync(`${directory}/supertick-5`);
+    fs.writeFileSync(`${directory}/supertick-5/a\u001b[2J\u009b2J\n`, "garbage");
+    for (const args of [[], ["--json"]]) {
+      const { text } = status(args, { TMPDIR: directory });
+      assert.match(text, /a\\u001b\[2J\\u009b2J\\n/);
+      assert.doesNotMatch(text.trim(), /[\u001b\u009b]/);
+    }
+  });
+
   it("a machine without any is told what to do", (t) => {
     if (fs.existsSync("/var/lib/supertick")) t.skip("this machine has state files of its own");
     const { status: exit, text } = status([], { TMPDIR: temporaryDirectory(t) });
