@@ -3961,13 +3961,16 @@ function isLink(path: string): boolean {
   }
 }
 
+/** What the files beside a counter file are called; no job's own counter file is called so. */
+const FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
+
 /**
  * Where the files are when --state says nothing: /var/lib/supertick if that is writable, else a directory of our own
  * below $TMPDIR or /tmp. That one must really be ours alone, for anybody may make names in /tmp.
  * @throws Error with the reason why there is no safe place
  */
 function defaultStatePath(name: string): string {
-  const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200);
+  const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
     return `/var/lib/supertick/${file}`;
@@ -6110,7 +6113,7 @@ function findStateFiles(): string[] {
   const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
   return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap((directory) =>
     namesIn(directory)
-      .filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name))
+      .filter((name) => !FURTHER_FILES.test(name))
       .map((name) => `${directory}/${name}`)
       .filter(isFile),
   );

@@ -2818,8 +2818,9 @@ function isLink(path) {
     return false;
   }
 }
+var FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
 function defaultStatePath(name) {
-  const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200);
+  const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
     return `/var/lib/supertick/${file}`;
@@ -4461,7 +4462,7 @@ function findStateFiles() {
   if (named !== void 0 && named !== "") return [named];
   const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
   return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap(
-    (directory) => namesIn(directory).filter((name) => !/\.(runs|runs\.1|bad|new)$/.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
+    (directory) => namesIn(directory).filter((name) => !FURTHER_FILES.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
   );
 }
 function isFile(path) {

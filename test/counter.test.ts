@@ -636,6 +636,22 @@ describe("without --state", { concurrency: 4 }, () => {
     assert.deepEqual(names.map(decodeURIComponent).sort(), ["a b%$ü", "a b%$ü.runs"]);
   });
 
+  it("a job's name cannot be that of another job's files", DEFAULT_PLACE, async (t) => {
+    const temporary = temporaryDirectory(t);
+    for (const name of ["job", "job.runs", "job.runs.1", "job.bad", "job.1.new"]) {
+      const supervisord = await placed(t, temporary, undefined, ["--name", name, ...FIVE]);
+      await tick(supervisord, 5);
+      await supervisord.waitForLog(/run 1 finished: exit 0/);
+      await supervisord.stop();
+      assert.doesNotMatch(supervisord.stderr, /cannot|expected a count/);
+    }
+    const directory = `${temporary}/supertick-${uid}`;
+    assert.equal(count(`${directory}/job`), 0);
+    const jobs = fs.readdirSync(directory).filter((name) => fs.existsSync(`${directory}/${name}.runs`));
+    const names = jobs.map(decodeURIComponent);
+    assert.deepEqual(names.sort(), ["job", "job.1.new", "job.bad", "job.runs", "job.runs.1"]);
+  });
+
   const foreign: Array<[title: string, make: (directory: string) => void, skip: string | false]> = [
     [
       "belongs to another user",
