@@ -4205,6 +4205,7 @@ const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   skipped: ["due"],
 };
 const FRACTIONS = ["at", "seconds"];
+const PLAIN = ["was", "reason", "recent", "exit", "signal", "error"];
 
 // The file is not trusted: what is used later is checked here. Signals to pid 1 would go to everybody.
 function tryParseLine(text: string): JournalLine | undefined {
@@ -4214,6 +4215,7 @@ function tryParseLine(text: string): JournalLine | undefined {
     const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
     const isLegal =
       typeof line.job === "string" &&
+      PLAIN.every((key) => Object(line[key]) !== line[key]) &&
       (line.result === undefined || RESULTS.includes(line.result)) &&
       (line.lastRun === undefined || isCount(line.lastRun, false)) &&
       (line.type !== "started" || line.pid > 1);

@@ -2955,13 +2955,14 @@ var NUMBERS_OF = {
   skipped: ["due"]
 };
 var FRACTIONS = ["at", "seconds"];
+var PLAIN = ["was", "reason", "recent", "exit", "signal", "error"];
 function tryParseLine(text) {
   var _a2;
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
     const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
-    const isLegal = typeof line.job === "string" && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun, false)) && (line.type !== "started" || line.pid > 1);
+    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun, false)) && (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : void 0;
   } catch {
     return void 0;

@@ -263,6 +263,15 @@ describe("a journal says", () => {
       assert.deepEqual({ lastRun, openRuns }, { lastRun: 0, openRuns: [] });
     });
   }
+  // What has no text throws where a text is made of it, and would end each next listener at its start.
+  for (const key of ["was", "reason", "recent", "exit", "signal", "error"]) {
+    it(`nothing of a line in which ${key} is an object`, () => {
+      const texts = text(job(0), starting(5), finished(5)).map((line) =>
+        JSON.stringify({ ...JSON.parse(line), [key]: { toString: 0 } }),
+      );
+      assert.deepEqual([...readJournal(texts)], []);
+    });
+  }
   for (const pid of [1, 0, -1, -5, 1.5, 1e300]) {
     it(`nothing by a process with pid ${pid}, whose group is no job's`, () => {
       const [run] = readPast(text(starting(5), started(5, pid, 1))).openRuns;
