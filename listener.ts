@@ -1637,7 +1637,7 @@ export type JobAction =
   | { readonly type: "ask"; readonly run: Run }
   | { readonly type: "stopAsking"; readonly run: Run }
   | { readonly type: "start"; readonly run: Run }
-  | { readonly type: "skip"; readonly due: number; readonly reason: Reason; readonly behind: Run }
+  | ({ readonly type: "skip"; readonly behind: Run } & DueRun)
   | { readonly type: "wait"; readonly due: number; readonly behind: Run }
   | { readonly type: "holdBack"; readonly run: Run; readonly why: HoldReason; readonly error?: string }
   | { readonly type: "armDeadline"; readonly run: Run; readonly seconds: number }
@@ -1738,7 +1738,7 @@ function takeDue(policy: JobPolicy, state: JobState, { type: _, ...dueRun }: Job
 
 function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   const [behind] = state.runs;
-  const { due, reason } = dueRun;
+  const { due } = dueRun;
   if (behind === undefined || policy.overlap === "allow") return open(policy, state, dueRun);
   if (policy.overlap === "replace") {
     const [cleared, actions] = dismissAll(state, "replaced");
@@ -1746,7 +1746,7 @@ function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
     return [next, [...actions, ...more]];
   }
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
-    return [state, [{ type: "skip", due, reason, behind }]];
+    return [state, [{ type: "skip", ...dueRun, behind }]];
   }
   return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
 }
@@ -1943,7 +1943,7 @@ function advance(policy: JobPolicy, state: JobState): Step {
 // The first stop asks every run to end, and what has not started is skipped; the second one kills.
 function stopAll(policy: JobPolicy, state: JobState): Step {
   const [behind] = state.runs;
-  const skips = state.waiting.map(({ due, reason }): JobAction => ({ type: "skip", due, reason, behind }));
+  const skips = state.waiting.map((dueRun): JobAction => ({ type: "skip", ...dueRun, behind }));
   let [next, actions] = dismissAll({ ...state, waiting: [], isStopping: true }, "stopped");
   actions = [...skips, ...actions];
   if (next.runs.length === 0) return [next, [...actions, { type: "stopped" }]];
@@ -4754,7 +4754,7 @@ class JobRunner {
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
-        return this.skip(action.due, action.reason, action.behind);
+        return this.skip(action, action.behind);
       case "holdBack":
         return this.holdBack(action.run, action.why, action.error);
       case "armDeadline":
@@ -4880,10 +4880,10 @@ class JobRunner {
     );
   }
 
-  private skip(due: number, reason: Reason, behind: Run): void {
+  private skip({ due, reason, event }: DueRun, behind: Run): void {
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
-    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
+    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
   }
 
   // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.

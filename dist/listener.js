@@ -1113,7 +1113,7 @@ function takeDue(policy, state, { type: _, ...dueRun }) {
 }
 function takeTurn(policy, state, dueRun) {
   const [behind] = state.runs;
-  const { due, reason } = dueRun;
+  const { due } = dueRun;
   if (behind === void 0 || policy.overlap === "allow") return open(policy, state, dueRun);
   if (policy.overlap === "replace") {
     const [cleared, actions] = dismissAll(state, "replaced");
@@ -1121,7 +1121,7 @@ function takeTurn(policy, state, dueRun) {
     return [next, [...actions, ...more]];
   }
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
-    return [state, [{ type: "skip", due, reason, behind }]];
+    return [state, [{ type: "skip", ...dueRun, behind }]];
   }
   return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
 }
@@ -1282,7 +1282,7 @@ function advance(policy, state) {
 }
 function stopAll(policy, state) {
   const [behind] = state.runs;
-  const skips = state.waiting.map(({ due, reason }) => ({ type: "skip", due, reason, behind }));
+  const skips = state.waiting.map((dueRun) => ({ type: "skip", ...dueRun, behind }));
   let [next, actions] = dismissAll({ ...state, waiting: [], isStopping: true }, "stopped");
   actions = [...skips, ...actions];
   if (next.runs.length === 0) return [next, [...actions, { type: "stopped" }]];
@@ -3338,7 +3338,7 @@ var JobRunner = class {
       case "wait":
         return this.log.line(`the run due ${formatTime(action.due)} waits for the end of run ${action.behind.number}`);
       case "skip":
-        return this.skip(action.due, action.reason, action.behind);
+        return this.skip(action, action.behind);
       case "holdBack":
         return this.holdBack(action.run, action.why, action.error);
       case "armDeadline":
@@ -3457,10 +3457,10 @@ var JobRunner = class {
       end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
     );
   }
-  skip(due, reason, behind) {
+  skip({ due, reason, event }, behind) {
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
-    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
+    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
   }
   // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
   holdBack(run, why, error) {

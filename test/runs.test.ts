@@ -217,6 +217,17 @@ describe("hooks", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/on-skip {2}skipped/);
   });
 
+  it("tell of the event for which a run is skipped", async (t) => {
+    const hook = 'echo "skipped $SUPERTICK_EVENT $SUPERTICK_PROCESSNAME"';
+    const on = ["--on", "PROCESS_STATE", "--overlap", "skip", "--name", "job", "--on-skip", hook];
+    const supervisord = await Supervisord.start({ args: [...on, ...shell("echo begun; exec sleep 1000")] });
+    t.after(() => supervisord.dispose());
+    await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "processname:web groupname:web"));
+    await supervisord.waitForLog(/begun/);
+    await supervisord.answered(supervisord.send("PROCESS_STATE_EXITED", "processname:mail groupname:mail"));
+    await supervisord.waitForLog(/skipped PROCESS_STATE_EXITED mail\n/);
+  });
+
   it("tell of a run that a stop ended, before the end of the stop", async (t) => {
     const supervisord = await start(t, [...hooks, ...shell("echo begin; exec sleep 1000")]);
     await supervisord.tick();
