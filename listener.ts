@@ -28,7 +28,8 @@
 //   Run journal                what was started and how it ended
 //   Job runner                 one job: the only one to perform what the policy asks for
 //   Listener                   events in, answers out, and what a tick means for each job
-//   simulate, check, status    a supervisord for the newcomer; what will happen, in words; what has happened
+//   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
+//   check, status              what will happen, in words; what has happened
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -2643,6 +2644,7 @@ export function helpText(): string {
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
     "  supertick [options] --crontab FILE               the same for many jobs",
+    "  supertick init     [options] -- command ...      prints the section for supervisord.conf",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
@@ -5957,6 +5959,125 @@ function removeDirectory(directory: string): void {
   fs.rmdirSync(directory);
 }
 
+// ── init ────────────────────────────────────────────────────────────────────
+// Prints the section for supervisord.conf. To add a line to it: formatSection.
+//
+// How supervisord reads `command=`: a blank before ; or # begins a comment, also between quotes; then %(…)s is replaced and
+// %% is %; then shlex.split makes words. Adjacent quotes are one word, so "a "";"" b" keeps its semicolon.
+
+/** One event listener of supervisord.conf. */
+export interface ListenerSection {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly events: readonly string[];
+  readonly killAfterSeconds: number;
+  readonly environment: ReadonlyArray<readonly [name: string, value: string]>;
+}
+
+function init(args: readonly string[]): void {
+  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
+  const environment = parseEnvironment(process.env);
+  const settings = resolveSettings([layer, environment.layer]);
+  checkCommand(command, settings);
+  const schedule = scheduleOf(settings, defaultZone);
+  const from = Math.floor(Date.now() / 1000);
+  const tick = settings.tick ?? fittingTick(schedule, from);
+  const late = tick === undefined ? [] : tickMismatches(schedule, TICK_PERIODS[tick]!, from);
+  const section = formatSection({
+    name: settings.name ?? command[0].split("/").pop()!,
+    command: [...ownCommand(), ...flagWords(layer, tick), "--", ...command],
+    events: [...(settings.on ?? []), ...(tick === undefined ? [] : [tick])],
+    killAfterSeconds: settings.killAfter,
+    environment: [...environment.layer.texts.values()]
+      .filter(({ origin }) => origin !== OPTIONS.tick.env)
+      .map(({ text, origin }) => [origin, text]),
+  });
+  for (const note of [...environment.warnings, ...late]) writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
+  writeFully(1, Buffer.from(section));
+}
+
+/** The coarsest tick on which every run starts at its due time; for a count of ticks the usual one, for events none. */
+function fittingTick(schedule: Schedule, from: number): string | undefined {
+  if (schedule.kind === "events") return undefined;
+  if (schedule.kind === "ticks") return "TICK_60";
+  // Half a year on as well: in summer a zone may be off the full hour by another half.
+  const fits = (type: string, at: number) => tickMismatches(schedule, TICK_PERIODS[type]!, at).length === 0;
+  return (
+    ["TICK_3600", "TICK_60"].find((type) => fits(type, from) && fits(type, from + 183 * SECONDS_IN_DAY)) ?? "TICK_5"
+  );
+}
+
+/** What starts this very file under supervisord: its name where it is executable, else the runtime in front. */
+function ownCommand(): string[] {
+  const given = (require("path") as typeof import("path")).resolve(process.argv[1]);
+  const file = fs.existsSync(given) ? given : `${given}.js`; // Node takes the name without it too
+  if ("deno" in process.versions) return [process.execPath, "run", "-A", file];
+  try {
+    if (!("bun" in process.versions)) fs.accessSync(file, fs.constants.X_OK);
+    else throw new Error("its first line asks for Node");
+    return [file];
+  } catch {
+    return [process.execPath, file];
+  }
+}
+
+/** The flags as they were given, and --tick. */
+function flagWords({ texts }: Layer, tick: string | undefined): string[] {
+  const words = [...texts].flatMap(([key, { text, origin }]) => {
+    if (specOf(key).metavar === undefined) return text === "yes" ? [origin] : [`${origin}=${text}`];
+    return text === "--" ? [`${origin}=--`] : [origin, text];
+  });
+  return tick === undefined || texts.has("tick") ? words : [...words, "--tick", tick];
+}
+
+/** @throws UsageError for what a value in supervisord.conf can't hold */
+export function formatSection({ name, command, events, killAfterSeconds, environment }: ListenerSection): string {
+  const lines = [
+    `[eventlistener:${name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job"}]`,
+    `command=${command.map(quoteWord).join(" ")}`,
+    `events=${[...new Set(events)].join(",")}`,
+    "autorestart=true",
+    "stdout_logfile=NONE",
+    "stderr_logfile=/dev/stderr",
+    "stderr_logfile_maxbytes=0",
+  ];
+  if (environment.length > 0) lines.push(`environment=${environment.map(quoteVariable).join(",")}`);
+  const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+  if (stopSeconds > STOP_WAIT_SECONDS)
+    lines.push(
+      "; above --kill-after: until then supertick ends its job, then supervisord kills",
+      `stopwaitsecs=${stopSeconds}`,
+    );
+  return `${lines.join("\n")}\n`;
+}
+
+/** supervisord's default. */
+const STOP_WAIT_SECONDS = 10;
+const STOP_MARGIN_SECONDS = 5;
+// What Python takes for a blank.
+const BLANK = "[\\s\\x1c-\\x1f\\x85]";
+
+function quoteWord(word: string): string {
+  if (/[\r\n]/.test(word))
+    throw new UsageError(`${quote(word)} has a line break, which supervisord.conf can't hold: put it into a script`);
+  if (/^[\w@+=:,./-]+$/.test(word)) return word;
+  const q = /["\\]/.test(word) && !word.includes("'") ? "'" : '"';
+  const text = q === '"' ? word.replace(/["\\]/g, "\\$&") : word;
+  // supervisord puts a directory for %(here)s wherever it stands, after a % too.
+  const kept = text.replace(new RegExp(`${BLANK}(?=[;#])|%(?=\\()`, "g"), (before) => before + q + q);
+  return q + kept.replace(/%/g, "%%") + q;
+}
+
+// A value ends at the next such quote, and loses the quotes of either kind at its ends.
+function quoteVariable([name, value]: readonly [string, string]): string {
+  const q = value.includes('"') ? "'" : '"';
+  if (value.includes(q) || new RegExp(`[\r\n]|${BLANK}[;#]|%\\(here\\)s|^["']|["']$`).test(value)) {
+    const flag = OPTION_KEYS.map(specOf).find(({ env }) => env === name)?.flag;
+    throw new UsageError(`${name} ${quote(value)} can't be a variable in supervisord.conf: give it as ${flag}`);
+  }
+  return `${name}=${q}${value.replace(/%/g, "%%")}${q}`;
+}
+
 // ── check ───────────────────────────────────────────────────────────────────
 // Says in words what will happen, before it is trusted: the schedule, what may surprise, the next runs.
 
@@ -6453,6 +6574,7 @@ export function main(): void {
   try {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${SUPERTICK_VERSION}\n`));
+    else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));

@@ -1869,6 +1869,7 @@ function helpText() {
     "",
     "  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)",
     "  supertick [options] --crontab FILE               the same for many jobs",
+    "  supertick init     [options] -- command ...      prints the section for supervisord.conf",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
@@ -4363,6 +4364,95 @@ function removeDirectory(directory) {
   for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
   fs.rmdirSync(directory);
 }
+function init(args) {
+  var _a2, _b2, _c;
+  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
+  const environment = parseEnvironment(process.env);
+  const settings = resolveSettings([layer, environment.layer]);
+  checkCommand(command, settings);
+  const schedule = scheduleOf(settings, defaultZone);
+  const from = Math.floor(Date.now() / 1e3);
+  const tick = (_a2 = settings.tick) != null ? _a2 : fittingTick(schedule, from);
+  const late = tick === void 0 ? [] : tickMismatches(schedule, TICK_PERIODS[tick], from);
+  const section = formatSection({
+    name: (_b2 = settings.name) != null ? _b2 : command[0].split("/").pop(),
+    command: [...ownCommand(), ...flagWords(layer, tick), "--", ...command],
+    events: [...(_c = settings.on) != null ? _c : [], ...tick === void 0 ? [] : [tick]],
+    killAfterSeconds: settings.killAfter,
+    environment: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map(({ text, origin }) => [origin, text])
+  });
+  for (const note of [...environment.warnings, ...late]) writeFully(2, Buffer.from(`supertick: note: ${note}
+`));
+  writeFully(1, Buffer.from(section));
+}
+function fittingTick(schedule, from) {
+  var _a2;
+  if (schedule.kind === "events") return void 0;
+  if (schedule.kind === "ticks") return "TICK_60";
+  const fits = (type, at) => tickMismatches(schedule, TICK_PERIODS[type], at).length === 0;
+  return (_a2 = ["TICK_3600", "TICK_60"].find((type) => fits(type, from) && fits(type, from + 183 * SECONDS_IN_DAY))) != null ? _a2 : "TICK_5";
+}
+function ownCommand() {
+  const given = require("path").resolve(process.argv[1]);
+  const file = fs.existsSync(given) ? given : `${given}.js`;
+  if ("deno" in process.versions) return [process.execPath, "run", "-A", file];
+  try {
+    if (!("bun" in process.versions)) fs.accessSync(file, fs.constants.X_OK);
+    else throw new Error("its first line asks for Node");
+    return [file];
+  } catch {
+    return [process.execPath, file];
+  }
+}
+function flagWords({ texts }, tick) {
+  const words = [...texts].flatMap(([key, { text, origin }]) => {
+    if (specOf(key).metavar === void 0) return text === "yes" ? [origin] : [`${origin}=${text}`];
+    return text === "--" ? [`${origin}=--`] : [origin, text];
+  });
+  return tick === void 0 || texts.has("tick") ? words : [...words, "--tick", tick];
+}
+function formatSection({ name, command, events, killAfterSeconds, environment }) {
+  const lines = [
+    `[eventlistener:${name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job"}]`,
+    `command=${command.map(quoteWord).join(" ")}`,
+    `events=${[...new Set(events)].join(",")}`,
+    "autorestart=true",
+    "stdout_logfile=NONE",
+    "stderr_logfile=/dev/stderr",
+    "stderr_logfile_maxbytes=0"
+  ];
+  if (environment.length > 0) lines.push(`environment=${environment.map(quoteVariable).join(",")}`);
+  const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+  if (stopSeconds > STOP_WAIT_SECONDS)
+    lines.push(
+      "; above --kill-after: until then supertick ends its job, then supervisord kills",
+      `stopwaitsecs=${stopSeconds}`
+    );
+  return `${lines.join("\n")}
+`;
+}
+var STOP_WAIT_SECONDS = 10;
+var STOP_MARGIN_SECONDS = 5;
+var BLANK = "[\\s\\x1c-\\x1f\\x85]";
+function quoteWord(word) {
+  if (/[\r\n]/.test(word))
+    throw new UsageError(`${quote(word)} has a line break, which supervisord.conf can't hold: put it into a script`);
+  if (/^[\w@+=:,./-]+$/.test(word)) return word;
+  const q = /["\\]/.test(word) && !word.includes("'") ? "'" : '"';
+  const text = q === '"' ? word.replace(/["\\]/g, "\\$&") : word;
+  const kept = text.replace(new RegExp(`${BLANK}(?=[;#])|%(?=\\()`, "g"), (before) => before + q + q);
+  return q + kept.replace(/%/g, "%%") + q;
+}
+function quoteVariable([name, value]) {
+  var _a2;
+  const q = value.includes('"') ? "'" : '"';
+  if (value.includes(q) || new RegExp(`[\r
+]|${BLANK}[;#]|%\\(here\\)s|^["']|["']$`).test(value)) {
+    const flag = (_a2 = OPTION_KEYS.map(specOf).find(({ env }) => env === name)) == null ? void 0 : _a2.flag;
+    throw new UsageError(`${name} ${quote(value)} can't be a variable in supervisord.conf: give it as ${flag}`);
+  }
+  return `${name}=${q}${value.replace(/%/g, "%%")}${q}`;
+}
 function check(args) {
   const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
   const environment = parseEnvironment(process.env);
@@ -4739,6 +4829,7 @@ function main() {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
     else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${"0.1.0"}
 `));
+    else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));

@@ -198,6 +198,12 @@ export function createSupervisord(t: TestContext) {
     return inDirectory(name);
   }
 
+  /** An event listener's section as it stands. */
+  function section(text: string) {
+    listenerName = /^\[eventlistener:(.*)\]/.exec(text)?.[1] ?? "";
+    sections.push(text);
+  }
+
   function eventListener(name: string, settings: Settings) {
     sections.push(asSection(`eventlistener:${name}`, settings));
   }
@@ -431,6 +437,7 @@ export function createSupervisord(t: TestContext) {
 
   return {
     script,
+    section,
     eventListener,
     listener,
     scriptUsersListener,
