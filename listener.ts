@@ -29,7 +29,7 @@
 //   Job runner                 one job: the only one to perform what the policy asks for
 //   Listener                   events in, answers out, and what a tick means for each job
 //   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
-//   check, status              what will happen, in words; what has happened
+//   check, status              what will happen, in words; what is wrong with a supervisord.conf; what has happened
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -2361,18 +2361,24 @@ const specOf = (key: OptionKey): OptionSpec => OPTIONS[key];
 /**
  * Reads `[options] -- command …`.
  * @param scopes which options are legal here
+ * @param files takes the words that are no options, where there may be any
  * @throws UsageError
  */
-export function parseCommandLine(args: readonly string[], scopes: ReadonlyArray<OptionSpec["scope"]>): CommandLine {
+export function parseCommandLine(
+  args: readonly string[],
+  scopes: ReadonlyArray<OptionSpec["scope"]>,
+  files?: string[],
+): CommandLine {
   const texts = new Map<OptionKey, { text: string; origin: string }>();
   const keys = OPTION_KEYS.filter((key) => scopes.includes(specOf(key).scope));
   for (let i = 0; i < args.length; i++) {
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
-    if (!word.startsWith("-"))
-      throw new UsageError(
-        `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`,
-      );
+    if (!word.startsWith("-")) {
+      if (files === undefined) throw noOption(word);
+      files.push(word);
+      continue;
+    }
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === undefined) {
@@ -2396,6 +2402,12 @@ export function parseCommandLine(args: readonly string[], scopes: ReadonlyArray<
 
 function optionVariables(): string[] {
   return OPTION_KEYS.map((key) => specOf(key).env ?? "");
+}
+
+function noOption(word: string): UsageError {
+  return new UsageError(
+    `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`,
+  );
 }
 
 /** Reads the `TICK_…` variables; warns of those that name no option. */
@@ -2471,6 +2483,12 @@ function parseSetting(key: OptionKey, { text, origin }: { text: string; origin: 
         : `${origin} ${quote(text)}: ${message}`,
     );
   }
+}
+
+/** Is the switch on? For subcommands that have no settings else. */
+function isGiven({ texts }: Layer, key: OptionKey): boolean {
+  const given = texts.get(key);
+  return given !== undefined && parseSetting(key, given) === true;
 }
 
 /** The schedule that the settings name. `defaultZone` is asked only if it is needed. */
@@ -2646,6 +2664,7 @@ export function helpText(): string {
     "  supertick [options] --crontab FILE               the same for many jobs",
     "  supertick init     [options] -- command ...      prints the section for supervisord.conf",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
+    "  supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
     "  supertick --help | --version",
@@ -6055,7 +6074,7 @@ export function formatSection({ name, command, events, killAfterSeconds, environ
 const STOP_WAIT_SECONDS = 10;
 const STOP_MARGIN_SECONDS = 5;
 // What Python takes for a blank.
-const BLANK = "[\\s\\x1c-\\x1f\\x85]";
+const BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 
 function quoteWord(word: string): string {
   if (/[\r\n]/.test(word))
@@ -6082,7 +6101,13 @@ function quoteVariable([name, value]: readonly [string, string]): string {
 // Says in words what will happen, before it is trusted: the schedule, what may surprise, the next runs.
 
 function check(args: readonly string[]): void {
-  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
+  const files: string[] = [];
+  const { layer, command } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  if (files.length > 0) {
+    if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
+      throw noOption(files[0]);
+    return checkConfiguration(files[0], isGiven(layer, "json"));
+  }
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   if (settings.crontab !== undefined) return checkCrontab(settings.crontab, settings, layer, environment);
@@ -6171,6 +6196,500 @@ function formatLocal(zone: Zone, second: number): string {
   return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
 }
 
+// ── check supervisord.conf ──────────────────────────────────────────────────
+// What is wrong with the sections that run supertick. To tell of another mistake: checkListener, or a function beside
+// checkLogs that it calls. How the file is read is the next section's matter.
+
+interface Finding extends Place {
+  readonly section: string;
+  readonly key: string;
+  /** null: there is none, or it may hold a secret. */
+  readonly value: string | null;
+  readonly message: string;
+  readonly isMistake: boolean;
+}
+
+function checkConfiguration(file: string, isJson: boolean): void {
+  const { sections, findings } = checkFile(file);
+  const [mistakes, warnings] = [true, false].map((isMistake) =>
+    findings.filter((finding) => finding.isMistake === isMistake).map(({ isMistake: _, ...finding }) => finding),
+  );
+  const lines = [...mistakes.map(describeFinding), ...warnings.map((warning) => `note: ${describeFinding(warning)}`)];
+  if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
+  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : lines.join("\n");
+  writeFully(1, Buffer.from(`${text}\n`));
+  process.exitCode = mistakes.length > 0 ? 1 : 0;
+}
+
+function describeFinding({ file, line, section, key, value, message }: Omit<Finding, "isMistake">): string {
+  const shown = value === null ? "" : `=${/^[ -~]{0,80}$/.test(value) ? value : quote(value)}`;
+  return `${file}:${line}:${section === "" ? "" : ` [${section}] ${key}${shown}:`} ${message}`;
+}
+
+/** `sections`: those that run supertick. */
+function checkFile(file: string): { sections: string[]; findings: Finding[] } {
+  const configuration = readConfiguration(file);
+  const nowhere = { file, line: 1, section: "", key: "", value: null, isMistake: true };
+  const findings: Finding[] = configuration.errors.map((error) => ({ ...nowhere, ...error }));
+  const supervisord = createSectionReader(configuration, "supervisord", new Map(configuration.names));
+  const common = supervisord.readVariables();
+  findings.push(...supervisord.findings);
+  const programs = [...configuration.sections.keys()].filter((name) => /^(eventlistener|(fcgi-)?program):/.test(name));
+  const sections = programs.filter((header) => {
+    const reader = createSectionReader(configuration, header, new Map(supervisord.names));
+    const isSupertick = checkProgram(reader, { ...process.env, ...common });
+    if (isSupertick) findings.push(...reader.findings);
+    return isSupertick;
+  });
+  if (sections.length === 0 && findings.length === 0)
+    findings.push({ ...nowhere, message: "no section runs supertick: nothing was checked" });
+  return { sections, findings };
+}
+
+type SectionReader = ReturnType<typeof createSectionReader>;
+
+/** Reads the values of one section and takes down what is wrong with them. `names`: what %(…)s may stand for. */
+export function createSectionReader(
+  { sections, defaults }: Configuration,
+  header: string,
+  names: Map<string, string | number>,
+) {
+  const section = sections.get(header);
+  const findings: Finding[] = [];
+  const given = (key: string) => section?.values.get(key) ?? (section && defaults.get(key));
+
+  function tell(key: string, message: string, standard?: string, isMistake = true) {
+    const { file, line, text = standard ?? null } = given(key) ?? { ...section!, text: undefined };
+    findings.push({ file, line, section: header, key, value: key === "environment" ? null : text, message, isMistake });
+  }
+
+  /** What `parse` makes of the value; undefined if it can't, which is told. */
+  function read<T>(key: string, standard: string, parse: (text: string) => T): T | undefined {
+    try {
+      return parse(expand(given(key)?.text ?? standard, names));
+    } catch (error) {
+      const { message } = error as Error;
+      tell(key, error instanceof Expectation ? `supervisord expects ${message}` : message);
+      return undefined;
+    }
+  }
+
+  function readVariables(): NodeJS.ProcessEnv {
+    const variables = read("environment", "", parseVariables) ?? {};
+    for (const name of Object.keys(variables)) names.set(`ENV_${name}`, variables[name]);
+    return variables;
+  }
+
+  return { header, names, findings, textOf: (key: string) => given(key)?.text, tell, read, readVariables };
+}
+
+/** What supervisord takes from the section of a program; what it would refuse is told. */
+export function readProgram({ header, names, read, readVariables }: SectionReader) {
+  const group = header.slice(header.indexOf(":") + 1);
+  const numprocs = read("numprocs", "1", parseInteger) ?? 1;
+  const process_num = read("numprocs_start", "0", parseInteger) ?? 0;
+  const facts = { program_name: group.trim(), group_name: group, numprocs, process_num };
+  for (const [name, value] of Object.entries(facts)) names.set(name, value);
+  const variables = readVariables();
+  const words = read("command", "", splitWords);
+  return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
+}
+
+/** Does the section run supertick? Then what is wrong with it is told. */
+function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): boolean {
+  const { header, tell, textOf } = reader;
+  const { group, numprocs, variables, words, processName } = readProgram(reader);
+  const call = words === undefined ? unreadableCall(textOf("command")) : supertickCall(words);
+  const isListener = header.startsWith("eventlistener:");
+  if (call === undefined || (!isListener && call.args !== undefined && !isListening(call.args))) return false;
+  if (/[ :/]/.test(group.trim()))
+    tell("command", "supervisord refuses a name with a blank, : or / in it: rename the section");
+  if (!isListener) {
+    tell("command", `only event listeners get ticks: make it [eventlistener:${group}], with events=`);
+    return true;
+  }
+  if (numprocs !== 1) tell("numprocs", "supervisord would share the ticks out among the processes: numprocs=1");
+  const name = numprocs === 1 ? processName : group;
+  const env = { ...inherited, ...variables, SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  if (words !== undefined && call.args === undefined)
+    tell("command", "it can't be told which options supertick gets: they are not checked", undefined, false);
+  checkListener(reader, call, env);
+  return true;
+}
+
+function checkListener(reader: SectionReader, { args }: SupertickCall, env: NodeJS.ProcessEnv): void {
+  const { tell, read } = reader;
+  if (read("redirect_stderr", "false", yesOrNo))
+    tell("redirect_stderr", "supervisord refuses it for an event listener, whose stdout is the protocol: remove it");
+  const restart = read("autorestart", "unexpected", (text) =>
+    /^unexpected$/i.test(text) ? "status 0" : yesOrNo(text),
+  );
+  if (restart === "status 0" || restart === false)
+    tell("autorestart", `after an exit with ${restart || "any status"} it stays down: autorestart=true`, "unexpected");
+  const signal = read("stopsignal", "TERM", String) ?? "TERM";
+  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
+    tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
+  checkLogs(reader);
+  const job = args === undefined ? undefined : readJob(reader, args, env);
+  checkEvents(reader, job);
+  const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
+  const killAfter = job?.settings.killAfter ?? 0;
+  if (stopSeconds === undefined || stopSeconds > killAfter) return;
+  const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
+  tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
+}
+
+function checkLogs({ tell, read }: SectionReader): void {
+  for (const stream of ["stdout", "stderr"]) {
+    const [fileKey, sizeKey] = [`${stream}_logfile`, `${stream}_logfile_maxbytes`];
+    const file = read(fileKey, "AUTO", String) ?? "NONE";
+    const size = read(sizeKey, "50MB", parseBytes);
+    if (/^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file) && size !== 0)
+      tell(sizeKey, `supervisord can't rotate ${file}, and the listener would not start: ${sizeKey}=0`, "50MB");
+    if (stream === "stdout" && !/^(none|off)$/i.test(file))
+      tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
+  }
+}
+
+interface CheckedJob {
+  readonly settings: Settings;
+  readonly schedule: Schedule;
+}
+
+/** What the listener makes of its command line and environment; undefined where it refuses them, which is told. */
+function readJob({ tell }: SectionReader, args: readonly string[], env: NodeJS.ProcessEnv): CheckedJob | undefined {
+  try {
+    const { layer, command } = parseCommandLine(args, ["job", "listener"]);
+    const environment = parseEnvironment(env);
+    const settings = resolveSettings([layer, environment.layer]);
+    checkCommand(command, settings);
+    for (const warning of environment.warnings) tell("environment", warning, undefined, false);
+    checkProcessName(env, { line: (text) => tell("process_name", text, undefined, false) });
+    return { settings, schedule: scheduleOf(settings, () => defaultZone(env.TZ)) };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { message } = error;
+    tell(
+      /^(TICK_|TZ:)/.test(message) ? "environment" : /^the process/.test(message) ? "process_name" : "command",
+      message,
+    );
+    return undefined;
+  }
+}
+
+const KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
+
+function checkEvents({ tell, read }: SectionReader, job: CheckedJob | undefined): void {
+  const split = (text: string) => (text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase()));
+  const events = read("events", "", split);
+  if (events === undefined) return;
+  for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
+    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
+  const from = Math.floor(Date.now() / 1000);
+  const { on = [], tick: named } = job?.settings ?? {};
+  const fitting = job === undefined ? "TICK_60" : fittingTick(job.schedule, from);
+  const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
+  const fix = `events=${[...new Set([...others, ...on, named ?? fitting].filter(isPresent))].join(",")}`;
+  if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
+  if (job === undefined) return;
+  const isSent = (type: string) =>
+    events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
+  const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
+  const ticks = Object.keys(TICK_PERIODS).filter(isSent);
+  const tick = named ?? (ticks.length === 1 ? ticks[0] : undefined);
+  if (missing.length > 0) tell("events", `${listed(missing)} would never come: ${fix}`);
+  else if (fitting !== undefined && ticks.length === 0) tell("events", `no tick would ever come: ${fix}`);
+  else if (fitting !== undefined && tick === undefined)
+    tell(
+      "events",
+      `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`,
+    );
+  if (tick === undefined || fitting === undefined) return;
+  const isTooCoarse = TICK_PERIODS[tick]! > TICK_PERIODS[fitting]!;
+  for (const text of tickMismatches(job.schedule, TICK_PERIODS[tick]!, from))
+    tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, undefined, isTooCoarse);
+}
+
+/** `args`: what stands behind supertick's own name; undefined where a shell has a part in it. */
+interface SupertickCall {
+  readonly args?: readonly string[];
+}
+
+const isListening = ([first = ""]: readonly string[]) =>
+  !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
+
+const unreadableCall = (text = ""): SupertickCall | undefined => (/supertick|listener\.js/.test(text) ? {} : undefined);
+
+/** The call of supertick that a command is, by itself or behind a runtime, env, tini or a shell; undefined if it is none. */
+function supertickCall(words: readonly string[]): SupertickCall | undefined {
+  let before = "";
+  for (let i = 0; i < words.length; i++) {
+    const program = words[i].split("/").pop()!;
+    if (isSupertick(words[i])) return { args: words.slice(i + 1) };
+    if (/^(ba|da|a|z|k)?sh$/.test(program)) {
+      const at = words.findIndex((word, j) => j > i && /^-\w*c$/.test(word));
+      return at < 0 ? undefined : callInShell(words[at + 1] ?? "");
+    }
+    const isLauncher = /^(node(js)?|bun|deno|env|tini|dumb-init|exec|nice)$/.test(program);
+    // Behind a launcher: its options, their values, variables, and the `run` of Bun and Deno.
+    if (!isLauncher && (before === "" || !(/^-|^\w+=|^run$/.test(words[i]) || before.startsWith("-"))))
+      return undefined;
+    before = words[i];
+  }
+  return undefined;
+}
+
+// What a shell would change is not guessed at.
+function callInShell(text: string): SupertickCall | undefined {
+  try {
+    if (!/[$`;&|<>(){}*?~#\\\n]/.test(text.replace(/'[^']*'/g, "")))
+      return supertickCall(["exec", ...splitWords(text)]);
+  } catch {
+    return unreadableCall(text);
+  }
+  const commands = text.split(/[;&|\n(){}]+/).map((command) => command.trim().split(/\s+/));
+  return commands.some((words) => supertickCall(["exec", ...words])) ? {} : undefined;
+}
+
+/** This very file, or one that begins like it; where there is no such file here, the name tells. */
+function isSupertick(word: string): boolean {
+  const name = word.split("/").pop()!;
+  const isNamed = /supertick/.test(name) || name === "listener.js";
+  if (name === "supertick" || !word.includes("/")) return isNamed;
+  try {
+    if (!fs.statSync(word).isFile()) return false;
+    const fd = fs.openSync(word, "r");
+    const start = readStart(fd);
+    fs.closeSync(fd);
+    return start.includes("\n// supertick ");
+  } catch {
+    return isNamed;
+  }
+}
+
+// ── supervisord.conf ────────────────────────────────────────────────────────
+// What supervisord makes of the file and of those it includes: Python's ConfigParser, % on the values, shlex.
+//
+//   file     = {section}                       of one name: one section; of one key: its last value
+//   section  = "[" name "]" {key ("=" | ":") value {continuation}}
+//   comment  = (";" | "#") …                   at the beginning of a line or behind a blank, between quotes too
+//   continuation: a line that is indented further than its key, or an empty one
+//   [DEFAULT] holds for every section; [include] files= is a list of patterns; what is included includes nothing.
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+interface ConfigurationSection extends Place {
+  readonly values: Map<string, Place & { text: string }>;
+}
+
+export interface Configuration {
+  readonly sections: Map<string, ConfigurationSection>;
+  /** [DEFAULT] */
+  readonly defaults: ConfigurationSection["values"];
+  /** Why supervisord would refuse the file. */
+  readonly errors: Array<Place & { message: string }>;
+  /** What %(…)s may stand for in every section. */
+  readonly names: ReadonlyMap<string, string | number>;
+}
+
+/** @throws UsageError if it cannot be read */
+export function readConfiguration(file: string): Configuration {
+  const { dirname, resolve } = require("path") as typeof import("path");
+  const here = dirname(resolve(file));
+  const names = new Map<string, string | number>([["here", here]]);
+  names.set("host_node_name", (require("os") as typeof import("os")).hostname());
+  for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]!);
+  const configuration: Configuration = { sections: new Map(), defaults: new Map(), errors: [], names };
+  readLines(configuration, file, readText(file));
+  const include = configuration.sections.get("include");
+  if (include === undefined) return configuration;
+  setHere(configuration, here);
+  for (const pattern of includePatterns(configuration, include)) {
+    for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
+      readLines(configuration, name, readText(name));
+      setHere(configuration, dirname(name));
+    }
+  }
+  return configuration;
+}
+
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
+  }
+}
+
+function includePatterns({ defaults, errors, names }: Configuration, include: ConfigurationSection): string[] {
+  const files = include.values.get("files") ?? defaults.get("files");
+  try {
+    if (files === undefined) throw new Error("[include] has no files=");
+    return expand(files.text, names).split(BLANKS).filter(Boolean);
+  } catch (error) {
+    const { file, line } = files ?? include;
+    errors.push({ file, line, message: (error as Error).message });
+    return [];
+  }
+}
+
+// With [include], supervisord puts the directory of each file wherever %(here)s stands, behind a % too.
+function setHere({ sections, defaults }: Configuration, here: string): void {
+  for (const values of [defaults, ...[...sections.values()].map((section) => section.values)])
+    for (const value of values.values()) value.text = value.text.split("%(here)s").join(here);
+}
+
+/** Adds what stands in a file to the configuration. */
+function readLines({ sections, defaults, errors }: Configuration, file: string, text: string): void {
+  let values: ConfigurationSection["values"] | undefined;
+  let value: { text: string } | undefined;
+  let indent = 0;
+  const lines = text.split(/\r\n|\r|\n/);
+  for (let i = 0; i < lines.length; i++) {
+    const place = { file, line: i + 1 };
+    const end = commentStart(lines[i]);
+    const content = strip(lines[i].slice(0, end));
+    const depth = lines[i].search(NO_BLANK);
+    if (content === "" || (value !== undefined && depth > indent)) {
+      if (value !== undefined && (content !== "" || end === Number.POSITIVE_INFINITY)) value.text += `\n${content}`;
+      continue;
+    }
+    indent = depth;
+    const header = /^\[(.+)\]/s.exec(content)?.[1];
+    const [, key, rest] = /^(.*?)[=:](.*)$/s.exec(content) ?? [];
+    if (header !== undefined) {
+      if (header !== "DEFAULT" && !sections.has(header)) sections.set(header, { ...place, values: new Map() });
+      values = header === "DEFAULT" ? defaults : sections.get(header)!.values;
+      value = undefined;
+    } else if (values === undefined) {
+      errors.push({ ...place, message: `${quote(content)} stands before any [section]` });
+      return;
+    } else if (!key) {
+      errors.push({ ...place, message: `${quote(content)} is neither a [section] nor key=value` });
+    } else {
+      const given = { ...place, text: strip(rest) };
+      values.set(strip(key).toLowerCase(), given);
+      value = given;
+    }
+  }
+  for (const { values } of [{ values: defaults }, ...sections.values()])
+    for (const value of values.values()) value.text = value.text.replace(TRAILING_BLANKS, "");
+}
+
+// The first of either kind may be no comment; then the next of both are looked at, and the nearer one is.
+function commentStart(line: string): number {
+  if (/^[;#]/.test(strip(line))) return 0;
+  let found = [";", "#"].map((sign) => ({ sign, at: -1 }));
+  for (;;) {
+    found = found.map(({ sign, at }) => ({ sign, at: line.indexOf(sign, at + 1) })).filter(({ at }) => at >= 0);
+    const comments = found.filter(({ at }) => !NO_BLANK.test(line[at - 1] ?? " "));
+    if (comments.length > 0 || found.length === 0) return Math.min(...comments.map(({ at }) => at));
+  }
+}
+
+/** The files that a pattern of Python's glob names, in the order in which supervisord reads them. */
+function findFiles(pattern: string): string[] {
+  let found = [""];
+  for (const part of pattern.split("/").filter(Boolean)) {
+    const isPattern = /[*?[]/.test(part);
+    const matches = isPattern ? globMatcher(part) : () => false;
+    found = found.flatMap((directory) =>
+      (isPattern ? namesIn(directory || "/").filter(matches) : [part]).map((name) => `${directory}/${name}`),
+    );
+  }
+  return found.filter((file) => fs.existsSync(file) && !fs.statSync(file).isDirectory()).sort();
+}
+
+function globMatcher(pattern: string): (name: string) => boolean {
+  const source = pattern.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (sign, not?: string, set?: string) => {
+    if (set !== undefined) return `[${not === "!" ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
+    return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  });
+  const regex = new RegExp(`^${source}$`);
+  return (name) => regex.test(name) && (pattern[0] === "." || name[0] !== ".");
+}
+
+/**
+ * Python's `text % names`, with which supervisord reads every value.
+ * @throws Error
+ */
+export function expand(text: string, names: ReadonlyMap<string, string | number>): string {
+  return text.replace(/%(?:%|\(([^()]*)\)([-0 ]*)(\d*)([sdi])|)/g, (sign, name, flags, width, type) => {
+    if (sign === "%%") return "%";
+    if (type === undefined) throw new Error("a % begins a name such as %(here)s: write %% for the sign");
+    const value = names.get(name);
+    if (value === undefined && name.startsWith("ENV_"))
+      throw new Error(`${name.slice(4)} is not set here, and supervisord does not start without it`);
+    if (value === undefined || (type !== "s" && typeof value === "string"))
+      throw new Error(`supervisord has no ${sign}: write %% for the sign`);
+    if (flags.includes("-")) return String(value).padEnd(width);
+    return String(value).padStart(width, type !== "s" && flags.includes("0") ? "0" : " ");
+  });
+}
+
+/**
+ * Python's shlex.split.
+ * @throws Error
+ */
+export function splitWords(text: string): string[] {
+  const words: string[] = [];
+  let isOpen = false; // does the next piece belong to the last word?
+  for (const [piece, blanks, single, double, escaped] of text.matchAll(
+    /([ \t\r\n]+)|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|\\([\s\S])|[^ \t\r\n'"\\]+|[\s\S]/g,
+  )) {
+    if (/^['"\\]$/.test(piece))
+      throw new Error(piece === "\\" ? "nothing stands behind the \\" : `the ${piece} is never closed`);
+    if (blanks === undefined) {
+      if (!isOpen) words.push("");
+      words[words.length - 1] += single ?? double?.replace(/\\(["\\])/g, "$1") ?? escaped ?? piece;
+    }
+    isOpen = blanks === undefined;
+  }
+  return words;
+}
+
+/**
+ * What environment= sets. Here quotes are closed by the next of their kind, and a word ends at most other signs.
+ * @throws Error
+ */
+export function parseVariables(text: string): Record<string, string> {
+  const tokens: string[] = [];
+  const pattern = /[ \t\r\n]+|#[^\n]*\n?|("[^"]*"|'[^']*'|[\w/.+\-():](?:[\w/.+\-():"']|#[^\n]*\n?)*|[\s\S])/gu;
+  for (const [, token] of text.matchAll(pattern)) {
+    if (token === '"' || token === "'") throw new Error(`the ${token} is never closed`);
+    if (token !== undefined) tokens.push(/^["']/.test(token) ? token : token.replace(/#[^\n]*\n?/g, ""));
+  }
+  const variables: Record<string, string> = {};
+  for (let i = 0; i < tokens.length; i += 4) {
+    const [name, sign, value] = tokens.slice(i, i + 3);
+    if (sign !== "=" || value === undefined)
+      throw new Error(`expected NAME="value",NAME="value" near ${quote(name)}, with no such quote in a value`);
+    variables[name] = value.replace(/^["']+|["']+$/g, "");
+  }
+  return variables;
+}
+
+function parseInteger(text: string): number {
+  if (!/^[+-]?\d+$/.test(text)) throw new Expectation("a whole number");
+  return Number(text);
+}
+
+function parseBytes(text: string): number {
+  if (!/^[+-]?\d+\s*([kmg]b)?$/i.test(text)) throw new Expectation("a size such as 50MB");
+  return Number.parseInt(text, 10);
+}
+
+const NO_BLANK = new RegExp(`[^${BLANK.slice(1)}`);
+const BLANKS = new RegExp(`${BLANK}+`);
+const TRAILING_BLANKS = new RegExp(`${BLANK}+$`);
+
+function strip(text: string): string {
+  return text.replace(new RegExp(`^${BLANK}+`), "").replace(TRAILING_BLANKS, "");
+}
+
 // ── status ──────────────────────────────────────────────────────────────────
 // What the two files of a listener say: a table for people, an exit status for a health check. It only reads, so it works
 // beside the running listener, and after its end.
@@ -6217,14 +6736,12 @@ function status(args: readonly string[]): void {
     args.filter((arg) => arg.startsWith("-")),
     ["report"],
   );
-  const json = layer.texts.get("json");
   const now = Date.now() / 1000;
   const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
   const isHealthy = reports.length > 0 && reports.every(isWell);
-  const text =
-    json !== undefined && parseSetting("json", json)
-      ? jsonText({ healthy: isHealthy, states: reports })
-      : describeReports(reports, now, openTerminal());
+  const text = isGiven(layer, "json")
+    ? jsonText({ healthy: isHealthy, states: reports })
+    : describeReports(reports, now, openTerminal());
   writeFully(1, Buffer.from(`${text}\n`));
   process.exitCode = isHealthy ? 0 : 1;
 }
@@ -6474,7 +6991,7 @@ function checkCommand(command: readonly string[], { crontab }: Settings): void {
 
 // Python's supervisord shares the ticks out among the processes of a pool. When all but the first refuse, it gets every
 // one. A name that ends in a number above 0 and is not the group's is such a further process.
-function checkProcessName(env: NodeJS.ProcessEnv, log: Log): void {
+function checkProcessName(env: NodeJS.ProcessEnv, log: Pick<Log, "line">): void {
   const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
   if (name === undefined || group === undefined || name === group) return;
   const isFurther = Number(/\d+$/.exec(name)?.[0] ?? 0) > 0;
@@ -6546,8 +7063,7 @@ function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
 
 // TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock knows
 // the system's zone, and asking that spares the listener what Intl costs.
-function defaultZone(): Zone {
-  const name = process.env.TZ;
+function defaultZone(name = process.env.TZ): Zone {
   if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
   try {
     return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));

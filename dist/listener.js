@@ -1629,16 +1629,17 @@ var OPTIONS = {
 var SCHEDULE_KEYS = ["ticks", "every", "cron", "on", "crontab"];
 var OPTION_KEYS = Object.keys(OPTIONS);
 var specOf = (key) => OPTIONS[key];
-function parseCommandLine(args, scopes) {
+function parseCommandLine(args, scopes, files) {
   const texts = /* @__PURE__ */ new Map();
   const keys = OPTION_KEYS.filter((key) => scopes.includes(specOf(key).scope));
   for (let i = 0; i < args.length; i++) {
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
-    if (!word.startsWith("-"))
-      throw new UsageError(
-        `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`
-      );
+    if (!word.startsWith("-")) {
+      if (files === void 0) throw noOption(word);
+      files.push(word);
+      continue;
+    }
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === void 0) {
@@ -1664,6 +1665,11 @@ function optionVariables() {
     var _a2;
     return (_a2 = specOf(key).env) != null ? _a2 : "";
   });
+}
+function noOption(word) {
+  return new UsageError(
+    `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`
+  );
 }
 function parseEnvironment(env) {
   var _a2;
@@ -1728,6 +1734,10 @@ function parseSetting(key, { text, origin }) {
       error instanceof Expectation ? `${origin}: expected ${message}, got ${quote(text)}` : `${origin} ${quote(text)}: ${message}`
     );
   }
+}
+function isGiven({ texts }, key) {
+  const given = texts.get(key);
+  return given !== void 0 && parseSetting(key, given) === true;
 }
 function scheduleOf(settings, defaultZone2) {
   var _a2;
@@ -1871,6 +1881,7 @@ function helpText() {
     "  supertick [options] --crontab FILE               the same for many jobs",
     "  supertick init     [options] -- command ...      prints the section for supervisord.conf",
     "  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs",
+    "  supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1",
     "  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames",
     "  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong",
     "  supertick --help | --version",
@@ -4433,7 +4444,7 @@ function formatSection({ name, command, events, killAfterSeconds, environment })
 }
 var STOP_WAIT_SECONDS = 10;
 var STOP_MARGIN_SECONDS = 5;
-var BLANK = "[\\s\\x1c-\\x1f\\x85]";
+var BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 function quoteWord(word) {
   if (/[\r\n]/.test(word))
     throw new UsageError(`${quote(word)} has a line break, which supervisord.conf can't hold: put it into a script`);
@@ -4454,7 +4465,13 @@ function quoteVariable([name, value]) {
   return `${name}=${q}${value.replace(/%/g, "%%")}${q}`;
 }
 function check(args) {
-  const { layer } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"]);
+  const files = [];
+  const { layer, command } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  if (files.length > 0) {
+    if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
+      throw noOption(files[0]);
+    return checkConfiguration(files[0], isGiven(layer, "json"));
+  }
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   if (settings.crontab !== void 0) return checkCrontab(settings.crontab, settings, layer, environment);
@@ -4525,6 +4542,403 @@ function formatLocal(zone, second) {
   const clock = reading.toISOString().slice(0, 19).replace("T", " ");
   return `${reading.toUTCString().slice(0, 3)} ${clock} ${offset < 0 ? "-" : "+"}${utcOffset}`;
 }
+function checkConfiguration(file, isJson) {
+  const { sections, findings } = checkFile(file);
+  const [mistakes, warnings] = [true, false].map(
+    (isMistake) => findings.filter((finding) => finding.isMistake === isMistake).map(({ isMistake: _, ...finding }) => finding)
+  );
+  const lines = [...mistakes.map(describeFinding), ...warnings.map((warning) => `note: ${describeFinding(warning)}`)];
+  if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
+  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : lines.join("\n");
+  writeFully(1, Buffer.from(`${text}
+`));
+  process.exitCode = mistakes.length > 0 ? 1 : 0;
+}
+function describeFinding({ file, line, section, key, value, message }) {
+  const shown = value === null ? "" : `=${/^[ -~]{0,80}$/.test(value) ? value : quote(value)}`;
+  return `${file}:${line}:${section === "" ? "" : ` [${section}] ${key}${shown}:`} ${message}`;
+}
+function checkFile(file) {
+  const configuration = readConfiguration(file);
+  const nowhere = { file, line: 1, section: "", key: "", value: null, isMistake: true };
+  const findings = configuration.errors.map((error) => ({ ...nowhere, ...error }));
+  const supervisord = createSectionReader(configuration, "supervisord", new Map(configuration.names));
+  const common = supervisord.readVariables();
+  findings.push(...supervisord.findings);
+  const programs = [...configuration.sections.keys()].filter((name) => /^(eventlistener|(fcgi-)?program):/.test(name));
+  const sections = programs.filter((header) => {
+    const reader = createSectionReader(configuration, header, new Map(supervisord.names));
+    const isSupertick2 = checkProgram(reader, { ...process.env, ...common });
+    if (isSupertick2) findings.push(...reader.findings);
+    return isSupertick2;
+  });
+  if (sections.length === 0 && findings.length === 0)
+    findings.push({ ...nowhere, message: "no section runs supertick: nothing was checked" });
+  return { sections, findings };
+}
+function createSectionReader({ sections, defaults }, header, names) {
+  const section = sections.get(header);
+  const findings = [];
+  const given = (key) => {
+    var _a2;
+    return (_a2 = section == null ? void 0 : section.values.get(key)) != null ? _a2 : section && defaults.get(key);
+  };
+  function tell(key, message, standard, isMistake = true) {
+    var _a2;
+    const { file, line, text = standard != null ? standard : null } = (_a2 = given(key)) != null ? _a2 : { ...section, text: void 0 };
+    findings.push({ file, line, section: header, key, value: key === "environment" ? null : text, message, isMistake });
+  }
+  function read(key, standard, parse) {
+    var _a2, _b2;
+    try {
+      return parse(expand((_b2 = (_a2 = given(key)) == null ? void 0 : _a2.text) != null ? _b2 : standard, names));
+    } catch (error) {
+      const { message } = error;
+      tell(key, error instanceof Expectation ? `supervisord expects ${message}` : message);
+      return void 0;
+    }
+  }
+  function readVariables() {
+    var _a2;
+    const variables = (_a2 = read("environment", "", parseVariables)) != null ? _a2 : {};
+    for (const name of Object.keys(variables)) names.set(`ENV_${name}`, variables[name]);
+    return variables;
+  }
+  return { header, names, findings, textOf: (key) => {
+    var _a2;
+    return (_a2 = given(key)) == null ? void 0 : _a2.text;
+  }, tell, read, readVariables };
+}
+function readProgram({ header, names, read, readVariables }) {
+  var _a2, _b2;
+  const group = header.slice(header.indexOf(":") + 1);
+  const numprocs = (_a2 = read("numprocs", "1", parseInteger)) != null ? _a2 : 1;
+  const process_num = (_b2 = read("numprocs_start", "0", parseInteger)) != null ? _b2 : 0;
+  const facts = { program_name: group.trim(), group_name: group, numprocs, process_num };
+  for (const [name, value] of Object.entries(facts)) names.set(name, value);
+  const variables = readVariables();
+  const words = read("command", "", splitWords);
+  return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
+}
+function checkProgram(reader, inherited) {
+  const { header, tell, textOf } = reader;
+  const { group, numprocs, variables, words, processName } = readProgram(reader);
+  const call = words === void 0 ? unreadableCall(textOf("command")) : supertickCall(words);
+  const isListener = header.startsWith("eventlistener:");
+  if (call === void 0 || !isListener && call.args !== void 0 && !isListening(call.args)) return false;
+  if (/[ :/]/.test(group.trim()))
+    tell("command", "supervisord refuses a name with a blank, : or / in it: rename the section");
+  if (!isListener) {
+    tell("command", `only event listeners get ticks: make it [eventlistener:${group}], with events=`);
+    return true;
+  }
+  if (numprocs !== 1) tell("numprocs", "supervisord would share the ticks out among the processes: numprocs=1");
+  const name = numprocs === 1 ? processName : group;
+  const env = { ...inherited, ...variables, SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  if (words !== void 0 && call.args === void 0)
+    tell("command", "it can't be told which options supertick gets: they are not checked", void 0, false);
+  checkListener(reader, call, env);
+  return true;
+}
+function checkListener(reader, { args }, env) {
+  var _a2, _b2;
+  const { tell, read } = reader;
+  if (read("redirect_stderr", "false", yesOrNo))
+    tell("redirect_stderr", "supervisord refuses it for an event listener, whose stdout is the protocol: remove it");
+  const restart = read(
+    "autorestart",
+    "unexpected",
+    (text) => /^unexpected$/i.test(text) ? "status 0" : yesOrNo(text)
+  );
+  if (restart === "status 0" || restart === false)
+    tell("autorestart", `after an exit with ${restart || "any status"} it stays down: autorestart=true`, "unexpected");
+  const signal = (_a2 = read("stopsignal", "TERM", String)) != null ? _a2 : "TERM";
+  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
+    tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
+  checkLogs(reader);
+  const job = args === void 0 ? void 0 : readJob(reader, args, env);
+  checkEvents(reader, job);
+  const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
+  const killAfter = (_b2 = job == null ? void 0 : job.settings.killAfter) != null ? _b2 : 0;
+  if (stopSeconds === void 0 || stopSeconds > killAfter) return;
+  const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
+  tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
+}
+function checkLogs({ tell, read }) {
+  var _a2;
+  for (const stream of ["stdout", "stderr"]) {
+    const [fileKey, sizeKey] = [`${stream}_logfile`, `${stream}_logfile_maxbytes`];
+    const file = (_a2 = read(fileKey, "AUTO", String)) != null ? _a2 : "NONE";
+    const size = read(sizeKey, "50MB", parseBytes);
+    if (/^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file) && size !== 0)
+      tell(sizeKey, `supervisord can't rotate ${file}, and the listener would not start: ${sizeKey}=0`, "50MB");
+    if (stream === "stdout" && !/^(none|off)$/i.test(file))
+      tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
+  }
+}
+function readJob({ tell }, args, env) {
+  try {
+    const { layer, command } = parseCommandLine(args, ["job", "listener"]);
+    const environment = parseEnvironment(env);
+    const settings = resolveSettings([layer, environment.layer]);
+    checkCommand(command, settings);
+    for (const warning of environment.warnings) tell("environment", warning, void 0, false);
+    checkProcessName(env, { line: (text) => tell("process_name", text, void 0, false) });
+    return { settings, schedule: scheduleOf(settings, () => defaultZone(env.TZ)) };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { message } = error;
+    tell(
+      /^(TICK_|TZ:)/.test(message) ? "environment" : /^the process/.test(message) ? "process_name" : "command",
+      message
+    );
+    return void 0;
+  }
+}
+var KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
+function checkEvents({ tell, read }, job) {
+  var _a2;
+  const split = (text) => text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase());
+  const events = read("events", "", split);
+  if (events === void 0) return;
+  for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
+    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
+  const from = Math.floor(Date.now() / 1e3);
+  const { on = [], tick: named } = (_a2 = job == null ? void 0 : job.settings) != null ? _a2 : {};
+  const fitting = job === void 0 ? "TICK_60" : fittingTick(job.schedule, from);
+  const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
+  const fix = `events=${[...new Set([...others, ...on, named != null ? named : fitting].filter(isPresent))].join(",")}`;
+  if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
+  if (job === void 0) return;
+  const isSent = (type) => events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
+  const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
+  const ticks = Object.keys(TICK_PERIODS).filter(isSent);
+  const tick = named != null ? named : ticks.length === 1 ? ticks[0] : void 0;
+  if (missing.length > 0) tell("events", `${listed(missing)} would never come: ${fix}`);
+  else if (fitting !== void 0 && ticks.length === 0) tell("events", `no tick would ever come: ${fix}`);
+  else if (fitting !== void 0 && tick === void 0)
+    tell(
+      "events",
+      `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`
+    );
+  if (tick === void 0 || fitting === void 0) return;
+  const isTooCoarse = TICK_PERIODS[tick] > TICK_PERIODS[fitting];
+  for (const text of tickMismatches(job.schedule, TICK_PERIODS[tick], from))
+    tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, void 0, isTooCoarse);
+}
+var isListening = ([first = ""]) => !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
+var unreadableCall = (text = "") => /supertick|listener\.js/.test(text) ? {} : void 0;
+function supertickCall(words) {
+  var _a2;
+  let before = "";
+  for (let i = 0; i < words.length; i++) {
+    const program = words[i].split("/").pop();
+    if (isSupertick(words[i])) return { args: words.slice(i + 1) };
+    if (/^(ba|da|a|z|k)?sh$/.test(program)) {
+      const at = words.findIndex((word, j) => j > i && /^-\w*c$/.test(word));
+      return at < 0 ? void 0 : callInShell((_a2 = words[at + 1]) != null ? _a2 : "");
+    }
+    const isLauncher = /^(node(js)?|bun|deno|env|tini|dumb-init|exec|nice)$/.test(program);
+    if (!isLauncher && (before === "" || !(/^-|^\w+=|^run$/.test(words[i]) || before.startsWith("-"))))
+      return void 0;
+    before = words[i];
+  }
+  return void 0;
+}
+function callInShell(text) {
+  try {
+    if (!/[$`;&|<>(){}*?~#\\\n]/.test(text.replace(/'[^']*'/g, "")))
+      return supertickCall(["exec", ...splitWords(text)]);
+  } catch {
+    return unreadableCall(text);
+  }
+  const commands = text.split(/[;&|\n(){}]+/).map((command) => command.trim().split(/\s+/));
+  return commands.some((words) => supertickCall(["exec", ...words])) ? {} : void 0;
+}
+function isSupertick(word) {
+  const name = word.split("/").pop();
+  const isNamed = /supertick/.test(name) || name === "listener.js";
+  if (name === "supertick" || !word.includes("/")) return isNamed;
+  try {
+    if (!fs.statSync(word).isFile()) return false;
+    const fd = fs.openSync(word, "r");
+    const start2 = readStart(fd);
+    fs.closeSync(fd);
+    return start2.includes("\n// supertick ");
+  } catch {
+    return isNamed;
+  }
+}
+function readConfiguration(file) {
+  const { dirname, resolve } = require("path");
+  const here = dirname(resolve(file));
+  const names = /* @__PURE__ */ new Map([["here", here]]);
+  names.set("host_node_name", require("os").hostname());
+  for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]);
+  const configuration = { sections: /* @__PURE__ */ new Map(), defaults: /* @__PURE__ */ new Map(), errors: [], names };
+  readLines(configuration, file, readText(file));
+  const include = configuration.sections.get("include");
+  if (include === void 0) return configuration;
+  setHere(configuration, here);
+  for (const pattern of includePatterns(configuration, include)) {
+    for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
+      readLines(configuration, name, readText(name));
+      setHere(configuration, dirname(name));
+    }
+  }
+  return configuration;
+}
+function readText(file) {
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
+  }
+}
+function includePatterns({ defaults, errors, names }, include) {
+  var _a2;
+  const files = (_a2 = include.values.get("files")) != null ? _a2 : defaults.get("files");
+  try {
+    if (files === void 0) throw new Error("[include] has no files=");
+    return expand(files.text, names).split(BLANKS).filter(Boolean);
+  } catch (error) {
+    const { file, line } = files != null ? files : include;
+    errors.push({ file, line, message: error.message });
+    return [];
+  }
+}
+function setHere({ sections, defaults }, here) {
+  for (const values of [defaults, ...[...sections.values()].map((section) => section.values)])
+    for (const value of values.values()) value.text = value.text.split("%(here)s").join(here);
+}
+function readLines({ sections, defaults, errors }, file, text) {
+  var _a2, _b2;
+  let values;
+  let value;
+  let indent = 0;
+  const lines = text.split(/\r\n|\r|\n/);
+  for (let i = 0; i < lines.length; i++) {
+    const place = { file, line: i + 1 };
+    const end = commentStart(lines[i]);
+    const content = strip(lines[i].slice(0, end));
+    const depth = lines[i].search(NO_BLANK);
+    if (content === "" || value !== void 0 && depth > indent) {
+      if (value !== void 0 && (content !== "" || end === Number.POSITIVE_INFINITY)) value.text += `
+${content}`;
+      continue;
+    }
+    indent = depth;
+    const header = (_a2 = /^\[(.+)\]/s.exec(content)) == null ? void 0 : _a2[1];
+    const [, key, rest] = (_b2 = /^(.*?)[=:](.*)$/s.exec(content)) != null ? _b2 : [];
+    if (header !== void 0) {
+      if (header !== "DEFAULT" && !sections.has(header)) sections.set(header, { ...place, values: /* @__PURE__ */ new Map() });
+      values = header === "DEFAULT" ? defaults : sections.get(header).values;
+      value = void 0;
+    } else if (values === void 0) {
+      errors.push({ ...place, message: `${quote(content)} stands before any [section]` });
+      return;
+    } else if (!key) {
+      errors.push({ ...place, message: `${quote(content)} is neither a [section] nor key=value` });
+    } else {
+      const given = { ...place, text: strip(rest) };
+      values.set(strip(key).toLowerCase(), given);
+      value = given;
+    }
+  }
+  for (const { values: values2 } of [{ values: defaults }, ...sections.values()])
+    for (const value2 of values2.values()) value2.text = value2.text.replace(TRAILING_BLANKS, "");
+}
+function commentStart(line) {
+  if (/^[;#]/.test(strip(line))) return 0;
+  let found = [";", "#"].map((sign) => ({ sign, at: -1 }));
+  for (; ; ) {
+    found = found.map(({ sign, at }) => ({ sign, at: line.indexOf(sign, at + 1) })).filter(({ at }) => at >= 0);
+    const comments = found.filter(({ at }) => {
+      var _a2;
+      return !NO_BLANK.test((_a2 = line[at - 1]) != null ? _a2 : " ");
+    });
+    if (comments.length > 0 || found.length === 0) return Math.min(...comments.map(({ at }) => at));
+  }
+}
+function findFiles(pattern) {
+  let found = [""];
+  for (const part of pattern.split("/").filter(Boolean)) {
+    const isPattern = /[*?[]/.test(part);
+    const matches = isPattern ? globMatcher(part) : () => false;
+    found = found.flatMap(
+      (directory) => (isPattern ? namesIn(directory || "/").filter(matches) : [part]).map((name) => `${directory}/${name}`)
+    );
+  }
+  return found.filter((file) => fs.existsSync(file) && !fs.statSync(file).isDirectory()).sort();
+}
+function globMatcher(pattern) {
+  const source = pattern.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (sign, not, set) => {
+    if (set !== void 0) return `[${not === "!" ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
+    return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  });
+  const regex = new RegExp(`^${source}$`);
+  return (name) => regex.test(name) && (pattern[0] === "." || name[0] !== ".");
+}
+function expand(text, names) {
+  return text.replace(/%(?:%|\(([^()]*)\)([-0 ]*)(\d*)([sdi])|)/g, (sign, name, flags, width, type) => {
+    if (sign === "%%") return "%";
+    if (type === void 0) throw new Error("a % begins a name such as %(here)s: write %% for the sign");
+    const value = names.get(name);
+    if (value === void 0 && name.startsWith("ENV_"))
+      throw new Error(`${name.slice(4)} is not set here, and supervisord does not start without it`);
+    if (value === void 0 || type !== "s" && typeof value === "string")
+      throw new Error(`supervisord has no ${sign}: write %% for the sign`);
+    if (flags.includes("-")) return String(value).padEnd(width);
+    return String(value).padStart(width, type !== "s" && flags.includes("0") ? "0" : " ");
+  });
+}
+function splitWords(text) {
+  var _a2, _b2;
+  const words = [];
+  let isOpen = false;
+  for (const [piece, blanks, single, double, escaped] of text.matchAll(
+    /([ \t\r\n]+)|'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|\\([\s\S])|[^ \t\r\n'"\\]+|[\s\S]/g
+  )) {
+    if (/^['"\\]$/.test(piece))
+      throw new Error(piece === "\\" ? "nothing stands behind the \\" : `the ${piece} is never closed`);
+    if (blanks === void 0) {
+      if (!isOpen) words.push("");
+      words[words.length - 1] += (_b2 = (_a2 = single != null ? single : double == null ? void 0 : double.replace(/\\(["\\])/g, "$1")) != null ? _a2 : escaped) != null ? _b2 : piece;
+    }
+    isOpen = blanks === void 0;
+  }
+  return words;
+}
+function parseVariables(text) {
+  const tokens = [];
+  const pattern = /[ \t\r\n]+|#[^\n]*\n?|("[^"]*"|'[^']*'|[\w/.+\-():](?:[\w/.+\-():"']|#[^\n]*\n?)*|[\s\S])/gu;
+  for (const [, token] of text.matchAll(pattern)) {
+    if (token === '"' || token === "'") throw new Error(`the ${token} is never closed`);
+    if (token !== void 0) tokens.push(/^["']/.test(token) ? token : token.replace(/#[^\n]*\n?/g, ""));
+  }
+  const variables = {};
+  for (let i = 0; i < tokens.length; i += 4) {
+    const [name, sign, value] = tokens.slice(i, i + 3);
+    if (sign !== "=" || value === void 0)
+      throw new Error(`expected NAME="value",NAME="value" near ${quote(name)}, with no such quote in a value`);
+    variables[name] = value.replace(/^["']+|["']+$/g, "");
+  }
+  return variables;
+}
+function parseInteger(text) {
+  if (!/^[+-]?\d+$/.test(text)) throw new Expectation("a whole number");
+  return Number(text);
+}
+function parseBytes(text) {
+  if (!/^[+-]?\d+\s*([kmg]b)?$/i.test(text)) throw new Expectation("a size such as 50MB");
+  return Number.parseInt(text, 10);
+}
+var NO_BLANK = new RegExp(`[^${BLANK.slice(1)}`);
+var BLANKS = new RegExp(`${BLANK}+`);
+var TRAILING_BLANKS = new RegExp(`${BLANK}+$`);
+function strip(text) {
+  return text.replace(new RegExp(`^${BLANK}+`), "").replace(TRAILING_BLANKS, "");
+}
 var NONE = { outcome: "none", sign: "\u2013", colour: 90 };
 var OUTCOMES = {
   success: { outcome: "success", sign: "\u2713", colour: 32 },
@@ -4539,11 +4953,10 @@ function status(args) {
     args.filter((arg) => arg.startsWith("-")),
     ["report"]
   );
-  const json = layer.texts.get("json");
   const now = Date.now() / 1e3;
   const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
   const isHealthy = reports.length > 0 && reports.every(isWell);
-  const text = json !== void 0 && parseSetting("json", json) ? jsonText({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
+  const text = isGiven(layer, "json") ? jsonText({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
   writeFully(1, Buffer.from(`${text}
 `));
   process.exitCode = isHealthy ? 0 : 1;
@@ -4803,8 +5216,7 @@ function announce(onSignal) {
     return false;
   }
 }
-function defaultZone() {
-  const name = process.env.TZ;
+function defaultZone(name = process.env.TZ) {
   if (name === void 0) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
   try {
     return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
