@@ -5,17 +5,34 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { describe, test as nodeTest, type TestContext } from "node:test";
+import { describe, it, test as nodeTest, type TestContext } from "node:test";
 import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
 const ROOT = path.join(__dirname, "..");
 const LISTENER = path.join(ROOT, "dist", "listener.js");
 const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
-const BLOCKS = [...README.matchAll(/^```ini\n(.*?)^```$/gms)].map(([, text]) => text);
+const blocksOf = (language: string) =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text);
+const MANIFESTS = blocksOf("yaml");
+/** What stands behind `|` in a manifest, without the indentation. */
+const MOUNTED = MANIFESTS.flatMap((manifest) =>
+  [...manifest.matchAll(/^ +\S+\.conf: \|\n((?: {4}.*\n|\n)+)/gm)].map(([, text]) => text.replace(/^ {4}/gm, "")),
+);
+const BLOCKS = [...blocksOf("ini"), ...MOUNTED];
 
 /** A section for the blocks that are lines of one. */
-const SECTION = "[eventlistener:sync]\ncommand=supertick --every 5m -- /bin/true\nevents=TICK_60\n";
+const SECTION =
+  "[eventlistener:sync]\ncommand=supertick --every 5m -- /bin/true\nevents=TICK_60\nautorestart=true\nstdout_logfile=NONE\n";
+const isLines = (block: string) => !/^\[/m.test(block);
+const wholeFile = (block: string) => `[supervisord]\n${isLines(block) ? SECTION : ""}${block}`;
+
+/** A block's last heading, or its first line. */
+const titleOf = (block: string) =>
+  (block.match(/^\[.*\]$/gm)?.pop() ?? block).slice(0, 60).split("\n")[0] +
+  (MOUNTED.includes(block) ? " of a manifest" : "");
+
+const supertick = (...args: string[]) => spawnSync(process.execPath, [LISTENER, ...args], { encoding: "utf8" });
 
 /** What supervisord made of a section; see parse-supervisord-conf.py. */
 interface Program {
@@ -34,7 +51,7 @@ function temporaryDirectory(t: TestContext): string {
 /** The programs of a block. Fails with what supervisord says against it. */
 function parse(t: TestContext, block: string): Program[] {
   const file = path.join(temporaryDirectory(t), "supervisord.conf");
-  fs.writeFileSync(file, `[supervisord]\n${block.startsWith("[") ? "" : SECTION}${block}`);
+  fs.writeFileSync(file, wholeFile(block));
   const [python, ...args] = [...supervisorPython(), path.join(__dirname, "parse-supervisord-conf.py"), file];
   const { status, stdout, stderr } = spawnSync(python, args, { encoding: "utf8" });
   assert.equal(status, 0, stderr);
@@ -59,13 +76,10 @@ const test = (name: string, body: (t: TestContext) => void | Promise<void>) =>
 
 describe("README's ini blocks", () => {
   for (const block of BLOCKS) {
-    const title = block.split("\n", 1)[0].slice(0, 60);
-
-    test(`supervisord takes, and supertick its settings: ${title}`, (t) => {
-      const programs = parse(t, block);
-      assert.notEqual(programs.length, 0);
-      for (const { command, environment, events } of programs) {
-        assert.notDeepEqual(events, [], "no event listener");
+    test(`supervisord takes, and supertick its settings: ${titleOf(block)}`, (t) => {
+      const listeners = parse(t, block).filter(({ events }) => events.length > 0);
+      assert.notEqual(listeners.length, 0);
+      for (const { command, environment } of listeners) {
         const [, ...args] = command;
         const env = { PATH: process.env.PATH, ...environment };
         const { status, stdout, stderr } = spawnSync(process.execPath, [LISTENER, "check", ...args], {
@@ -73,13 +87,26 @@ describe("README's ini blocks", () => {
           encoding: "utf8",
         });
         assert.equal(status, 0, stderr);
-        assert.doesNotMatch(stdout, /^note:/m);
+        assert.doesNotMatch(stdout, /^note: (?!on .* the clock (skips|repeats) )/m);
       }
     });
   }
 
+  for (const block of BLOCKS) {
+    it(`supertick finds no mistake: ${titleOf(block)}`, (t) => {
+      const file = path.join(temporaryDirectory(t), "supervisord.conf");
+      fs.writeFileSync(file, wholeFile(block));
+      const { status, stdout } = supertick("check", file);
+      assert.equal(status, 0, stdout);
+      assert.match(stdout, /^no mistake in \[eventlistener:\w+\]$/m);
+      assert.equal(/^note:/m.test(stdout), !wholeFile(block).includes("stdout_logfile=NONE"), stdout);
+    });
+  }
+
   test("are found, also those of one line", () => {
-    assert.ok(BLOCKS.length >= 4 && BLOCKS.some((block) => !block.startsWith("[")));
+    assert.ok(BLOCKS.length >= 7 && BLOCKS.some(isLines));
+    assert.equal(MOUNTED.length, 1);
+    assert.equal(BLOCKS.filter((block) => /^\[supervisord\]/m.test(block)).length, 3);
   });
 
   for (const value of ['"echo "x y""', '"date +%F"', '"echo x ;echo y"', '"echo x']) {
@@ -116,5 +143,145 @@ describe("README's recipes", () => {
     await supervisord.until(() => fs.existsSync(mail), "the mail");
     const message = "to ops@example.org\nSubject: sync: failure\n\nexit 3, run 1\n";
     assert.equal(fs.readFileSync(mail, "utf8"), message);
+  });
+});
+
+// ── Images ─────────────────────────────────────────────────────────────────
+
+/** A Dockerfile's instructions, with continued lines joined and comments left out. */
+function instructionsOf(dockerfile: string): Array<[word: string, rest: string]> {
+  const text = dockerfile.replace(/^\s*#.*\n/gm, "").replace(/\\\n/g, " ");
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => {
+      const [, word, rest] = /^([A-Z]+) +(\S.*)$/.exec(line) ?? assert.fail(`no instruction: ${line}`);
+      return [word, rest];
+    });
+}
+
+describe("README's Dockerfiles", () => {
+  const dockerfiles = blocksOf("dockerfile");
+  const whole = dockerfiles.filter((text) => text.startsWith("FROM "));
+
+  it("are one for Debian and one for Alpine, and lines for others", () => {
+    assert.deepEqual(
+      whole.map((text) => text.split(":")[0]),
+      ["FROM debian", "FROM alpine"],
+    );
+    assert.ok(dockerfiles.length > whole.length);
+  });
+
+  for (const text of dockerfiles) {
+    it(`are instructions: ${text.split("\n")[0]}`, () => {
+      for (const [word, rest] of instructionsOf(text)) {
+        assert.match(word, /^(FROM|RUN|COPY|ADD|HEALTHCHECK|CMD)$/);
+        if (word === "RUN") assert.equal(spawnSync("sh", ["-n", "-c", rest], { encoding: "utf8" }).stderr, "");
+        if (word === "COPY") {
+          const [source, target, ...more] = rest.split(" ").filter((part) => !part.startsWith("--"));
+          assert.ok(source === "supervisord.conf" || fs.existsSync(path.join(ROOT, source)), source);
+          assert.match(target, /^\//);
+          assert.deepEqual(more, []);
+        }
+        const list = /\[.*/.exec(rest)?.[0];
+        if (word === "CMD" || word === "HEALTHCHECK") {
+          const words: unknown[] = JSON.parse(list ?? "");
+          assert.ok(words.length > 0 && words.every((part) => typeof part === "string"));
+        }
+      }
+    });
+  }
+
+  for (const text of whole) {
+    it(`check and start the file that they copy: ${text.split("\n")[0]}`, () => {
+      const instructions = instructionsOf(text);
+      const textOf = (pattern: RegExp) =>
+        instructions.map((words) => words.join(" ")).find((line) => pattern.test(line));
+      const file = /\S+$/.exec(textOf(/^COPY supervisord/) ?? "")?.[0];
+      assert.equal(textOf(/^RUN supertick check/), `RUN supertick check ${file}`);
+      assert.equal(textOf(/^CMD/), `CMD ["supervisord", "-n", "-c", "${file}"]`);
+      assert.match(
+        textOf(/dist\/listener.js/) ?? "",
+        /^COPY --chmod=755 dist\/listener.js \/usr\/local\/bin\/supertick$/,
+      );
+      assert.match(
+        textOf(/^RUN (apt|apk)/) ?? "",
+        / nodejs .*supervisor.* mkdir -p \/var\/lib\/supertick$|nodejs supervisor && mkdir/,
+      );
+    });
+  }
+});
+
+// ── Kubernetes ─────────────────────────────────────────────────────────────
+
+const YAML = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin.read()))))";
+/** A Python that has a parser for YAML. */
+const yamlPython = ["/usr/bin/python3", "python3"].find(
+  (python) => spawnSync(python, ["-c", "import yaml"]).status === 0,
+);
+
+describe("README's manifest for Kubernetes", () => {
+  interface Manifest {
+    kind: string;
+    metadata: { name: string };
+    // biome-ignore lint/suspicious/noExplicitAny: whatever the file says
+    spec: any;
+    data: Record<string, string>;
+  }
+
+  nodeTest(
+    "mounts the configuration that supervisord is started with",
+    { skip: yamlPython ? false : "no PyYAML" },
+    () => {
+      const { stdout, stderr } = spawnSync(yamlPython!, ["-c", YAML], { input: MANIFESTS[0], encoding: "utf8" });
+      assert.equal(stderr, "");
+      const [map, deployment]: Manifest[] = JSON.parse(stdout);
+      assert.deepEqual([map.kind, deployment.kind], ["ConfigMap", "Deployment"]);
+      const { replicas, selector, template } = deployment.spec;
+      assert.equal(replicas, 3);
+      assert.deepEqual(selector.matchLabels, template.metadata.labels);
+      const { containers, volumes } = template.spec;
+      const [{ command, volumeMounts, env }] = containers;
+      const mount = volumeMounts.find(({ name }: { name: string }) => name === "configuration");
+      assert.deepEqual(
+        command.slice(-1),
+        Object.keys(map.data).map((name) => `${mount.mountPath}/${name}`),
+      );
+      assert.deepEqual(
+        volumes.map(({ name }: { name: string }) => name),
+        volumeMounts.map(({ name }: { name: string }) => name),
+      );
+      assert.equal(volumes[0].configMap.name, map.metadata.name);
+      assert.deepEqual(env, [{ name: "REDIS_URL", value: "redis://redis:6379" }]);
+      assert.deepEqual(Object.values(map.data), MOUNTED);
+    },
+  );
+
+  test("asks the same question as the recipe for Redis", (t) => {
+    const [own, recipe] = [MOUNTED[0], BLOCKS.find((block) => block.includes("REDIS_URL="))!].map(
+      (block) => parse(t, block)[0].environment.TICK_ONLY_IF,
+    );
+    assert.equal(own.replace(/\s+/g, " "), recipe.replace(/\s+/g, " "));
+  });
+});
+
+// ── What init and check say ────────────────────────────────────────────────
+
+describe("README's examples", () => {
+  it("init prints what is shown", () => {
+    const [, args, section] = /^\$ supertick (init .*)\n([^`]*)```/m.exec(README)!;
+    const { stdout } = spawnSync("sh", ["-c", `"$0" "$1" ${args}`, process.execPath, LISTENER], { encoding: "utf8" });
+    assert.equal(stdout.replace(LISTENER, "/usr/local/bin/supertick"), section);
+  });
+
+  it("check says what is shown", (t) => {
+    const directory = temporaryDirectory(t);
+    fs.mkdirSync(path.join(directory, "conf.d"));
+    fs.writeFileSync(path.join(directory, "supervisord.conf"), "[supervisord]\n[include]\nfiles = conf.d/*.conf\n");
+    const section = "[eventlistener:sync]\ncommand=supertick --every 5m -- sync-all\nevents=TICK_3600\n";
+    fs.writeFileSync(path.join(directory, "conf.d", "sync.conf"), section);
+    const [, shown] = /^\$ supertick check \/etc\/.*\n([^`]*)```/m.exec(README)!;
+    const { stdout } = supertick("check", path.join(directory, "supervisord.conf"));
+    assert.equal(stdout.split(directory).join("/etc/supervisor"), shown);
   });
 });
