@@ -5228,11 +5228,7 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
     path,
     read() {
       appearance = appearanceOf(path).text;
-      const { jobs, mistakes } = readCrontab(path, flags, environment);
-      const [first, ...more] = mistakes;
-      if (first === undefined) return jobsOfCrontab(jobs);
-      const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
-      throw new UsageError(`${first}${others}`);
+      return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
     },
     look() {
       const { text, changedSeconds } = appearanceOf(path);
@@ -5253,7 +5249,7 @@ function appearanceOf(path: string): { text: string; changedSeconds: number } {
 }
 
 /** @throws UsageError where it cannot be read */
-function readCrontab(path: string, flags: Layer, environment: Layer): Crontab {
+function readCrontab(path: string, flags: Layer, environment: Layer, localZone = defaultZone): Crontab {
   let text: string;
   try {
     const fd = openRegular(path, fs.constants.O_RDONLY);
@@ -5263,11 +5259,18 @@ function readCrontab(path: string, flags: Layer, environment: Layer): Crontab {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }
   let zone: Zone | undefined;
-  const localZone = () => {
-    zone = zone ?? defaultZone();
+  const oneZone = () => {
+    zone = zone ?? localZone();
     return zone;
   };
-  return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
+  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: isUserAndNoCommand });
+}
+
+/** @throws UsageError with the first mistake */
+function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
+  const [first, ...more] = mistakes;
+  if (first === undefined) return jobs;
+  throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
 
 function jobsOfCrontab(jobs: readonly CrontabJob[]): Job[] {
@@ -5283,6 +5286,21 @@ function isUserAndNoCommand(word: string): boolean {
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   const places = (process.env.PATH ?? "").split(":");
   return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+}
+
+/** What subcommands need to know of a job. */
+type PlannedJob = Pick<CrontabJob, "schedule" | "settings">;
+
+/** The jobs that the settings of a listener name. @throws UsageError */
+function plannedJobs(
+  settings: Settings,
+  flags: Layer,
+  environment: Layer,
+  localZone = defaultZone,
+): readonly PlannedJob[] {
+  if (settings.crontab !== undefined)
+    return withoutMistakes(readCrontab(settings.crontab, flags, environment, localZone));
+  return [{ schedule: scheduleOf(settings, localZone), settings }];
 }
 
 /** The same for jobs that are alike in everything. */
@@ -5740,14 +5758,11 @@ function simulate(args: readonly string[]): void {
   checkCommand(command, settings);
   if (settings.on !== undefined)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
-  const schedules =
-    settings.crontab === undefined
-      ? [scheduleOf(settings, defaultZone)]
-      : readCrontab(settings.crontab, layer, environment).jobs.map(({ schedule }) => schedule);
+  const jobs = plannedJobs(settings, layer, environment);
   const directory = settings.state === undefined || !layer.texts.has("state") ? makeTemporaryDirectory() : undefined;
   const plan = planSimulation(
     settings,
-    schedules,
+    jobs,
     layer,
     command,
     directory === undefined ? settings.state! : `${directory}/count`,
@@ -5765,13 +5780,13 @@ function simulate(args: readonly string[]): void {
 
 function planSimulation(
   settings: Settings,
-  schedules: readonly Schedule[],
+  jobs: readonly PlannedJob[],
   layer: Layer,
   command: readonly string[],
   statePath: string,
 ): SimulationPlan {
   const from = settings.from ?? Date.now() / 1000;
-  const fitsMinutes = schedules.every((schedule) => tickMismatches(schedule, 60, from).length === 0);
+  const fitsMinutes = jobs.every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = settings.tick ?? (fitsMinutes ? "TICK_60" : "TICK_5");
   const periodSeconds = TICK_PERIODS[tickType]!;
   if (settings.for < periodSeconds)
@@ -5998,27 +6013,39 @@ function init(args: readonly string[]): void {
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   checkCommand(command, settings);
-  const schedule = scheduleOf(settings, defaultZone);
+  const jobs = plannedJobs(settings, layer, environment.layer);
   const from = Math.floor(Date.now() / 1000);
-  const tick = settings.tick ?? fittingTick(schedule, from);
-  const late = tick === undefined ? [] : tickMismatches(schedule, TICK_PERIODS[tick]!, from);
+  const tick = settings.tick ?? fittingTick(jobs, from);
+  const mismatches = (type: string) =>
+    jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[type]!, from));
   const section = formatSection({
-    name: settings.name ?? command[0].split("/").pop()!,
-    command: [...ownCommand(), ...flagWords(layer, tick), "--", ...command],
+    name: settings.name ?? (settings.crontab ?? command[0]).split("/").pop()!,
+    command: [...ownCommand(), ...flagWords(layer, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), ...(tick === undefined ? [] : [tick])],
-    killAfterSeconds: settings.killAfter,
+    killAfterSeconds: longestGrace(jobs),
     environment: [...environment.layer.texts.values()]
       .filter(({ origin }) => origin !== OPTIONS.tick.env)
       .map(({ text, origin }) => [origin, text]),
   });
-  for (const note of [...environment.warnings, ...late]) writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
+  const notes = [...environment.warnings, ...(tick === undefined ? [] : new Set(mismatches(tick)))];
+  for (const note of notes) writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
   writeFully(1, Buffer.from(section));
 }
 
+function longestGrace(jobs: readonly PlannedJob[]): number {
+  return Math.max(0, ...jobs.map(({ settings }) => settings.killAfter));
+}
+
 /** The coarsest tick on which every run starts at its due time; for a count of ticks the usual one, for events none. */
-function fittingTick(schedule: Schedule, from: number): string | undefined {
+function fittingTick(jobs: readonly PlannedJob[], from: number): string | undefined {
+  const needed = jobs.map(({ schedule }) => fittingTickOf(schedule, from)).filter(isPresent);
+  if (needed.length < jobs.length && needed.length === 0) return undefined;
+  return ["TICK_5", "TICK_60", "TICK_3600"].find((type) => needed.includes(type)) ?? "TICK_60";
+}
+
+function fittingTickOf(schedule: Schedule, from: number): string | undefined {
   if (schedule.kind === "events") return undefined;
-  if (schedule.kind === "ticks") return "TICK_60";
+  if (schedule.kind === "ticks" || schedule.kind === "start") return "TICK_60";
   // Half a year on as well: in summer a zone may be off the full hour by another half.
   const fits = (type: string, at: number) => tickMismatches(schedule, TICK_PERIODS[type]!, at).length === 0;
   return (
@@ -6044,7 +6071,8 @@ function ownCommand(): string[] {
 function flagWords({ texts }: Layer, tick: string | undefined): string[] {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
     if (specOf(key).metavar === undefined) return text === "yes" ? [origin] : [`${origin}=${text}`];
-    return text === "--" ? [`${origin}=--`] : [origin, text];
+    const value = key === "crontab" ? (require("path") as typeof import("path")).resolve(text) : text;
+    return value === "--" ? [`${origin}=--`] : [origin, value];
   });
   return tick === undefined || texts.has("tick") ? words : [...words, "--tick", tick];
 }
@@ -6330,10 +6358,10 @@ function checkListener(reader: SectionReader, { args }: SupertickCall, env: Node
   if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
     tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
   checkLogs(reader);
-  const job = args === undefined ? undefined : readJob(reader, args, env);
-  checkEvents(reader, job);
+  const listener = args === undefined ? undefined : readListener(reader, args, env);
+  checkEvents(reader, listener);
   const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
-  const killAfter = job?.settings.killAfter ?? 0;
+  const killAfter = longestGrace(listener?.jobs ?? []);
   if (stopSeconds === undefined || stopSeconds > killAfter) return;
   const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
   tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
@@ -6351,13 +6379,17 @@ function checkLogs({ tell, read }: SectionReader): void {
   }
 }
 
-interface CheckedJob {
+interface CheckedListener {
   readonly settings: Settings;
-  readonly schedule: Schedule;
+  readonly jobs: readonly PlannedJob[];
 }
 
 /** What the listener makes of its command line and environment; undefined where it refuses them, which is told. */
-function readJob({ tell }: SectionReader, args: readonly string[], env: NodeJS.ProcessEnv): CheckedJob | undefined {
+function readListener(
+  { tell }: SectionReader,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): CheckedListener | undefined {
   try {
     const { layer, command } = parseCommandLine(args, ["job", "listener"]);
     const environment = parseEnvironment(env);
@@ -6365,7 +6397,10 @@ function readJob({ tell }: SectionReader, args: readonly string[], env: NodeJS.P
     checkCommand(command, settings);
     for (const warning of environment.warnings) tell("environment", warning, undefined, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, undefined, false) });
-    return { settings, schedule: scheduleOf(settings, () => defaultZone(env.TZ)) };
+    if (settings.crontab === undefined || fs.existsSync(settings.crontab))
+      return { settings, jobs: plannedJobs(settings, layer, environment.layer, () => defaultZone(env.TZ)) };
+    tell("command", `there is no ${settings.crontab} here: its jobs are not checked`, undefined, false);
+    return { settings, jobs: [] };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const { message } = error;
@@ -6379,19 +6414,19 @@ function readJob({ tell }: SectionReader, args: readonly string[], env: NodeJS.P
 
 const KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
 
-function checkEvents({ tell, read }: SectionReader, job: CheckedJob | undefined): void {
+function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | undefined): void {
   const split = (text: string) => (text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase()));
   const events = read("events", "", split);
   if (events === undefined) return;
   for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
     tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
   const from = Math.floor(Date.now() / 1000);
-  const { on = [], tick: named } = job?.settings ?? {};
-  const fitting = job === undefined ? "TICK_60" : fittingTick(job.schedule, from);
+  const { on = [], tick: named } = listener?.settings ?? {};
+  const fitting = listener === undefined ? "TICK_60" : fittingTick(listener.jobs, from);
   const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
   const fix = `events=${[...new Set([...others, ...on, named ?? fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
-  if (job === undefined) return;
+  if (listener === undefined) return;
   const isSent = (type: string) =>
     events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
   const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
@@ -6406,7 +6441,8 @@ function checkEvents({ tell, read }: SectionReader, job: CheckedJob | undefined)
     );
   if (tick === undefined || fitting === undefined) return;
   const isTooCoarse = TICK_PERIODS[tick]! > TICK_PERIODS[fitting]!;
-  for (const text of tickMismatches(job.schedule, TICK_PERIODS[tick]!, from))
+  const mismatches = listener.jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[tick]!, from));
+  for (const text of new Set(mismatches))
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, undefined, isTooCoarse);
 }
 

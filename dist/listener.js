@@ -3740,11 +3740,7 @@ function openCrontab(path, flags, environment) {
     path,
     read() {
       appearance = appearanceOf(path).text;
-      const { jobs, mistakes } = readCrontab(path, flags, environment);
-      const [first, ...more] = mistakes;
-      if (first === void 0) return jobsOfCrontab(jobs);
-      const others = more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`;
-      throw new UsageError(`${first}${others}`);
+      return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
     },
     look() {
       const { text, changedSeconds } = appearanceOf(path);
@@ -3762,7 +3758,7 @@ function appearanceOf(path) {
     return { text: errorCode(error), changedSeconds: 0 };
   }
 }
-function readCrontab(path, flags, environment) {
+function readCrontab(path, flags, environment, localZone = defaultZone) {
   let text;
   try {
     const fd = openRegular(path, fs.constants.O_RDONLY);
@@ -3772,11 +3768,16 @@ function readCrontab(path, flags, environment) {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }
   let zone;
-  const localZone = () => {
-    zone = zone != null ? zone : defaultZone();
+  const oneZone = () => {
+    zone = zone != null ? zone : localZone();
     return zone;
   };
-  return parseCrontab(text, { path, flags, environment, defaultZone: localZone, isUser: isUserAndNoCommand });
+  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: isUserAndNoCommand });
+}
+function withoutMistakes({ jobs, mistakes }) {
+  const [first, ...more] = mistakes;
+  if (first === void 0) return jobs;
+  throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
 function jobsOfCrontab(jobs) {
   const policies = new Map(jobs.map(({ settings }) => [settings, policyOf(settings)]));
@@ -3790,6 +3791,11 @@ function isUserAndNoCommand(word) {
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   const places = ((_a2 = process.env.PATH) != null ? _a2 : "").split(":");
   return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+}
+function plannedJobs(settings, flags, environment, localZone = defaultZone) {
+  if (settings.crontab !== void 0)
+    return withoutMistakes(readCrontab(settings.crontab, flags, environment, localZone));
+  return [{ schedule: scheduleOf(settings, localZone), settings }];
 }
 function fingerprint({ schedule, ...rest }) {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
@@ -4174,11 +4180,11 @@ function simulate(args) {
   checkCommand(command, settings);
   if (settings.on !== void 0)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
-  const schedules = settings.crontab === void 0 ? [scheduleOf(settings, defaultZone)] : readCrontab(settings.crontab, layer, environment).jobs.map(({ schedule }) => schedule);
+  const jobs = plannedJobs(settings, layer, environment);
   const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
   const plan = planSimulation(
     settings,
-    schedules,
+    jobs,
     layer,
     command,
     directory === void 0 ? settings.state : `${directory}/count`
@@ -4191,10 +4197,10 @@ function simulate(args) {
     process.exit(status2);
   });
 }
-function planSimulation(settings, schedules, layer, command, statePath) {
+function planSimulation(settings, jobs, layer, command, statePath) {
   var _a2, _b2;
   const from = (_a2 = settings.from) != null ? _a2 : Date.now() / 1e3;
-  const fitsMinutes = schedules.every((schedule) => tickMismatches(schedule, 60, from).length === 0);
+  const fitsMinutes = jobs.every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = (_b2 = settings.tick) != null ? _b2 : fitsMinutes ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
   if (settings.for < periodSeconds)
@@ -4376,30 +4382,40 @@ function removeDirectory(directory) {
   fs.rmdirSync(directory);
 }
 function init(args) {
-  var _a2, _b2, _c;
+  var _a2, _b2, _c, _d;
   const { layer, command } = parseCommandLine(args, ["job", "listener"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
   checkCommand(command, settings);
-  const schedule = scheduleOf(settings, defaultZone);
+  const jobs = plannedJobs(settings, layer, environment.layer);
   const from = Math.floor(Date.now() / 1e3);
-  const tick = (_a2 = settings.tick) != null ? _a2 : fittingTick(schedule, from);
-  const late = tick === void 0 ? [] : tickMismatches(schedule, TICK_PERIODS[tick], from);
+  const tick = (_a2 = settings.tick) != null ? _a2 : fittingTick(jobs, from);
+  const mismatches = (type) => jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[type], from));
   const section = formatSection({
-    name: (_b2 = settings.name) != null ? _b2 : command[0].split("/").pop(),
-    command: [...ownCommand(), ...flagWords(layer, tick), "--", ...command],
-    events: [...(_c = settings.on) != null ? _c : [], ...tick === void 0 ? [] : [tick]],
-    killAfterSeconds: settings.killAfter,
+    name: (_c = settings.name) != null ? _c : ((_b2 = settings.crontab) != null ? _b2 : command[0]).split("/").pop(),
+    command: [...ownCommand(), ...flagWords(layer, tick), ...command.length === 0 ? [] : ["--", ...command]],
+    events: [...(_d = settings.on) != null ? _d : [], ...tick === void 0 ? [] : [tick]],
+    killAfterSeconds: longestGrace(jobs),
     environment: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map(({ text, origin }) => [origin, text])
   });
-  for (const note of [...environment.warnings, ...late]) writeFully(2, Buffer.from(`supertick: note: ${note}
+  const notes = [...environment.warnings, ...tick === void 0 ? [] : new Set(mismatches(tick))];
+  for (const note of notes) writeFully(2, Buffer.from(`supertick: note: ${note}
 `));
   writeFully(1, Buffer.from(section));
 }
-function fittingTick(schedule, from) {
+function longestGrace(jobs) {
+  return Math.max(0, ...jobs.map(({ settings }) => settings.killAfter));
+}
+function fittingTick(jobs, from) {
+  var _a2;
+  const needed = jobs.map(({ schedule }) => fittingTickOf(schedule, from)).filter(isPresent);
+  if (needed.length < jobs.length && needed.length === 0) return void 0;
+  return (_a2 = ["TICK_5", "TICK_60", "TICK_3600"].find((type) => needed.includes(type))) != null ? _a2 : "TICK_60";
+}
+function fittingTickOf(schedule, from) {
   var _a2;
   if (schedule.kind === "events") return void 0;
-  if (schedule.kind === "ticks") return "TICK_60";
+  if (schedule.kind === "ticks" || schedule.kind === "start") return "TICK_60";
   const fits = (type, at) => tickMismatches(schedule, TICK_PERIODS[type], at).length === 0;
   return (_a2 = ["TICK_3600", "TICK_60"].find((type) => fits(type, from) && fits(type, from + 183 * SECONDS_IN_DAY))) != null ? _a2 : "TICK_5";
 }
@@ -4418,7 +4434,8 @@ function ownCommand() {
 function flagWords({ texts }, tick) {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
     if (specOf(key).metavar === void 0) return text === "yes" ? [origin] : [`${origin}=${text}`];
-    return text === "--" ? [`${origin}=--`] : [origin, text];
+    const value = key === "crontab" ? require("path").resolve(text) : text;
+    return value === "--" ? [`${origin}=--`] : [origin, value];
   });
   return tick === void 0 || texts.has("tick") ? words : [...words, "--tick", tick];
 }
@@ -4656,10 +4673,10 @@ function checkListener(reader, { args }, env) {
   if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
     tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
   checkLogs(reader);
-  const job = args === void 0 ? void 0 : readJob(reader, args, env);
-  checkEvents(reader, job);
+  const listener = args === void 0 ? void 0 : readListener(reader, args, env);
+  checkEvents(reader, listener);
   const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
-  const killAfter = (_b2 = job == null ? void 0 : job.settings.killAfter) != null ? _b2 : 0;
+  const killAfter = longestGrace((_b2 = listener == null ? void 0 : listener.jobs) != null ? _b2 : []);
   if (stopSeconds === void 0 || stopSeconds > killAfter) return;
   const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
   tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
@@ -4676,7 +4693,7 @@ function checkLogs({ tell, read }) {
       tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
   }
 }
-function readJob({ tell }, args, env) {
+function readListener({ tell }, args, env) {
   try {
     const { layer, command } = parseCommandLine(args, ["job", "listener"]);
     const environment = parseEnvironment(env);
@@ -4684,7 +4701,10 @@ function readJob({ tell }, args, env) {
     checkCommand(command, settings);
     for (const warning of environment.warnings) tell("environment", warning, void 0, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, void 0, false) });
-    return { settings, schedule: scheduleOf(settings, () => defaultZone(env.TZ)) };
+    if (settings.crontab === void 0 || fs.existsSync(settings.crontab))
+      return { settings, jobs: plannedJobs(settings, layer, environment.layer, () => defaultZone(env.TZ)) };
+    tell("command", `there is no ${settings.crontab} here: its jobs are not checked`, void 0, false);
+    return { settings, jobs: [] };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const { message } = error;
@@ -4696,7 +4716,7 @@ function readJob({ tell }, args, env) {
   }
 }
 var KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
-function checkEvents({ tell, read }, job) {
+function checkEvents({ tell, read }, listener) {
   var _a2;
   const split = (text) => text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase());
   const events = read("events", "", split);
@@ -4704,12 +4724,12 @@ function checkEvents({ tell, read }, job) {
   for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
     tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
   const from = Math.floor(Date.now() / 1e3);
-  const { on = [], tick: named } = (_a2 = job == null ? void 0 : job.settings) != null ? _a2 : {};
-  const fitting = job === void 0 ? "TICK_60" : fittingTick(job.schedule, from);
+  const { on = [], tick: named } = (_a2 = listener == null ? void 0 : listener.settings) != null ? _a2 : {};
+  const fitting = listener === void 0 ? "TICK_60" : fittingTick(listener.jobs, from);
   const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
   const fix = `events=${[...new Set([...others, ...on, named != null ? named : fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
-  if (job === void 0) return;
+  if (listener === void 0) return;
   const isSent = (type) => events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
   const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
   const ticks = Object.keys(TICK_PERIODS).filter(isSent);
@@ -4723,7 +4743,8 @@ function checkEvents({ tell, read }, job) {
     );
   if (tick === void 0 || fitting === void 0) return;
   const isTooCoarse = TICK_PERIODS[tick] > TICK_PERIODS[fitting];
-  for (const text of tickMismatches(job.schedule, TICK_PERIODS[tick], from))
+  const mismatches = listener.jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[tick], from));
+  for (const text of new Set(mismatches))
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, void 0, isTooCoarse);
 }
 var isListening = ([first = ""]) => !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);

@@ -448,7 +448,10 @@ describe("the jobs of a crontab", { concurrency: 4 }, () => {
   });
 
   it("share one count of ticks, which goes on after a restart", async (t) => {
-    const supervisord = await listen(t, "@ticks 2 echo two $SUPERTICK_RUN\n@ticks 3 echo three $SUPERTICK_RUN\n");
+    const supervisord = await listen(t, "@ticks 2 echo two $SUPERTICK_RUN\n@ticks 3 echo three $SUPERTICK_RUN\n", [
+      "--overlap",
+      "allow",
+    ]);
     for (let i = 0; i < 3; i++) await supervisord.tick();
     await supervisord.waitForLog(/^three 1$/m);
     assert.equal(fs.readFileSync(supervisord.stateFile, "utf8").split("\n")[0], "3");
@@ -810,6 +813,42 @@ describe("supertick with --crontab", () => {
     ]);
     assert.equal(status, 0, stdout);
     assert.match(stdout, /simulate: 10 ticks, runs: 7 success; the listener ended with exit 0\n$/);
+  });
+
+  it("init prints a section with the coarsest tick that fits all jobs, the longest grace, and the whole path", (t) => {
+    const name = file(t, "@every 1h a\nTICK_KILL_AFTER=20s\n*/5 * * * * b\n@start c\n@ticks 5 d\n");
+    const { status, stdout, stderr } = supertick(["init", "--crontab", path.relative(process.cwd(), name)]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /^\[eventlistener:jobs\]$/m);
+    assert.match(stdout, new RegExp(`^command=.*--crontab ${name} --tick TICK_60$`, "m"));
+    assert.match(stdout, /^events=TICK_60$/m);
+    assert.match(stdout, /^stopwaitsecs=25$/m);
+    const finer = file(t, "@every 90s a\n@daily b\n");
+    assert.match(supertick(["init", "--crontab", finer]).stdout, /--tick TICK_5\nevents=TICK_5\n/);
+    const hourly = file(t, "@hourly a\n@daily b\n");
+    assert.match(supertick(["init", "--crontab", hourly]).stdout, /--tick TICK_3600\nevents=TICK_3600\n/);
+    const bad = supertick(["init", "--crontab", file(t, "@dayly a\n")]);
+    assert.equal(bad.status, 2);
+    assert.match(bad.stderr, /jobs:1: "@dayly" is no schedule/);
+  });
+
+  it("check supervisord.conf looks at each job of the crontab", (t) => {
+    const name = file(t, "@every 90s a\n@every 1h b\nTICK_KILL_AFTER=20s\n@daily c\n");
+    const conf = file(
+      t,
+      `[eventlistener:jobs]\ncommand=/x/supertick --crontab ${name} --tick TICK_60\nevents=TICK_60\nautorestart=true\nstdout_logfile=NONE\nstderr_logfile=/x\n`,
+    );
+    const { status, stdout } = supertick(["check", conf]);
+    assert.equal(status, 1);
+    assert.match(stdout, /\[eventlistener:jobs\] events=TICK_60: every 1m30s does not fit a tick every 1m; .*TICK_5/);
+    assert.match(stdout, /stopwaitsecs=10: .*stopwaitsecs=25/);
+    assert.equal(stdout.trim().split("\n").length, 2);
+    fs.writeFileSync(name, "@dayly a\n");
+    assert.match(supertick(["check", conf]).stdout, /jobs:1: "@dayly" is no schedule/);
+    fs.unlinkSync(name);
+    const absent = supertick(["check", conf]);
+    assert.equal(absent.status, 0);
+    assert.match(absent.stdout, /^note: .*there is no \S+ here: its jobs are not checked/m);
   });
 
   const refused: Array<[args: string[], env: Record<string, string>, says: RegExp]> = [
