@@ -6025,10 +6025,15 @@ function init(args: readonly string[]): void {
     killAfterSeconds: longestGrace(jobs),
     environment: [...environment.layer.texts.values()]
       .filter(({ origin }) => origin !== OPTIONS.tick.env)
-      .map(({ text, origin }) => [origin, text]),
+      .map(({ text, origin }): [string, string] => [origin, text])
+      .sort(),
   });
-  const notes = [...environment.warnings, ...(tick === undefined ? [] : new Set(mismatches(tick)))];
-  for (const note of notes) writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
+  const relative = [settings.state ?? "/", command[0]?.includes("/") ? command[0] : "/"]
+    .filter((file) => !file.startsWith("/"))
+    .map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
+  const late = tick === undefined ? [] : new Set(mismatches(tick));
+  for (const note of [...environment.warnings, ...late, ...relative])
+    writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
   writeFully(1, Buffer.from(section));
 }
 
@@ -6244,7 +6249,8 @@ function checkConfiguration(file: string, isJson: boolean): void {
   );
   const lines = [...mistakes.map(describeFinding), ...warnings.map((warning) => `note: ${describeFinding(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
-  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : lines.join("\n");
+  const shown = lines.map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit));
+  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : shown.join("\n");
   writeFully(1, Buffer.from(`${text}\n`));
   process.exitCode = mistakes.length > 0 ? 1 : 0;
 }
@@ -6346,22 +6352,27 @@ function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): bool
 }
 
 function checkListener(reader: SectionReader, { args }: SupertickCall, env: NodeJS.ProcessEnv): void {
-  const { tell, read } = reader;
-  if (read("redirect_stderr", "false", yesOrNo))
-    tell("redirect_stderr", "supervisord refuses it for an event listener, whose stdout is the protocol: remove it");
-  const restart = read("autorestart", "unexpected", (text) =>
-    /^unexpected$/i.test(text) ? "status 0" : yesOrNo(text),
-  );
-  if (restart === "status 0" || restart === false)
-    tell("autorestart", `after an exit with ${restart || "any status"} it stays down: autorestart=true`, "unexpected");
-  const signal = read("stopsignal", "TERM", String) ?? "TERM";
-  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
-    tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
-  checkLogs(reader);
+  if (reader.read("redirect_stderr", "false", yesOrNo)) {
+    const why = "supervisord refuses it for an event listener, whose stdout is the protocol";
+    reader.tell("redirect_stderr", `${why}: remove it`);
+  }
   const listener = args === undefined ? undefined : readListener(reader, args, env);
+  checkLogs(reader);
   checkEvents(reader, listener);
+  checkEnd(reader, longestGrace(listener?.jobs ?? []));
+}
+
+function checkEnd({ tell, read }: SectionReader, killAfter: number): void {
+  const restart = read("autorestart", "unexpected", (text) =>
+    /^unexpected$/i.test(text) ? "unexpected" : yesOrNo(text),
+  );
+  const codes = read("exitcodes", "0", (text) => text.split(",").map((code) => parseInteger(code.trim()))) ?? [];
+  const final = restart === "unexpected" ? codes.filter((code) => code >= 0 && code <= 2) : ["of any kind"];
+  if (restart !== undefined && restart !== true && final.length > 0)
+    tell("autorestart", `after an exit status ${final.join(" or ")} it stays down: autorestart=true`, "unexpected");
+  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(read("stopsignal", "TERM", String) ?? "TERM"))
+    tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
   const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
-  const killAfter = longestGrace(listener?.jobs ?? []);
   if (stopSeconds === undefined || stopSeconds > killAfter) return;
   const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
   tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
@@ -6373,7 +6384,11 @@ function checkLogs({ tell, read }: SectionReader): void {
     const file = read(fileKey, "AUTO", String) ?? "NONE";
     const size = read(sizeKey, "50MB", parseBytes);
     if (/^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file) && size !== 0)
-      tell(sizeKey, `supervisord can't rotate ${file}, and the listener would not start: ${sizeKey}=0`, "50MB");
+      tell(
+        sizeKey,
+        `supervisord can't rotate ${file} and would complain of an illegal seek at each line: ${sizeKey}=0`,
+        "50MB",
+      );
     if (stream === "stdout" && !/^(none|off)$/i.test(file))
       tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
   }
@@ -6423,7 +6438,7 @@ function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | 
   const from = Math.floor(Date.now() / 1000);
   const { on = [], tick: named } = listener?.settings ?? {};
   const fitting = listener === undefined ? "TICK_60" : fittingTick(listener.jobs, from);
-  const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
+  const others = events.filter((name) => EVENT_TYPES.includes(name));
   const fix = `events=${[...new Set([...others, ...on, named ?? fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === undefined) return;
@@ -6451,10 +6466,12 @@ interface SupertickCall {
   readonly args?: readonly string[];
 }
 
+const SUPERTICK = /(^|[^a-z])(supertick(?![a-z])|listener\.js)/;
+
 const isListening = ([first = ""]: readonly string[]) =>
   !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
 
-const unreadableCall = (text = ""): SupertickCall | undefined => (/supertick|listener\.js/.test(text) ? {} : undefined);
+const unreadableCall = (text = ""): SupertickCall | undefined => (SUPERTICK.test(text) ? {} : undefined);
 
 /** The call of supertick that a command is, by itself or behind a runtime, env, tini or a shell; undefined if it is none. */
 function supertickCall(words: readonly string[]): SupertickCall | undefined {
@@ -6490,7 +6507,7 @@ function callInShell(text: string): SupertickCall | undefined {
 /** This very file, or one that begins like it; where there is no such file here, the name tells. */
 function isSupertick(word: string): boolean {
   const name = word.split("/").pop()!;
-  const isNamed = /supertick/.test(name) || name === "listener.js";
+  const isNamed = SUPERTICK.test(name);
   if (name === "supertick" || !word.includes("/")) return isNamed;
   try {
     if (!fs.statSync(word).isFile()) return false;
@@ -6539,25 +6556,30 @@ export function readConfiguration(file: string): Configuration {
   names.set("host_node_name", (require("os") as typeof import("os")).hostname());
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]!);
   const configuration: Configuration = { sections: new Map(), defaults: new Map(), errors: [], names };
-  readLines(configuration, file, readText(file));
+  readFile(configuration, file);
   const include = configuration.sections.get("include");
   if (include === undefined) return configuration;
   setHere(configuration, here);
   for (const pattern of includePatterns(configuration, include)) {
     for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
-      readLines(configuration, name, readText(name));
-      setHere(configuration, dirname(name));
+      readFile(configuration, name);
+      setHere(configuration, resolve(dirname(name)));
     }
   }
   return configuration;
 }
 
-function readText(file: string): string {
+/** Adds what stands in a file to the configuration. */
+function readFile(configuration: Configuration, file: string): void {
+  let bytes: Buffer;
   try {
-    return fs.readFileSync(file, "utf8");
+    bytes = fs.readFileSync(file);
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
   }
+  const text = bytes.toString();
+  if (Buffer.from(text).equals(bytes)) readLines(configuration, file, text);
+  else configuration.errors.push({ file, line: 1, message: "it is not UTF-8, and supervisord would not start" });
 }
 
 function includePatterns({ defaults, errors, names }: Configuration, include: ConfigurationSection): string[] {
@@ -6578,7 +6600,6 @@ function setHere({ sections, defaults }: Configuration, here: string): void {
     for (const value of values.values()) value.text = value.text.split("%(here)s").join(here);
 }
 
-/** Adds what stands in a file to the configuration. */
 function readLines({ sections, defaults, errors }: Configuration, file: string, text: string): void {
   let values: ConfigurationSection["values"] | undefined;
   let value: { text: string } | undefined;
@@ -6612,7 +6633,7 @@ function readLines({ sections, defaults, errors }: Configuration, file: string, 
     }
   }
   for (const { values } of [{ values: defaults }, ...sections.values()])
-    for (const value of values.values()) value.text = value.text.replace(TRAILING_BLANKS, "");
+    for (const value of values.values()) value.text = strip(`.${value.text}`).slice(1);
 }
 
 // The first of either kind may be no comment; then the next of both are looked at, and the nearer one is.
@@ -6720,10 +6741,13 @@ function parseBytes(text: string): number {
 
 const NO_BLANK = new RegExp(`[^${BLANK.slice(1)}`);
 const BLANKS = new RegExp(`${BLANK}+`);
-const TRAILING_BLANKS = new RegExp(`${BLANK}+$`);
 
+// Not by one regex: on a long row of blanks within the text that would take for ever.
 function strip(text: string): string {
-  return text.replace(new RegExp(`^${BLANK}+`), "").replace(TRAILING_BLANKS, "");
+  const start = text.search(NO_BLANK);
+  let end = text.length;
+  while (end > start && !NO_BLANK.test(text[end - 1])) end--;
+  return start < 0 ? "" : text.slice(start, end);
 }
 
 // ── status ──────────────────────────────────────────────────────────────────

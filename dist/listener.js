@@ -4382,7 +4382,7 @@ function removeDirectory(directory) {
   fs.rmdirSync(directory);
 }
 function init(args) {
-  var _a2, _b2, _c, _d;
+  var _a2, _b2, _c, _d, _e, _f;
   const { layer, command } = parseCommandLine(args, ["job", "listener"]);
   const environment = parseEnvironment(process.env);
   const settings = resolveSettings([layer, environment.layer]);
@@ -4396,10 +4396,12 @@ function init(args) {
     command: [...ownCommand(), ...flagWords(layer, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_d = settings.on) != null ? _d : [], ...tick === void 0 ? [] : [tick]],
     killAfterSeconds: longestGrace(jobs),
-    environment: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map(({ text, origin }) => [origin, text])
+    environment: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map(({ text, origin }) => [origin, text]).sort()
   });
-  const notes = [...environment.warnings, ...tick === void 0 ? [] : new Set(mismatches(tick))];
-  for (const note of notes) writeFully(2, Buffer.from(`supertick: note: ${note}
+  const relative = [(_e = settings.state) != null ? _e : "/", ((_f = command[0]) == null ? void 0 : _f.includes("/")) ? command[0] : "/"].filter((file) => !file.startsWith("/")).map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
+  const late = tick === void 0 ? [] : new Set(mismatches(tick));
+  for (const note of [...environment.warnings, ...late, ...relative])
+    writeFully(2, Buffer.from(`supertick: note: ${note}
 `));
   writeFully(1, Buffer.from(section));
 }
@@ -4566,7 +4568,8 @@ function checkConfiguration(file, isJson) {
   );
   const lines = [...mistakes.map(describeFinding), ...warnings.map((warning) => `note: ${describeFinding(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
-  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : lines.join("\n");
+  const shown = lines.map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit));
+  const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : shown.join("\n");
   writeFully(1, Buffer.from(`${text}
 `));
   process.exitCode = mistakes.length > 0 ? 1 : 0;
@@ -4658,25 +4661,30 @@ function checkProgram(reader, inherited) {
   return true;
 }
 function checkListener(reader, { args }, env) {
+  var _a2;
+  if (reader.read("redirect_stderr", "false", yesOrNo)) {
+    const why = "supervisord refuses it for an event listener, whose stdout is the protocol";
+    reader.tell("redirect_stderr", `${why}: remove it`);
+  }
+  const listener = args === void 0 ? void 0 : readListener(reader, args, env);
+  checkLogs(reader);
+  checkEvents(reader, listener);
+  checkEnd(reader, longestGrace((_a2 = listener == null ? void 0 : listener.jobs) != null ? _a2 : []));
+}
+function checkEnd({ tell, read }, killAfter) {
   var _a2, _b2;
-  const { tell, read } = reader;
-  if (read("redirect_stderr", "false", yesOrNo))
-    tell("redirect_stderr", "supervisord refuses it for an event listener, whose stdout is the protocol: remove it");
   const restart = read(
     "autorestart",
     "unexpected",
-    (text) => /^unexpected$/i.test(text) ? "status 0" : yesOrNo(text)
+    (text) => /^unexpected$/i.test(text) ? "unexpected" : yesOrNo(text)
   );
-  if (restart === "status 0" || restart === false)
-    tell("autorestart", `after an exit with ${restart || "any status"} it stays down: autorestart=true`, "unexpected");
-  const signal = (_a2 = read("stopsignal", "TERM", String)) != null ? _a2 : "TERM";
-  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test(signal))
+  const codes = (_a2 = read("exitcodes", "0", (text) => text.split(",").map((code) => parseInteger(code.trim())))) != null ? _a2 : [];
+  const final = restart === "unexpected" ? codes.filter((code) => code >= 0 && code <= 2) : ["of any kind"];
+  if (restart !== void 0 && restart !== true && final.length > 0)
+    tell("autorestart", `after an exit status ${final.join(" or ")} it stays down: autorestart=true`, "unexpected");
+  if (!/^((sig)?(term|int|quit)|15|2|3)$/i.test((_b2 = read("stopsignal", "TERM", String)) != null ? _b2 : "TERM"))
     tell("stopsignal", "supertick ends at TERM, INT or QUIT only, and its job with it: stopsignal=TERM");
-  checkLogs(reader);
-  const listener = args === void 0 ? void 0 : readListener(reader, args, env);
-  checkEvents(reader, listener);
   const stopSeconds = read("stopwaitsecs", String(STOP_WAIT_SECONDS), parseInteger);
-  const killAfter = longestGrace((_b2 = listener == null ? void 0 : listener.jobs) != null ? _b2 : []);
   if (stopSeconds === void 0 || stopSeconds > killAfter) return;
   const why = `supervisord would kill supertick before --kill-after (${formatDuration(killAfter)}) is over`;
   tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
@@ -4688,7 +4696,11 @@ function checkLogs({ tell, read }) {
     const file = (_a2 = read(fileKey, "AUTO", String)) != null ? _a2 : "NONE";
     const size = read(sizeKey, "50MB", parseBytes);
     if (/^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file) && size !== 0)
-      tell(sizeKey, `supervisord can't rotate ${file}, and the listener would not start: ${sizeKey}=0`, "50MB");
+      tell(
+        sizeKey,
+        `supervisord can't rotate ${file} and would complain of an illegal seek at each line: ${sizeKey}=0`,
+        "50MB"
+      );
     if (stream === "stdout" && !/^(none|off)$/i.test(file))
       tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
   }
@@ -4726,7 +4738,7 @@ function checkEvents({ tell, read }, listener) {
   const from = Math.floor(Date.now() / 1e3);
   const { on = [], tick: named } = (_a2 = listener == null ? void 0 : listener.settings) != null ? _a2 : {};
   const fitting = listener === void 0 ? "TICK_60" : fittingTick(listener.jobs, from);
-  const others = events.filter((name) => name !== "" && !name.startsWith("TICK"));
+  const others = events.filter((name) => EVENT_TYPES.includes(name));
   const fix = `events=${[...new Set([...others, ...on, named != null ? named : fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === void 0) return;
@@ -4747,8 +4759,9 @@ function checkEvents({ tell, read }, listener) {
   for (const text of new Set(mismatches))
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, void 0, isTooCoarse);
 }
+var SUPERTICK = /(^|[^a-z])(supertick(?![a-z])|listener\.js)/;
 var isListening = ([first = ""]) => !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
-var unreadableCall = (text = "") => /supertick|listener\.js/.test(text) ? {} : void 0;
+var unreadableCall = (text = "") => SUPERTICK.test(text) ? {} : void 0;
 function supertickCall(words) {
   var _a2;
   let before = "";
@@ -4778,7 +4791,7 @@ function callInShell(text) {
 }
 function isSupertick(word) {
   const name = word.split("/").pop();
-  const isNamed = /supertick/.test(name) || name === "listener.js";
+  const isNamed = SUPERTICK.test(name);
   if (name === "supertick" || !word.includes("/")) return isNamed;
   try {
     if (!fs.statSync(word).isFile()) return false;
@@ -4797,24 +4810,28 @@ function readConfiguration(file) {
   names.set("host_node_name", require("os").hostname());
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]);
   const configuration = { sections: /* @__PURE__ */ new Map(), defaults: /* @__PURE__ */ new Map(), errors: [], names };
-  readLines(configuration, file, readText(file));
+  readFile(configuration, file);
   const include = configuration.sections.get("include");
   if (include === void 0) return configuration;
   setHere(configuration, here);
   for (const pattern of includePatterns(configuration, include)) {
     for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
-      readLines(configuration, name, readText(name));
-      setHere(configuration, dirname(name));
+      readFile(configuration, name);
+      setHere(configuration, resolve(dirname(name)));
     }
   }
   return configuration;
 }
-function readText(file) {
+function readFile(configuration, file) {
+  let bytes;
   try {
-    return fs.readFileSync(file, "utf8");
+    bytes = fs.readFileSync(file);
   } catch (error) {
     throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
   }
+  const text = bytes.toString();
+  if (Buffer.from(text).equals(bytes)) readLines(configuration, file, text);
+  else configuration.errors.push({ file, line: 1, message: "it is not UTF-8, and supervisord would not start" });
 }
 function includePatterns({ defaults, errors, names }, include) {
   var _a2;
@@ -4867,7 +4884,7 @@ ${content}`;
     }
   }
   for (const { values: values2 } of [{ values: defaults }, ...sections.values()])
-    for (const value2 of values2.values()) value2.text = value2.text.replace(TRAILING_BLANKS, "");
+    for (const value2 of values2.values()) value2.text = strip(`.${value2.text}`).slice(1);
 }
 function commentStart(line) {
   if (/^[;#]/.test(strip(line))) return 0;
@@ -4956,9 +4973,11 @@ function parseBytes(text) {
 }
 var NO_BLANK = new RegExp(`[^${BLANK.slice(1)}`);
 var BLANKS = new RegExp(`${BLANK}+`);
-var TRAILING_BLANKS = new RegExp(`${BLANK}+$`);
 function strip(text) {
-  return text.replace(new RegExp(`^${BLANK}+`), "").replace(TRAILING_BLANKS, "");
+  const start2 = text.search(NO_BLANK);
+  let end = text.length;
+  while (end > start2 && !NO_BLANK.test(text[end - 1])) end--;
+  return start2 < 0 ? "" : text.slice(start2, end);
 }
 var NONE = { outcome: "none", sign: "\u2013", colour: 90 };
 var OUTCOMES = {

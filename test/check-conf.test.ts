@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { describe, it, test as nodeTest, type TestContext } from "node:test";
+import { after, before, describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createSectionReader, readConfiguration, readProgram } from "../listener";
 import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
@@ -20,11 +20,15 @@ type Env = Record<string, string>;
 function directoryOf(t: TestContext, files: Record<string, string | Buffer>): string {
   const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-conf-"));
   t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  writeFiles(directory, files);
+  return directory;
+}
+
+function writeFiles(directory: string, files: Record<string, string | Buffer>): void {
   for (const [name, text] of Object.entries(files)) {
     fs.mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
     fs.writeFileSync(path.join(directory, name), text);
   }
-  return directory;
 }
 
 function check(args: string[], env: Env = {}) {
@@ -103,7 +107,7 @@ describe("check supervisord.conf", () => {
   // What follows the place and the section is the line that is shown.
   const AUTORESTART = "it stays down: autorestart=true";
   const SHARED = "supervisord would share the ticks out among the processes: numprocs=1";
-  const ROTATE = "and the listener would not start:";
+  const ROTATE = "and would complain of an illegal seek at each line:";
   const TOO_COARSE = "does not fit a tick every 1h; each run comes with the first tick after its due time";
   const FIRST = "the first to come is the one that counts: add --tick";
   const KILLED = "supervisord would kill supertick before --kill-after";
@@ -131,18 +135,24 @@ describe("check supervisord.conf", () => {
     [
       "autorestart=false",
       { autorestart: "false" },
-      [`autorestart=false: after an exit with any status ${AUTORESTART}`],
+      [`autorestart=false: after an exit status of any kind ${AUTORESTART}`],
     ],
     [
       "autorestart=unexpected",
       { autorestart: "Unexpected" },
-      [`autorestart=Unexpected: after an exit with status 0 ${AUTORESTART}`],
+      [`autorestart=Unexpected: after an exit status 0 ${AUTORESTART}`],
     ],
     [
       "no autorestart, which is unexpected",
       { autorestart: "" },
-      [`autorestart=unexpected: after an exit with status 0 ${AUTORESTART}`],
+      [`autorestart=unexpected: after an exit status 0 ${AUTORESTART}`],
     ],
+    [
+      "exit codes that end it",
+      { autorestart: "unexpected", exitcodes: "0,2,7" },
+      [`autorestart=unexpected: after an exit status 0 or 2 ${AUTORESTART}`],
+    ],
+    ["exit codes that are none", { autorestart: "unexpected", exitcodes: "x" }, ["exitcodes=x: supervisord expects"]],
     ["no events", { events: "" }, ["events: supervisord refuses an event listener without: events=TICK_60"]],
     [
       "empty events",
@@ -241,18 +251,18 @@ describe("check supervisord.conf", () => {
     [
       "stderr that can't be rotated",
       { stderr_logfile_maxbytes: "" },
-      [`stderr_logfile_maxbytes=50MB: supervisord can't rotate /dev/stderr, ${ROTATE} stderr_logfile_maxbytes=0`],
+      [`stderr_logfile_maxbytes=50MB: supervisord can't rotate /dev/stderr ${ROTATE} stderr_logfile_maxbytes=0`],
     ],
     [
       "stdout as the log of stderr",
       { stderr_logfile: "/dev/stdout", stderr_logfile_maxbytes: "1MB" },
-      [`stderr_logfile_maxbytes=1MB: supervisord can't rotate /dev/stdout, ${ROTATE} stderr_logfile_maxbytes=0`],
+      [`stderr_logfile_maxbytes=1MB: supervisord can't rotate /dev/stdout ${ROTATE} stderr_logfile_maxbytes=0`],
     ],
     [
       "stdout that can't be rotated",
       { stdout_logfile: "/dev/fd/1" },
       [
-        `stdout_logfile_maxbytes=50MB: supervisord can't rotate /dev/fd/1, ${ROTATE} stdout_logfile_maxbytes=0`,
+        `stdout_logfile_maxbytes=50MB: supervisord can't rotate /dev/fd/1 ${ROTATE} stdout_logfile_maxbytes=0`,
         "note: stdout_logfile=/dev/fd/1: each RESULT would be logged: stdout_logfile=NONE",
       ],
     ],
@@ -350,6 +360,7 @@ describe("check supervisord.conf", () => {
     ["a small buffer", { buffer_size: "1" }],
     ["a log file that can be rotated", { stderr_logfile: "/var/log/sync.log", stderr_logfile_maxbytes: "1MB" }],
     ["no log at all", { stderr_logfile: "NONE", stderr_logfile_maxbytes: "" }],
+    ["exit codes that supertick does not have", { autorestart: "unexpected", exitcodes: "99" }],
     ["autorestart=1", { autorestart: "1" }],
     ["events in small letters", { events: "tick_60" }],
     ["more events", { events: "TICK_60,REMOTE_COMMUNICATION" }],
@@ -391,6 +402,39 @@ describe("check supervisord.conf", () => {
     assert.doesNotMatch(linesFor(t, conf).lines.join("\n"), /hunter2/);
     const file = path.join(directoryOf(t, { "a.conf": conf }), "a.conf");
     assert.doesNotMatch(check([file, "--json"]).stdout, /hunter2/);
+  });
+
+  it("shows no control characters, whatever is in the file", (t) => {
+    const evil = sectionWith({ events: "TICK_60\u001b[2J", process_name: "\u009b2J" }, "program:\u001b[31mx");
+    const evilKeys = sectionWith({ events: "\u001b[1m", "stdout_\u001b": "x" }, "eventlistener:\u0007");
+    const { lines } = linesFor(t, `${evil}${evilKeys}`);
+    assert.doesNotMatch(lines.join("\n"), /[\0-\x09\x0b-\x1f\x7f-\x9f]/);
+    assert.match(lines.join("\n"), /\[program:\\u001b\[31mx\]/);
+  });
+
+  it("exits as --json=no says", (t) => {
+    const file = path.join(directoryOf(t, { "a.conf": sectionWith({}) }), "a.conf");
+    assert.equal(check([file, "--json=no"]).stdout, "no mistake in [eventlistener:sync]\n");
+    assert.match(check([file, "--json=x"]).stderr, /^supertick: --json: expected yes or no, got "x"$/m);
+  });
+
+  it("takes supervisord's own environment= for that of the listener, which goes before it", (t) => {
+    const supervisord = '[supervisord]\nenvironment=TICK_KILL_AFTER="20s",GOAL="5x"\n';
+    const command = "supertick --ticks %(ENV_GOAL)s -- x";
+    const { lines } = linesFor(t, supervisord + sectionWith({ command }));
+    assert.match(lines.join("\n"), /--ticks: expected a whole number from 1 to 2147483648, got "5x"/);
+    assert.match(linesFor(t, supervisord + sectionWith({})).lines[0], /stopwaitsecs=10: .*\(20s\)/);
+    const own = 'TICK_KILL_AFTER="2s",GOAL="5"';
+    assert.equal(linesFor(t, supervisord + sectionWith({ command, environment: own })).status, 0);
+  });
+
+  it("takes the variables of its own environment for supervisord's", (t) => {
+    const conf = sectionWith(supertick("%(ENV_WHEN)s -- x"));
+    assert.equal(linesFor(t, conf, { WHEN: "--every 5m" }).status, 0);
+    assert.match(
+      linesFor(t, conf, { WHEN: "--every 5m", TICK_TIMEOUT: "x" }).lines[0],
+      /environment: TICK_TIMEOUT: expected/,
+    );
   });
 
   it("prints one object with --json", (t) => {
@@ -474,6 +518,8 @@ describe("check supervisord.conf takes for supertick", () => {
     "sh /opt/start.sh supertick",
     "sh -c 'echo supertick'",
     "/opt/supervisor/superlance ARGS",
+    "/nowhere/superticket ARGS",
+    "node /nowhere/notlistener.js ARGS",
   ];
   const commandOf = (t: TestContext, template: string, args: string) => {
     const here = directoryOf(t, files);
@@ -563,7 +609,7 @@ const test = (name: string, body: (t: TestContext) => void | Promise<void>) =>
 describe("check reads as supervisord does:", () => {
   process.env.SUPERTICK_TEST = "from outside";
   const P = "[program:p]\ncommand=";
-  const nasty: Array<[what: string, conf: string, more?: Record<string, string | Buffer>]> = [
+  const nasty: Array<[what: string, conf: string | Buffer, more?: Record<string, string | Buffer>]> = [
     ["comments", `${P}a ; b # c\n;x=1\n# y=2\n  ; z\na=root;x\nb=022 #;\n`],
     ["a comment behind a tab", `${P}a\t;b\n`],
     ["a comment behind a no-break space", `${P}a\u00a0;b\n`],
@@ -589,6 +635,11 @@ describe("check reads as supervisord does:", () => {
     ["CR alone", `${P}a\rpriority=5\r[program:q]\rcommand=b`],
     ["a form feed and other blanks", `${P}a\u000bb\u000c\n\u000cx\u001c=\u0085y\u2003\u2028z\n`],
     ["a zero-width blank, which is none", `${P}\ufeffa\u200b \u200b\n`],
+    ["a hundred thousand blanks in a line", `${P}a${" ".repeat(1e5)}b${"\u00a0".repeat(1e5)}\n`],
+    ["bytes that are no UTF-8", Buffer.from(`${P}t\xe4glich\n`, "latin1")],
+    ["bytes that are no UTF-8 in a comment", Buffer.from(`${P}a\n; t\xe4glich\n`, "latin1")],
+    ["UTF-16", Buffer.from(`\ufeff${P}a\n`, "utf16le")],
+    ["NUL", `${P}a\0b\n`],
     ["a byte order mark", `\ufeff${P}a\n`],
     ["no newline at the end", `${P}a`],
     ["an empty file", ""],
@@ -661,7 +712,7 @@ describe("check reads as supervisord does:", () => {
       "[include] that goes up, and through directories",
       `[include]\nfiles=../*/*/?.conf c\n${P}a\n`,
       {
-        "c/a.conf": "[program:c]\ncommand=a\n",
+        "c/a.conf": "[program:c]\ncommand=%(here)s\n",
         "c/bb.conf": "[program:bb]\ncommand=a\n",
       },
     ],
@@ -689,26 +740,37 @@ describe("check reads as supervisord does:", () => {
     ],
   ];
 
-  const write = (t: TestContext, conf: string, more = {}) => {
-    const directory = directoryOf(t, { "supervisord.conf": conf, ...more });
-    return path.join(directory, "supervisord.conf");
-  };
-  const withSupervisord = (conf: string) => (/^\[supervisord\]/m.test(conf) ? conf : `${conf}\n[supervisord]\n`);
+  const withSupervisord = (conf: string | Buffer) =>
+    typeof conf !== "string" || /^\[supervisord\]/m.test(conf) ? conf : `${conf}\n[supervisord]\n`;
 
-  for (const [what, conf, more] of nasty) {
-    test(what, (t) => {
-      process.env.SUPERTICK_DIR = "c";
-      const file = write(t, withSupervisord(conf), more);
-      const [theirs] = supervisordReadings([file]);
-      assertSame(theirs, ownReading(file));
+  // One start of Python for all of them.
+  const files = new Map<string, string>();
+  const readings = new Map<string, Reading>();
+  let root = "";
+  before(() => {
+    if (skipWithoutSupervisord) return;
+    process.env.SUPERTICK_DIR = "c";
+    root = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-conf-"));
+    nasty.forEach(([what, conf, more], i) => {
+      const directory = path.join(root, String(i), "x");
+      writeFiles(directory, { "supervisord.conf": withSupervisord(conf), ...more });
+      files.set(what, path.join(directory, "supervisord.conf"));
     });
+    supervisordReadings([...files.values()]).forEach((reading, i) => {
+      readings.set(nasty[i][0], reading);
+    });
+  });
+  after(() => fs.rmSync(root, { recursive: true, force: true }));
+
+  for (const [what] of nasty) {
+    test(what, () => assertSame(readings.get(what)!, ownReading(files.get(what)!)));
   }
 
   /** A command that shlex can't split is refused when it is started. */
   const areStartable = ({ programs = {} }: Reading) => Object.values(programs).every(({ command }) => command !== null);
 
   function assertSame(theirs: Reading, ours: Omit<Reading, "version">) {
-    const isUnread = /contains (no section headers|parsing errors)|no section settings/.test(theirs.error ?? "");
+    const isUnread = /contains (no section headers|parsing errors)|codec can't decode/.test(theirs.error ?? "");
     const isRefused = theirs.error !== undefined || !areStartable(theirs);
     assert.equal(ours.error !== undefined, isRefused, `${theirs.error}\n${ours.error}`);
     if (!isUnread) assert.deepEqual(ours.sections, theirs.sections);
@@ -758,7 +820,7 @@ describe("check reads as supervisord does:", () => {
   test("of ; and # the one that begins a comment first, when both are looked at side by side", (t) => {
     const lines = ["a#b #c ;d", "a;b ;c #d", "a #b ;c", "a;b #c", "a#b;c #d ;e", "a;#b ;c"];
     const keys = lines.map((line, i) => `x${i}=${line}\n`).join("");
-    const file = write(t, `[supervisord]\n${keys}`);
+    const file = path.join(directoryOf(t, { "a.conf": `[supervisord]\n${keys}` }), "a.conf");
     const [{ version, sections }] = supervisordReadings([file]);
     if (version[0] > 3 || version[1] > 13) return t.skip("since Python 3.14 the nearer one counts");
     assert.deepEqual(ownReading(file).sections, sections);

@@ -115,7 +115,7 @@ describe("init", () => {
   const names: Array<[args: string[], header: string]> = [
     [["--", "/usr/bin/sync-all"], "sync-all"],
     [["--name", "nightly sync: a", "--", "x"], "nightly-sync-a"],
-    [["--", "./back:up %;#[x].sh"], "back-up-x-.sh"],
+    [["--", "/opt/back:up %;#[x].sh"], "back-up-x-.sh"],
     [["--", "/opt/täglich"], "täglich"],
     [["--", "/opt/:"], "job"],
     [["--", "/opt/"], "job"],
@@ -139,7 +139,7 @@ describe("init", () => {
     assert.ok(lines.includes(`command=${startOf(LISTENER)} --tick TICK_60 -- true`));
     assert.equal(
       lines.at(-2),
-      `environment=TICK_GOAL="5",TICK_PING="https://hc-ping.com/x%%20y",TICK_ON_SKIP='echo "no" >&2'`,
+      `environment=TICK_GOAL="5",TICK_ON_SKIP='echo "no" >&2',TICK_PING="https://hc-ping.com/x%%20y"`,
     );
   });
 
@@ -149,6 +149,12 @@ describe("init", () => {
     assert.match(stderr, /^supertick: note: TICK_GAOL is not a variable of supertick.*TICK_GOAL\?$/m);
     assert.match(stderr, /^supertick: note: every 1m30s does not fit a tick every 1m;/m);
     assert.match(stdout, /^events=TICK_60$/m);
+  });
+
+  it("tells that a relative name is not for pasting", () => {
+    const { stderr } = init(["--ticks", "5", "--state", "count", "--", "./sync-all"]);
+    assert.match(stderr, /^supertick: note: "count" is looked for where supervisord runs: give its whole path$/m);
+    assert.match(stderr, /^supertick: note: "\.\/sync-all" is looked for where supervisord runs/m);
   });
 
   const refused: Array<[args: string[], message: string, env?: Env]> = [
