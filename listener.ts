@@ -3228,10 +3228,14 @@ function openOwnStderr(): number | undefined {
   }
 }
 
+// Deno's writeSync goes on until all is written: when the pipe fills up halfway, it throws and does not say how much went
+// out. Of so few bytes a pipe takes all or none.
+const MAX_WRITE_BYTES = process.versions.deno === undefined ? Number.POSITIVE_INFINITY : 4096;
+
 /** Bytes written; undefined if the reader is behind. A log that nobody can ever read again swallows everything. */
 function tryWrite(fd: number, bytes: Buffer): number | undefined {
   try {
-    return fs.writeSync(fd, bytes);
+    return fs.writeSync(fd, bytes, 0, Math.min(bytes.length, MAX_WRITE_BYTES));
   } catch (error) {
     return errorCode(error) === "EAGAIN" ? undefined : bytes.length;
   }

@@ -2285,9 +2285,10 @@ function openOwnStderr() {
     return void 0;
   }
 }
+var MAX_WRITE_BYTES = process.versions.deno === void 0 ? Number.POSITIVE_INFINITY : 4096;
 function tryWrite(fd, bytes) {
   try {
-    return fs.writeSync(fd, bytes);
+    return fs.writeSync(fd, bytes, 0, Math.min(bytes.length, MAX_WRITE_BYTES));
   } catch (error) {
     return errorCode(error) === "EAGAIN" ? void 0 : bytes.length;
   }

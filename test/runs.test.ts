@@ -12,7 +12,7 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createLineCutter, pingUrl } from "../listener";
-import { type Options, Supervisord } from "./supervisord";
+import { isBun, isDeno, type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
 
@@ -251,7 +251,7 @@ describe("hooks", { concurrency: 4 }, () => {
   });
 });
 
-// For NODE_OPTIONS of the listener: a timer of 60 s, which is the limit of a hook, ends when the file LIMIT_REACHED is there.
+// For NODE_OPTIONS of the listener, which Bun calls BUN_OPTIONS: a timer of 60 s, which is the limit of a hook, ends when the file LIMIT_REACHED is there.
 const HASTE = `
   const fs = require("fs");
   const wait = setTimeout;
@@ -275,7 +275,8 @@ describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
       const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-runs-"));
       t.after(() => fs.rmSync(directory, { recursive: true }));
       fs.writeFileSync(`${directory}/haste.js`, HASTE);
-      const env = { NODE_OPTIONS: `--require ${directory}/haste.js`, LIMIT_REACHED: `${directory}/reached` };
+      const options = `--require ${directory}/haste.js`;
+      const env = { NODE_OPTIONS: options, BUN_OPTIONS: options, LIMIT_REACHED: `${directory}/reached` };
       const onFailure = ["--on-failure", `[ $SUPERTICK_RUN = 1 ] || exit 0; ${hook}`];
       const supervisord = await start(t, [...onFailure, ...shell("exit 3")], { env });
       await supervisord.tick();
@@ -406,7 +407,11 @@ describe("--ping", { concurrency: 4 }, () => {
 
   const untrusted: Array<[name: string, env: Record<string, string>, code: string]> = [
     ["self-signed", {}, "DEPTH_ZERO_SELF_SIGNED_CERT"],
-    ["expired", { NODE_EXTRA_CA_CERTS: pem("expired") }, "CERT_HAS_EXPIRED"],
+    [
+      "expired",
+      { NODE_EXTRA_CA_CERTS: pem("expired") },
+      isDeno ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : "CERT_HAS_EXPIRED",
+    ],
   ];
   for (const [name, env, code] of untrusted) {
     it(`a certificate that is ${name} is told once with the host alone, and costs no run`, async (t) => {
@@ -563,6 +568,10 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
       .filter(({ source }) => source !== "supertick")
       .map(({ source, message }) => `${source}: ${message}`);
   }
+  const ON_PIPES = { skip: isBun ? "Bun gives a command sockets, which have no name" : false };
+  const IN_ORDER = {
+    skip: isBun || isDeno ? "Bun and Deno give a command two of them, so the order may change" : false,
+  };
   const anew = shell("echo x >/dev/stderr; echo y >/dev/stdout; echo z >&2");
 
   for (const [form, expected] of [
@@ -571,12 +580,12 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
   ] as const) {
     for (const env of [{}, { TMPDIR: "/nonexistent" }]) {
       const where = "TMPDIR" in env ? ", though TMPDIR is not writable" : "";
-      it(`with ${form} can be opened anew by their names${where}`, async (t) => {
+      it(`with ${form} can be opened anew by their names${where}`, ON_PIPES, async (t) => {
         const supervisord = await start(t, ["--log", form, ...anew], { env });
         await supervisord.tick();
         await supervisord.waitForLog(/run 1 finished: exit 0/);
         const lines = written(supervisord, form);
-        assert.deepEqual(form === "json" ? lines.sort() : lines, expected);
+        assert.deepEqual(form === "json" || isDeno ? lines.sort() : lines, expected);
       });
     }
 
@@ -599,7 +608,10 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
       await supervisord.waitForLog(/run 2 finished: exit 0/);
       const lines = written(supervisord, form).map((line) => line.replace("stdout: ", ""));
       // What this test was started with goes on to everybody.
-      const usual = execFileSync("/bin/sh", ["-c", "ls /proc/$$/fd; :"], { encoding: "utf8" }).trimEnd().split("\n");
+      const bare = ["0", "1", "2"]; // Bun passes nothing on
+      const usual = isBun
+        ? bare
+        : execFileSync("/bin/sh", ["-c", "ls /proc/$$/fd; :"], { encoding: "utf8" }).trimEnd().split("\n");
       assert.deepEqual(lines, [...usual, ...usual]);
     });
 
@@ -663,7 +675,7 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
     }
   });
 
-  it("with prefix are one, which keeps the order of what is written to both", async (t) => {
+  it("with prefix are one, which keeps the order of what is written to both", IN_ORDER, async (t) => {
     const command = shell("i=0; while [ $i -lt 3000 ]; do echo $i; echo $((i+1)) >&2; i=$((i+2)); done");
     const supervisord = await start(t, ["--log", "prefix", ...command]);
     await supervisord.tick();

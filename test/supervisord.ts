@@ -22,6 +22,16 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 
+/** What runs the listener: command and arguments. */
+export const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+export const isBun = path.basename(RUNTIME[0]) === "bun";
+export const isDeno = path.basename(RUNTIME[0]) === "deno";
+
+/** The runtime with a CommonJS script that it runs first. Its name must end in .cjs for Deno. */
+export function runtimeWith(script: string): string[] {
+  return [...RUNTIME, isDeno ? "--require" : "-r", script];
+}
+
 const LIMIT_SECONDS = 30;
 const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
@@ -752,7 +762,7 @@ export class Supervisord {
   private commandLine(): string[] {
     const { command, args = [], env = {} } = this.options;
     if (command) return command;
-    const runtime = (this.options.runtime ?? process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+    const runtime = this.options.runtime?.split(" ") ?? RUNTIME;
     const isStateGiven = args.some((arg) => /^--state(=|$)/.test(arg)) || "TICK_STATE" in env;
     return [...runtime, LISTENER, ...(isStateGiven ? [] : ["--state", this.stateFile]), ...args];
   }
