@@ -7147,9 +7147,17 @@ function tryDefaultStatePath(name: string, log: Log): string | undefined {
   }
 }
 
+// Bun leaves out a `--` that is the first word. The kernel has it.
+function commandLineWords(): string[] {
+  const words = process.argv.slice(2);
+  if (process.versions.bun === undefined) return words;
+  const all = tryReadFile("/proc/self/cmdline").split("\0").slice(0, -1);
+  return all[all.length - words.length - 1] === "--" ? ["--", ...words] : words;
+}
+
 /** Everything starts here; the last line of the built file calls it. */
 export function main(): void {
-  const args = process.argv.slice(2);
+  const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   try {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));

@@ -5275,8 +5275,14 @@ function tryDefaultStatePath(name, log) {
     return void 0;
   }
 }
+function commandLineWords() {
+  const words = process.argv.slice(2);
+  if (process.versions.bun === void 0) return words;
+  const all = tryReadFile("/proc/self/cmdline").split("\0").slice(0, -1);
+  return all[all.length - words.length - 1] === "--" ? ["--", ...words] : words;
+}
 function main() {
-  const args = process.argv.slice(2);
+  const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   try {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));

@@ -9,9 +9,8 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatCounter, type NewCounterContent, parseCounter } from "../listener";
-import { type Options, Supervisord } from "./supervisord";
+import { type Options, RUNTIME, runtimeWith, Supervisord } from "./supervisord";
 
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const NEVER = ["--ticks", "1000000", "--", "/bin/true"];
 const FIVE = ["--ticks", "5", "--", "/bin/true"];
@@ -766,9 +765,9 @@ describe("two live listeners on one file", { concurrency: 2 }, () => {
       const file = `${directory}/state`;
       if (content !== undefined) fs.writeFileSync(file, content);
       fs.mkdirSync(`${directory}/meeting`);
-      fs.writeFileSync(`${directory}/meeting.js`, MEETING);
+      fs.writeFileSync(`${directory}/meeting.cjs`, MEETING);
       const options: Options = {
-        runtime: [...RUNTIME, "-r", `${directory}/meeting.js`].join(" "),
+        runtime: runtimeWith(`${directory}/meeting.cjs`).join(" "),
         env: { MEETING: `${directory}/meeting`, MEETING_AT: file },
       };
       const both = await Promise.all([listen(t, file, NEVER, options), listen(t, file, NEVER, options)]);
