@@ -3998,6 +3998,8 @@ function defaultStatePath(name: string): string {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
+    // Deno looks at the permissions alone, which say nothing about a disk that is read-only.
+    if (process.versions.deno !== undefined) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
     return `/var/lib/supertick/${file}`;
   } catch {
     const uid = process.getuid!();

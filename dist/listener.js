@@ -2836,6 +2836,7 @@ function defaultStatePath(name) {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
+    if (process.versions.deno !== void 0) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
     return `/var/lib/supertick/${file}`;
   } catch {
     const uid = process.getuid();
