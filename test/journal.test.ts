@@ -26,9 +26,8 @@ import {
   recordOf,
   step,
 } from "../listener";
-import { type Options, Supervisord } from "./supervisord";
+import { type Options, RUNTIME, runtimeWith, Supervisord } from "./supervisord";
 
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
 const FIXTURES = path.join(__dirname, "fixtures");
@@ -860,7 +859,7 @@ describe("killed at any step of its first tick, it counts that once and runs it 
   for (const [title, content, goal, counts] of cases) {
     it(title, async (t) => {
       const directory = temporaryDirectory(t);
-      fs.writeFileSync(`${directory}/killer.js`, KILLER);
+      fs.writeFileSync(`${directory}/killer.cjs`, KILLER);
       let isOver = false;
 
       async function killAt(step: number): Promise<void> {
@@ -869,7 +868,7 @@ describe("killed at any step of its first tick, it counts that once and runs it 
         fs.writeFileSync(`${file}.kill`, String(step));
         const supervisord = await Supervisord.start({
           args: ["--state", file, "--ticks", goal, "--", ...recordingJob(file)],
-          runtime: [...RUNTIME, "-r", `${directory}/killer.js`].join(" "),
+          runtime: runtimeWith(`${directory}/killer.cjs`).join(" "),
           env: { KILL_AT: `${file}.kill`, STATE: file },
         });
         try {

@@ -10,9 +10,8 @@ import * as path from "node:path";
 import { it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { parseCounter } from "../listener";
-import { type PoolEvent, Supervisord } from "./supervisord";
+import { type PoolEvent, runtimeWith, Supervisord } from "./supervisord";
 
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const SEED = Number(process.env.SUPERTICK_SEED ?? Date.now() % 2 ** 31);
 const START_OF_TIME = 1_700_002_800; // where the model's clock begins
 const ENOUGH_BUFFERED = 6; // supervisord buffers ten events, and loses the oldest of more
@@ -107,8 +106,8 @@ interface Life {
 
 /** A listener over many lives. At the end it has answered everything, and it and its jobs are gone. */
 async function liveAndDie({ file, args, kills, seed }: Life): Promise<{ ticks: PoolEvent[]; log: string }> {
-  fs.writeFileSync(`${file}.slow.js`, SLOW_DISK);
-  const runtime = [...RUNTIME, "-r", `${file}.slow.js`].join(" ");
+  fs.writeFileSync(`${file}.slow.cjs`, SLOW_DISK);
+  const runtime = runtimeWith(`${file}.slow.cjs`).join(" ");
   const supervisord = await Supervisord.start({ args: ["--state", file, ...args], runtime, waitForReady: false });
   const chance = createChance(seed);
   const ticks: PoolEvent[] = [];

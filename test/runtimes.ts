@@ -1,8 +1,7 @@
-// Runs the pipe tests on every runtime that supertick promises, and prints a table.
+// Runs the tests that go end to end over pipes on every runtime that supertick promises, and prints a table.
 //
-//   npm run test:runtimes                   every Node in RUNTIMES
-//   npm run test:runtimes -- 12 26          these
-//   npm run test:runtimes -- bun deno       only when named
+//   npm run test:runtimes                   all of RUNTIMES
+//   npm run test:runtimes -- 12 26 bun      these
 //
 // The runtimes are npm packages that carry the executable. Each is installed once, into a folder of its own under
 // $SUPERTICK_RUNTIMES or node_modules/.cache/supertick-runtimes; remove that to get newer ones. All that a failed
@@ -14,7 +13,19 @@ import * as path from "node:path";
 
 const PROJECT = path.join(__dirname, "..");
 const CACHE = process.env.SUPERTICK_RUNTIMES || path.join(PROJECT, "node_modules", ".cache", "supertick-runtimes");
-const TESTS = ["test/protocol.test.ts", "test/due.test.ts", "test/package-kinds.test.ts"];
+/** Those that take their runtime from SUPERTICK_RUNTIME and need no program that a bare machine lacks. */
+const TESTS = [
+  "package-kinds",
+  "settings",
+  "protocol",
+  "due",
+  "counter",
+  "journal",
+  "kill",
+  "runs",
+  "simulate",
+  "status",
+];
 
 // ── The runtimes ───────────────────────────────────────────────────────────
 
@@ -25,7 +36,6 @@ interface Runtime {
   file: string;
   /** What comes between the executable and the file to run. */
   prefix: string[];
-  isDefault: boolean;
 }
 
 const arch = process.arch;
@@ -33,7 +43,6 @@ const node = (version: string): Runtime => ({
   package: `node-linux-${arch}@${version}`,
   file: "bin/node",
   prefix: [],
-  isDefault: true,
 });
 
 const RUNTIMES: Record<string, Runtime> = {
@@ -44,10 +53,9 @@ const RUNTIMES: Record<string, Runtime> = {
     package: `@oven/bun-linux-${arch === "arm64" ? "aarch64" : arch}`,
     file: "bin/bun",
     prefix: [],
-    isDefault: false,
   },
   // `deno` itself only picks one of these in an install script.
-  deno: { package: `@deno/linux-${arch}-glibc`, file: "deno", prefix: ["run", "-A"], isDefault: false },
+  deno: { package: `@deno/linux-${arch}-glibc`, file: "deno", prefix: ["run", "-A"] },
 };
 
 interface Installed {
@@ -97,12 +105,14 @@ interface Outcome {
   skipped: number;
   /** Names of what failed, and whatever else went wrong. */
   complaints: string[];
+  /** Why tests were skipped, each reason once. */
+  reasons: string[];
 }
 
 function runTests({ executable, folder }: Installed, prefix: string[]): Outcome {
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
-    ["--import", "tsx", "--test", "--test-reporter=tap", ...TESTS],
+    ["--import", "tsx", "--test", "--test-reporter=tap", ...TESTS.map((name) => `test/${name}.test.ts`)],
     {
       cwd: PROJECT,
       env: { ...process.env, SUPERTICK_RUNTIME: [executable, ...prefix].join(" ") },
@@ -119,13 +129,26 @@ function readTap(tap: string, end: string): Outcome {
   const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, "m").exec(tap)?.[1] ?? Number.NaN);
   const [passed, skipped, failed] = [count("pass"), count("skipped"), count("fail") + count("cancelled")];
   if (Number.isNaN(passed + skipped + failed)) {
-    return { passed: 0, failed: 1, skipped: 0, complaints: [`the tests ended without a summary (${end})`] };
+    return {
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      reasons: [],
+      complaints: [`the tests ended without a summary (${end})`],
+    };
   }
   // A suite fails because a test in it did: only the test is worth a line.
   const failures = [...tap.matchAll(/^( *)not ok \d+ - (.*)\n\1 {2}---\n([\s\S]*?)^\1 {2}\.\.\.$/gm)];
   const complaints = failures.filter(([, , , why]) => !why.includes("subtestsFailed")).map(([, , name]) => name);
-  if (failed > 0 || end === "exit 0") return { passed, failed, skipped, complaints };
-  return { passed, failed: 1, skipped, complaints: [...complaints, `nothing failed, yet the tests ended with ${end}`] };
+  const reasons = [...new Set([...tap.matchAll(/^ *ok \d+ - .* # SKIP (.*)$/gm)].map(([, reason]) => reason))];
+  if (failed > 0 || end === "exit 0") return { passed, failed, skipped, complaints, reasons };
+  return {
+    passed,
+    failed: 1,
+    skipped,
+    reasons,
+    complaints: [...complaints, `nothing failed, yet the tests ended with ${end}`],
+  };
 }
 
 // ── The table ──────────────────────────────────────────────────────────────
@@ -145,21 +168,22 @@ function main(names: string[]): number {
   }
   const total = { passed: 0, failed: 0, skipped: 0 };
   row("runtime", "passed", "failed", "skipped", "seconds");
-  for (const name of names.length > 0 ? names : Object.keys(RUNTIMES).filter((name) => RUNTIMES[name].isDefault)) {
-    const title = /^\d/.test(name) ? "Node" : name;
+  for (const name of names.length > 0 ? names : Object.keys(RUNTIMES)) {
+    const title = /^\d/.test(name) ? "Node" : name[0].toUpperCase() + name.slice(1);
     try {
       const installed = install(RUNTIMES[name]);
       const start = Date.now();
       const outcome = runTests(installed, RUNTIMES[name].prefix);
       const seconds = ((Date.now() - start) / 1000).toFixed(0);
       row(`${title} ${installed.version}`, outcome.passed, outcome.failed, outcome.skipped, seconds);
+      for (const reason of outcome.reasons) console.log(`  skipped: ${reason}`);
       for (const complaint of outcome.complaints) console.log(`  failed: ${complaint}`);
       if (outcome.failed > 0) console.log(`  see ${path.join(installed.folder, "test.log")}`);
       total.passed += outcome.passed;
       total.failed += outcome.failed;
       total.skipped += outcome.skipped;
     } catch (error) {
-      console.log(`${title === "Node" ? `Node ${name}` : name}: ${(error as Error).message}`);
+      console.log(`${title === "Node" ? `Node ${name}` : title}: ${(error as Error).message}`);
       total.failed++;
     }
   }
