@@ -10,41 +10,11 @@ import * as path from "node:path";
 import { it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { parseCounter } from "../listener";
+import { type Chance, createChance, pause, SEED, spin } from "./chance";
 import { type PoolEvent, runtimeWith, Supervisord } from "./supervisord";
 
-const SEED = Number(process.env.SUPERTICK_SEED ?? Date.now() % 2 ** 31);
 const START_OF_TIME = 1_700_002_800; // where the model's clock begins
 const ENOUGH_BUFFERED = 6; // supervisord buffers ten events, and loses the oldest of more
-
-// ── Chance ─────────────────────────────────────────────────────────────────
-
-interface Chance {
-  /** In [0, limit). */
-  below(limit: number): number;
-  pick<T>(choices: readonly T[]): T;
-}
-
-/** Mulberry32: numbers that a seed determines. */
-function createChance(seed: number): Chance {
-  let state = seed;
-  const below = (limit: number): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
-  return { below, pick: (choices) => choices[below(choices.length)] };
-}
-
-/** Timers are no finer than a millisecond; what a tick does takes less. */
-function spin(microseconds: number): void {
-  const end = process.hrtime.bigint() + BigInt(microseconds) * 1000n;
-  while (process.hrtime.bigint() < end);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
 
 // ── When it is killed ──────────────────────────────────────────────────────
 // To add a moment: a function that returns when the listener is to be killed. `tick` sends the next one.

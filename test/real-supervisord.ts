@@ -70,9 +70,10 @@ async function until<T>(
   }
 }
 
-interface ProcessFacts {
+export interface ProcessFacts {
   pid: number;
   state: string;
+  parent: number;
   group: number;
   command: string;
 }
@@ -81,18 +82,27 @@ interface ProcessFacts {
 function processFacts(pid: number): ProcessFacts | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const command = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-    return { pid, state, group: Number(group), command };
+    return { pid, state, parent: Number(parent), group: Number(group), command };
   } catch {
     return undefined; // it ended meanwhile
   }
 }
 
+function allProcesses(): ProcessFacts[] {
+  const pids = fs.readdirSync("/proc").map(Number).filter(Boolean);
+  return pids.map(processFacts).filter((facts): facts is ProcessFacts => facts !== undefined);
+}
+
 /** All processes but zombies, which only wait for a parent to look at them. */
 function liveProcesses(): ProcessFacts[] {
-  const pids = fs.readdirSync("/proc").map(Number).filter(Boolean);
-  return pids.map(processFacts).filter((facts): facts is ProcessFacts => facts !== undefined && facts.state !== "Z");
+  return allProcesses().filter((facts) => facts.state !== "Z");
+}
+
+/** Zombies too. */
+export function childrenOf(parent: number): ProcessFacts[] {
+  return allProcesses().filter((facts) => facts.parent === parent);
 }
 
 export function isAlive(pid: number): boolean {
@@ -171,6 +181,8 @@ export function createSupervisord(t: TestContext) {
   const sections: string[] = [];
   let listenerName = "";
   let daemon: ChildProcess | undefined;
+  let clock = CLOCK_START;
+  let settingsOfSupervisord: Settings = {};
 
   t.after(dispose);
 
@@ -255,6 +267,7 @@ export function createSupervisord(t: TestContext) {
 
   /** Starts supervisord and waits until each section has a listener that is RUNNING, which takes startsecs. */
   async function start(supervisordSettings: Settings = {}) {
+    settingsOfSupervisord = supervisordSettings;
     const own = [
       asSection("unix_http_server", { file: socket }),
       asSection("supervisorctl", { serverurl: `unix://${socket}` }),
@@ -263,7 +276,7 @@ export function createSupervisord(t: TestContext) {
       }),
       asSection("rpcinterface:clock", {
         "supervisor.rpcinterface_factory": "__main__:TickClock",
-        start: String(CLOCK_START),
+        start: String(clock),
       }),
       asSection("supervisord", {
         nodaemon: "true",
@@ -277,6 +290,7 @@ export function createSupervisord(t: TestContext) {
     fs.writeFileSync(configuration, [...own, ...sections].join(""));
     const [python, ...pythonArguments] = supervisorPython();
     const console = fs.openSync(inDirectory("console.out"), "a");
+    const before = occurrences(log(), "entered RUNNING state");
     daemon = spawn(python, [...pythonArguments, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
       cwd: directory,
       env: { ...plainEnvironment(), REAL_SUPERVISORD_TEST: directory },
@@ -287,9 +301,12 @@ export function createSupervisord(t: TestContext) {
     daemon.on("error", (error) => fs.appendFileSync(inDirectory("console.out"), String(error)));
     await waitUntil("supervisord to start its listeners", () => {
       if (!isRunning()) throw new Error(`supervisord ended at start\n${explain()}`);
-      return occurrences(log(), "entered RUNNING state") >= sections.length;
+      return occurrences(log(), "entered RUNNING state") >= before + sections.length;
     });
   }
+
+  /** After end(): another supervisord of the same configuration, whose tick clock goes on from where it was. */
+  const startAgain = () => start(settingsOfSupervisord);
 
   // ── What supervisord is told ──
 
@@ -342,7 +359,10 @@ export function createSupervisord(t: TestContext) {
   }
 
   /** Steps the tick clock without waiting for answers: for listeners that are down, stopped or slow. */
-  const stepClock = (seconds: number) => call("clock.step", seconds);
+  function stepClock(seconds: number): Promise<string> {
+    clock += seconds;
+    return call("clock.step", seconds);
+  }
 
   /** Sends `n` rounds of ticks. As in real life a listener has the time to answer one before the next comes. */
   async function tick(n = 1, stepSeconds = 60) {
@@ -443,6 +463,7 @@ export function createSupervisord(t: TestContext) {
     scriptUsersListener,
     failingNeighbour,
     start,
+    startAgain,
     tick,
     stepClock,
     setClockBack,
@@ -453,6 +474,8 @@ export function createSupervisord(t: TestContext) {
     waitForEnd,
     log,
     stderr,
+    pid: () => daemon?.pid ?? 0,
+    clock: () => clock,
     waitUntil,
     waitForLog,
     waitForStderr,

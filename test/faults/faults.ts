@@ -1,0 +1,83 @@
+// What all fault tests share: how much is done, a directory of their own, and what a journal and a counter file say.
+
+import * as assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { it, type TestContext } from "node:test";
+import { type CounterContent, parseCounter } from "../../listener";
+import { SEED } from "../chance";
+
+export const LISTENER = path.join(__dirname, "..", "..", "dist", "listener.js");
+export const isQuick = process.env.SUPERTICK_FAULTS !== "full";
+export const isRoot = process.getuid?.() === 0;
+
+/** `full` by npm run test:faults, `quick` with --quick. */
+export function amount(full: number, quick: number): number {
+  return isQuick ? quick : full;
+}
+
+/** A test with a directory of its own; whatever fails in it is told with the seed. */
+export function fault(
+  title: string,
+  options: { skip?: string | false; timeout?: number },
+  body: (t: TestContext, directory: string) => Promise<void>,
+): void {
+  it(title, options, async (t) => {
+    const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-faults-"));
+    t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+    try {
+      await body(t, directory);
+    } catch (error) {
+      (error as Error).message = `SUPERTICK_SEED=${SEED}: ${(error as Error).message}`;
+      throw error;
+    }
+  });
+}
+
+export function hasProgram(...command: string[]): boolean {
+  return spawnSync(command[0], command.slice(1), { stdio: "ignore" }).status === 0;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a test looks at
+export type JournalLine = { type: string; job: string } & Record<string, any>;
+
+/** Both files of the journal, whole lines only; how many were torn. */
+export function readRuns(stateFile: string): { lines: JournalLine[]; torn: number } {
+  const texts = [`${stateFile}.runs.1`, `${stateFile}.runs`]
+    .filter((file) => fs.existsSync(file))
+    .flatMap((file) => fs.readFileSync(file, "utf8").split("\n"))
+    .filter((text) => text !== "");
+  const lines = texts.flatMap((text) => {
+    try {
+      return [JSON.parse(text) as JournalLine];
+    } catch {
+      return [];
+    }
+  });
+  return { lines, torn: texts.length - lines.length };
+}
+
+export function readCounter(stateFile: string): CounterContent {
+  return parseCounter(fs.readFileSync(stateFile, "latin1"));
+}
+
+export function repeated<T>(values: readonly T[]): T[] {
+  return values.filter((value, i) => values.indexOf(value) !== i);
+}
+
+/** Each run has begun once, at one due time, and has come to one result. */
+export function assertOneResultEach(lines: readonly JournalLine[]): void {
+  const starting = lines.filter(({ type }) => type === "starting");
+  assert.deepEqual(repeated(starting.map(({ run }) => run)), [], "a number was given twice");
+  assert.deepEqual(repeated(starting.map(({ due }) => due)), [], "a due time was started twice");
+  const isResult = ({ type, retryIn }: JournalLine) =>
+    (type === "finished" && retryIn === undefined) || type === "givenUp" || type === "held";
+  const results = lines.filter(isResult).map(({ run }) => run);
+  assert.deepEqual(
+    results.sort((a, b) => a - b),
+    starting.map(({ run }) => run).sort((a, b) => a - b),
+    "results",
+  );
+}
