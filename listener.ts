@@ -3402,8 +3402,7 @@ function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const { Socket } = require("net") as typeof import("net");
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
-  return tryInPrivateDirectory((directory) => {
-    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+  return tryInPrivateDirectory(["1", "2"].slice(0, count), (names) => {
     execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
     const ends: number[] = [];
     try {
@@ -3423,36 +3422,32 @@ function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
 
 /** For a command's stdin. A file, so that nothing has to be fed, and `cat /dev/stdin` works. */
 function tryStore(input: string): number | undefined {
-  return tryInPrivateDirectory((directory) => {
-    const file = `${directory}/input`;
+  return tryInPrivateDirectory(["input"], ([file]) => {
     fs.writeFileSync(file, input, { mode: 0o600 });
     return fs.openSync(file, "r");
   });
 }
 
-// What is opened in it loses its name at once, so nothing is left behind.
-function tryInPrivateDirectory<T>(open: (directory: string) => T): T | undefined {
+// What is opened in it loses its name at once, so nothing is left behind. The names are known, for reading the directory
+// would take a descriptor, and there may be none.
+function tryInPrivateDirectory<T>(names: readonly string[], open: (files: string[]) => T): T | undefined {
   const directory = tryMakePrivateDirectory();
   if (directory === undefined) return undefined;
+  const files = names.map((name) => `${directory}/${name}`);
   try {
-    return open(directory);
+    return open(files);
   } catch {
     return undefined;
   } finally {
-    removePrivateDirectory(directory);
+    for (const file of files) tryRemove(fs.unlinkSync, file);
+    tryRemove(fs.rmdirSync, directory);
   }
 }
 
-// By names that are known: to list them takes a descriptor, and there may be none left.
-function removePrivateDirectory(directory: string): void {
-  for (const name of ["1", "2", "input"]) {
-    try {
-      fs.unlinkSync(`${directory}/${name}`);
-    } catch {} // it was not made
-  }
+function tryRemove(remove: (path: string) => void, path: string): void {
   try {
-    fs.rmdirSync(directory);
-  } catch {} // somebody else has tidied up
+    remove(path);
+  } catch {} // it was never made
 }
 
 // A container's read-only root mostly leaves /dev/shm.

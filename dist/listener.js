@@ -2395,8 +2395,7 @@ function tryMakePipes(count) {
   const { execFileSync } = require("child_process");
   const { Socket } = require("net");
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
-  return tryInPrivateDirectory((directory) => {
-    const names = ["1", "2"].slice(0, count).map((name) => `${directory}/${name}`);
+  return tryInPrivateDirectory(["1", "2"].slice(0, count), (names) => {
     execFileSync("mkfifo", ["-m", "600", ...names], { stdio: "ignore" });
     const ends = [];
     try {
@@ -2411,32 +2410,27 @@ function tryMakePipes(count) {
   });
 }
 function tryStore(input) {
-  return tryInPrivateDirectory((directory) => {
-    const file = `${directory}/input`;
+  return tryInPrivateDirectory(["input"], ([file]) => {
     fs.writeFileSync(file, input, { mode: 384 });
     return fs.openSync(file, "r");
   });
 }
-function tryInPrivateDirectory(open2) {
+function tryInPrivateDirectory(names, open2) {
   const directory = tryMakePrivateDirectory();
   if (directory === void 0) return void 0;
+  const files = names.map((name) => `${directory}/${name}`);
   try {
-    return open2(directory);
+    return open2(files);
   } catch {
     return void 0;
   } finally {
-    removePrivateDirectory(directory);
+    for (const file of files) tryRemove(fs.unlinkSync, file);
+    tryRemove(fs.rmdirSync, directory);
   }
 }
-function removePrivateDirectory(directory) {
-  for (const name of ["1", "2", "input"]) {
-    try {
-      fs.unlinkSync(`${directory}/${name}`);
-    } catch {
-    }
-  }
+function tryRemove(remove, path) {
   try {
-    fs.rmdirSync(directory);
+    remove(path);
   } catch {
   }
 }
