@@ -139,11 +139,11 @@ function parseHeader(line: string): EventHeader | undefined {
   const poolserialAt = line.lastIndexOf(" poolserial:", tail.index);
   const serialAt = line.lastIndexOf(" serial:", poolserialAt);
   if (poolserialAt < 0 || serialAt < 0) return undefined;
-  const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
+  const serial = /^\d{1,15}(?= )/.exec(line.slice(serialAt + " serial:".length));
   const length = Number(tail[2]);
-  if (Number.isNaN(serial)) return undefined;
+  if (serial === null) return undefined;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  return { name: tail[1], serial, length };
+  return { name: tail[1], serial: Number(serial[0]), length };
 }
 
 // `len` counts bytes (supervisor 3, Go) or code points (supervisor 4 on Python 3); the header does not say which. For

@@ -83,11 +83,11 @@ function parseHeader(line) {
   const poolserialAt = line.lastIndexOf(" poolserial:", tail.index);
   const serialAt = line.lastIndexOf(" serial:", poolserialAt);
   if (poolserialAt < 0 || serialAt < 0) return void 0;
-  const serial = Number.parseInt(line.slice(serialAt + " serial:".length), 10);
+  const serial = /^\d{1,15}(?= )/.exec(line.slice(serialAt + " serial:".length));
   const length = Number(tail[2]);
-  if (Number.isNaN(serial)) return void 0;
+  if (serial === null) return void 0;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  return { name: tail[1], serial, length };
+  return { name: tail[1], serial: Number(serial[0]), length };
 }
 function createPayloadReader() {
   let length = 0;

@@ -361,6 +361,7 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       ["bytes that are no UTF-8", Buffer.from([0xff, 0xfe, 0x80, 10]), /\\x?ff|\\u00ff|\\ufffd|�|ÿ/i],
       ["a header without len", "ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:TICK_5\n", /eventname:TICK_5/],
       ["a header without eventname", "ver:3.0 server:s serial:1 pool:p poolserial:1 len:5\n", /len:5/],
+      ["a serial that is no number", `${header.replace("serial:1 ", "serial:1x ")}1\n`, /serial:1x/],
       ["len:1e12", `${header}1e12\n`, /len:1e12/],
       ["a len over 2^31", `${header}2147483649\n`, /len:2147483649/],
       ["a len of 30 digits", `${header}${"9".repeat(30)}\n`, /len:9{10}/],
