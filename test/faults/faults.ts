@@ -43,12 +43,13 @@ export function hasProgram(...command: string[]): boolean {
 // biome-ignore lint/suspicious/noExplicitAny: what a test looks at
 export type JournalLine = { type: string; job: string } & Record<string, any>;
 
-/** Both files of the journal, whole lines only; how many were torn. */
+/** Both files of the journal, whole lines only; how many were torn. A new file repeats what is still going on. */
 export function readRuns(stateFile: string): { lines: JournalLine[]; torn: number } {
-  const texts = [`${stateFile}.runs.1`, `${stateFile}.runs`]
+  const all = [`${stateFile}.runs.1`, `${stateFile}.runs`]
     .filter((file) => fs.existsSync(file))
     .flatMap((file) => fs.readFileSync(file, "utf8").split("\n"))
     .filter((text) => text !== "");
+  const texts = [...new Set(all)];
   const lines = texts.flatMap((text) => {
     try {
       return [JSON.parse(text) as JournalLine];
