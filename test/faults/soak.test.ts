@@ -15,7 +15,7 @@ const READY = "READY\n";
 const ANSWER = "RESULT 2\nOKREADY\n";
 // Left to itself V8 lets the heap grow to some 40 MB before it collects all of it; with a small one what is kept shows.
 // A leak of 100 bytes a tick would be 10 MB over the second half.
-const SMALL_HEAP = "--max-old-space-size=16";
+const SMALL_HEAP = ["--max-old-space-size=16", "--max-semi-space-size=1"];
 const MOST_GROWTH_KB = 4096;
 
 /** Private memory: what would be free if the process were gone. */
@@ -49,7 +49,7 @@ fault(
     for (const name of ["in", "out"]) execFileSync("mkfifo", [`${directory}/${name}`]);
     const [stdin, stdout] = ["in", "out"].map((name) => fs.openSync(`${directory}/${name}`, "r+"));
     const log = fs.openSync(`${directory}/log`, "a");
-    const child = spawn(RUNTIME[0], [...RUNTIME.slice(1), SMALL_HEAP, ...listener], {
+    const child = spawn(RUNTIME[0], [...RUNTIME.slice(1), ...SMALL_HEAP, ...listener], {
       env: { PATH: process.env.PATH, SUPERVISOR_ENABLED: "1" },
       stdio: [stdin, stdout, log],
     });
