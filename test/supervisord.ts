@@ -642,6 +642,11 @@ export class Supervisord {
     this.listener.readLog();
   }
 
+  /** Nobody will ever read stderr again. */
+  closeLog(): void {
+    this.listener.closeStderr();
+  }
+
   /** Pids of the living that have our TMPDIR, without the listener: its jobs and whatever these started. */
   jobProcesses(): number[] {
     return this.processes().filter((pid) => pid !== this.pid);
