@@ -4019,6 +4019,7 @@ function defaultStatePath(name: string): string {
 // To record something new: extend JournalRecord, then foldLine; whoever reads the journal passes over types it does not know.
 
 const MAX_JOURNAL_BYTES = 256 * 1024;
+const MAX_UNWRITTEN_LINES = 1000;
 
 export type JournalRecord =
   /** What the job is. `was`: its name until now. The journal adds what it knows of its past. */
@@ -4291,13 +4292,19 @@ function openJournal(path: string | undefined, log: Log): Journal {
   const pasts = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
   let sizeLimit = MAX_JOURNAL_BYTES;
+  // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
+  let unwritten: readonly JournalLine[] = [];
 
   function writeLines(file: string, lines: readonly JournalLine[]): void {
     const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(file);
     try {
+      const size = fs.fstatSync(fd).size;
       isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
+      if (isTorn) {
+        fs.ftruncateSync(fd, size); // all of it is written again
+        throw Object.assign(new Error(), { code: "ENOSPC" });
+      }
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
@@ -4317,6 +4324,8 @@ function openJournal(path: string | undefined, log: Log): Journal {
   }
 
   function write(file: string, lines: readonly JournalLine[]): void {
+    if (unwritten.length > 0) writeLines(file, unwritten);
+    unwritten = [];
     const size = sizeOf(file);
     if (size > sizeLimit) beginAnew(file);
     writeLines(file, lines);
@@ -4336,6 +4345,7 @@ function openJournal(path: string | undefined, log: Log): Journal {
         if (path !== undefined) write(path, lines);
         trouble.isOver();
       } catch (error) {
+        unwritten = [...unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
       for (const line of lines) remember(pasts, line);

@@ -2848,6 +2848,7 @@ function defaultStatePath(name) {
   }
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
+var MAX_UNWRITTEN_LINES = 1e3;
 var NO_PAST = {
   lastRun: 0,
   openRuns: [],
@@ -3010,12 +3011,17 @@ ${tryReadFile(path)}`;
   const pasts = readJournal(text.split("\n"));
   let isTorn = !text.endsWith("\n");
   let sizeLimit = MAX_JOURNAL_BYTES;
+  let unwritten = [];
   function writeLines(file, lines) {
     const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(file);
     try {
+      const size = fs.fstatSync(fd).size;
       isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (isTorn) throw Object.assign(new Error(), { code: "ENOSPC" });
+      if (isTorn) {
+        fs.ftruncateSync(fd, size);
+        throw Object.assign(new Error(), { code: "ENOSPC" });
+      }
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
@@ -3033,6 +3039,8 @@ ${tryReadFile(path)}`;
     syncDirectory(file);
   }
   function write(file, lines) {
+    if (unwritten.length > 0) writeLines(file, unwritten);
+    unwritten = [];
     const size = sizeOf(file);
     if (size > sizeLimit) beginAnew(file);
     writeLines(file, lines);
@@ -3051,6 +3059,7 @@ ${tryReadFile(path)}`;
         if (path !== void 0) write(path, lines);
         trouble.isOver();
       } catch (error) {
+        unwritten = [...unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
       for (const line of lines) remember(pasts, line);

@@ -567,7 +567,35 @@ describe("whatever stands in the place of the journal, jobs run", { concurrency:
     await supervisord.waitForLog(/run 3 finished: exit 0/);
     assert.deepEqual(
       lines(file, "finished").map((line) => line.run),
-      [3],
+      [1, 2, 3],
+    );
+  });
+
+  it("a run that ends while nothing can be written is not taken for one that was interrupted", async (t) => {
+    const directory = temporaryDirectory(t);
+    const file = `${directory}/state`;
+    const command = ["/bin/sh", "-c", `until [ -e ${directory}/end ]; do sleep 0.05; done`];
+    const args = ["--ticks", "1", "--tick", "TICK_60", "--name", "job", "--retries", "3", "--", ...command];
+    const supervisord = await listen(t, file, args);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 started/);
+    fs.renameSync(`${file}.runs`, `${file}.aside`);
+    fs.mkdirSync(`${file}.runs`);
+    fs.writeFileSync(`${directory}/end`, "");
+    await supervisord.waitForLog(/run 1 finished: exit 0/);
+    fs.rmdirSync(`${file}.runs`);
+    fs.renameSync(`${file}.aside`, `${file}.runs`);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 2 finished: exit 0/);
+    await supervisord.restartListener();
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 3 finished: exit 0/);
+    assert.doesNotMatch(supervisord.stderr, /interrupted/);
+    const types = lines(file, "starting").map(({ run }) => run);
+    assert.deepEqual(types, [1, 2, 3]);
+    assert.deepEqual(
+      lines(file, "finished").map(({ run, result }) => [run, result]),
+      [1, 2, 3].map((run) => [run, "success"]),
     );
   });
 
@@ -586,7 +614,7 @@ describe("whatever stands in the place of the journal, jobs run", { concurrency:
     await supervisord.waitForLog(/run 44 finished: exit 0/);
     assert.deepEqual(
       lines(file, "finished").map((line) => line.run),
-      [44],
+      [42, 43, 44],
     );
   });
 
@@ -733,10 +761,8 @@ it("on a full disk jobs run, one warning tells that it is not recorded, and a to
     .filter((line) => line !== "" && !tryParse(line));
   assert.ok(torn.length <= 1, torn.join("\n"));
   assert.deepEqual(
-    lines(file, "finished")
-      .slice(-2)
-      .map((line) => line.run),
-    [last - 1, last],
+    lines(file, "finished").map((line) => line.run),
+    Array.from({ length: last }, (_, i) => i + 1),
   );
 });
 
