@@ -3857,6 +3857,7 @@ const NO_FILE: FoundCounterFile = { found: { count: 0 } };
 
 function findCounterFile(path: string, log: Log): FoundCounterFile {
   let got: string;
+  let isAtFault = true;
   try {
     const { fd, isWritable } = openRegularFile(path);
     const text = readStart(fd);
@@ -3868,8 +3869,9 @@ function findCounterFile(path: string, log: Log): FoundCounterFile {
   } catch (error) {
     if (errorCode(error) === "ENOENT") return NO_FILE;
     got = `it cannot be read (${errorCode(error)})`;
+    isAtFault = !["EMFILE", "ENFILE", "ENOMEM"].includes(errorCode(error)); // it may be as good as ever
   }
-  const isAside = setAside(path);
+  const isAside = isAtFault && setAside(path);
   const kept = isAside
     ? `kept as ${path}.bad, counting from 0`
     : "it is left as it is, and the count is kept in memory only";

@@ -2718,6 +2718,7 @@ function createTroubleReport(log) {
 var NO_FILE = { found: { count: 0 } };
 function findCounterFile(path, log) {
   let got;
+  let isAtFault = true;
   try {
     const { fd, isWritable } = openRegularFile(path);
     const text = readStart(fd);
@@ -2729,8 +2730,9 @@ function findCounterFile(path, log) {
   } catch (error) {
     if (errorCode(error) === "ENOENT") return NO_FILE;
     got = `it cannot be read (${errorCode(error)})`;
+    isAtFault = !["EMFILE", "ENFILE", "ENOMEM"].includes(errorCode(error));
   }
-  const isAside = setAside(path);
+  const isAside = isAtFault && setAside(path);
   const kept = isAside ? `kept as ${path}.bad, counting from 0` : "it is left as it is, and the count is kept in memory only";
   log.line(`${path}: ${got}; ${kept}`);
   return { ...NO_FILE, isKept: !isAside };

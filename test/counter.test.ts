@@ -317,6 +317,35 @@ describe("a file that is found", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/run 1 finished/);
   });
 
+  // How many descriptors a start takes depends on the runtime: from too few for it to enough for us.
+  it("stays where no descriptor is left to read it with", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    fs.writeFileSync(file, "7\n");
+    let log = "";
+    for (let limit = 12; limit < 64 && !/count 7/.test(log); limit++) {
+      const command = [
+        "sh",
+        "-c",
+        `ulimit -n ${limit}; exec "$@"`,
+        "sh",
+        ...RUNTIME,
+        LISTENER,
+        "--state",
+        file,
+        ...NEVER,
+      ];
+      const supervisord = await listen(t, "", [], { command });
+      await supervisord.until(() => !supervisord.isRunning || /count \d/.test(supervisord.stderr), "its first line");
+      if (supervisord.isRunning) await supervisord.stop();
+      log += supervisord.stderr;
+      assert.match(fs.readFileSync(file, "utf8"), /^7\n/);
+      assert.ok(!fs.existsSync(`${file}.bad`));
+    }
+    assert.match(log, /count 7/);
+    if (process.env.SUPERTICK_RUNTIME === undefined)
+      assert.match(log, /cannot be read \(EMFILE\); it is left as it is/);
+  });
+
   it("as a symbolic link is followed, and the link stays", async (t) => {
     const directory = temporaryDirectory(t);
     fs.writeFileSync(`${directory}/target`, "7\n");
