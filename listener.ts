@@ -6346,8 +6346,11 @@ export function readProgram({ header, names, read, readVariables }: SectionReade
 function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): boolean {
   const { header, tell, textOf } = reader;
   const { group, numprocs, variables, words, processName } = readProgram(reader);
-  const call = words === undefined ? unreadableCall(textOf("command")) : supertickCall(words);
   const isListener = header.startsWith("eventlistener:");
+  const call =
+    words === undefined
+      ? unreadableCall(textOf("command"))
+      : (supertickCall(words) ?? (isListener ? callByPath(words) : undefined));
   if (call === undefined || (!isListener && call.args !== undefined && !isListening(call.args))) return false;
   if (/[ :/]/.test(group.trim()))
     tell("command", "supervisord refuses a name with a blank, : or / in it: rename the section");
@@ -6357,7 +6360,8 @@ function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): bool
   }
   if (numprocs !== 1) tell("numprocs", "supervisord would share the ticks out among the processes: numprocs=1");
   const name = numprocs === 1 ? processName : group;
-  const env = { ...inherited, ...variables, SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  const supervisorNames = { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  const env = { ...inherited, ...variables, ...supervisorNames, ...call.variables };
   if (words !== undefined && call.args === undefined)
     tell("command", "it can't be told which options supertick gets: they are not checked", undefined, false);
   checkListener(reader, call, env);
@@ -6474,9 +6478,11 @@ function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | 
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, undefined, isTooCoarse);
 }
 
-/** `args`: what stands behind supertick's own name; undefined where a shell has a part in it. */
 interface SupertickCall {
+  /** What stands behind supertick's own name; undefined where a shell has a part in it. */
   readonly args?: readonly string[];
+  /** Set on the way, by env or a shell. */
+  readonly variables?: NodeJS.ProcessEnv;
 }
 
 const SUPERTICK = /(^|[^a-z])(supertick(?![a-z])|listener\.js)/;
@@ -6488,21 +6494,30 @@ const unreadableCall = (text = ""): SupertickCall | undefined => (SUPERTICK.test
 
 /** The call of supertick that a command is, by itself or behind a runtime, env, tini or a shell; undefined if it is none. */
 function supertickCall(words: readonly string[]): SupertickCall | undefined {
+  const variables: NodeJS.ProcessEnv = {};
   let before = "";
   for (let i = 0; i < words.length; i++) {
     const program = words[i].split("/").pop()!;
-    if (isSupertick(words[i])) return { args: words.slice(i + 1) };
+    if (isSupertick(words[i])) return { args: words.slice(i + 1), variables };
     if (/^(ba|da|a|z|k)?sh$/.test(program)) {
       const at = words.findIndex((word, j) => j > i && /^-\w*c$/.test(word));
       return at < 0 ? undefined : callInShell(words[at + 1] ?? "");
     }
-    const isLauncher = /^(node(js)?|bun|deno|env|tini|dumb-init|exec|nice)$/.test(program);
+    const isLauncher = /^(node(js)?|bunx?|deno|npx|env|tini|dumb-init|exec|nice)$/.test(program);
     // Behind a launcher: its options, their values, variables, and the `run` of Bun and Deno.
-    if (!isLauncher && (before === "" || !(/^-|^\w+=|^run$/.test(words[i]) || before.startsWith("-"))))
+    const [, name, value] = /^(\w+)=(.*)$/s.exec(words[i]) ?? [];
+    if (!isLauncher && (before === "" || !(name || /^-|^run$/.test(words[i]) || before.startsWith("-"))))
       return undefined;
+    if (name) variables[name] = value;
     before = words[i];
   }
   return undefined;
+}
+
+/** An event listener with supertick's path in it runs supertick, whatever stands in front: gosu, chpst, setpriv … */
+function callByPath(words: readonly string[]): SupertickCall | undefined {
+  const at = words.findIndex((word) => word.startsWith("/") && isSupertick(word));
+  return at < 0 ? undefined : { args: words.slice(at + 1) };
 }
 
 // What a shell would change is not guessed at.

@@ -4648,10 +4648,11 @@ function readProgram({ header, names, read, readVariables }) {
   return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
 }
 function checkProgram(reader, inherited) {
+  var _a2;
   const { header, tell, textOf } = reader;
   const { group, numprocs, variables, words, processName } = readProgram(reader);
-  const call = words === void 0 ? unreadableCall(textOf("command")) : supertickCall(words);
   const isListener = header.startsWith("eventlistener:");
+  const call = words === void 0 ? unreadableCall(textOf("command")) : (_a2 = supertickCall(words)) != null ? _a2 : isListener ? callByPath(words) : void 0;
   if (call === void 0 || !isListener && call.args !== void 0 && !isListening(call.args)) return false;
   if (/[ :/]/.test(group.trim()))
     tell("command", "supervisord refuses a name with a blank, : or / in it: rename the section");
@@ -4661,7 +4662,8 @@ function checkProgram(reader, inherited) {
   }
   if (numprocs !== 1) tell("numprocs", "supervisord would share the ticks out among the processes: numprocs=1");
   const name = numprocs === 1 ? processName : group;
-  const env = { ...inherited, ...variables, SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  const supervisorNames = { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
+  const env = { ...inherited, ...variables, ...supervisorNames, ...call.variables };
   if (words !== void 0 && call.args === void 0)
     tell("command", "it can't be told which options supertick gets: they are not checked", void 0, false);
   checkListener(reader, call, env);
@@ -4770,21 +4772,28 @@ var SUPERTICK = /(^|[^a-z])(supertick(?![a-z])|listener\.js)/;
 var isListening = ([first = ""]) => !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
 var unreadableCall = (text = "") => SUPERTICK.test(text) ? {} : void 0;
 function supertickCall(words) {
-  var _a2;
+  var _a2, _b2;
+  const variables = {};
   let before = "";
   for (let i = 0; i < words.length; i++) {
     const program = words[i].split("/").pop();
-    if (isSupertick(words[i])) return { args: words.slice(i + 1) };
+    if (isSupertick(words[i])) return { args: words.slice(i + 1), variables };
     if (/^(ba|da|a|z|k)?sh$/.test(program)) {
       const at = words.findIndex((word, j) => j > i && /^-\w*c$/.test(word));
       return at < 0 ? void 0 : callInShell((_a2 = words[at + 1]) != null ? _a2 : "");
     }
-    const isLauncher = /^(node(js)?|bun|deno|env|tini|dumb-init|exec|nice)$/.test(program);
-    if (!isLauncher && (before === "" || !(/^-|^\w+=|^run$/.test(words[i]) || before.startsWith("-"))))
+    const isLauncher = /^(node(js)?|bunx?|deno|npx|env|tini|dumb-init|exec|nice)$/.test(program);
+    const [, name, value] = (_b2 = /^(\w+)=(.*)$/s.exec(words[i])) != null ? _b2 : [];
+    if (!isLauncher && (before === "" || !(name || /^-|^run$/.test(words[i]) || before.startsWith("-"))))
       return void 0;
+    if (name) variables[name] = value;
     before = words[i];
   }
   return void 0;
+}
+function callByPath(words) {
+  const at = words.findIndex((word) => word.startsWith("/") && isSupertick(word));
+  return at < 0 ? void 0 : { args: words.slice(at + 1) };
 }
 function callInShell(text) {
   try {

@@ -501,6 +501,9 @@ describe("check supervisord.conf takes for supertick", () => {
     "sh -c 'supertick ARGS'",
     "/bin/bash -ec 'A=1 exec node /nowhere/listener.js ARGS'",
     `"/nowhere/super tick/supertick" ARGS`,
+    "npx -y supertick ARGS",
+    "gosu app:app /usr/local/bin/supertick ARGS",
+    "chpst -u app -b x node /nowhere/listener.js ARGS",
   ];
   const UNSURE = [
     "sh -c 'cd /srv && exec supertick ARGS'",
@@ -510,7 +513,7 @@ describe("check supervisord.conf takes for supertick", () => {
   const OTHER = [
     "%here%/listener.js ARGS",
     "%here%/my-supertick.sh ARGS",
-    "/usr/bin/tail -f /var/log/supertick",
+    "crashmail -p supertick -m ops@example.org",
     "node server.js supertick ARGS",
     "env",
     "sh",
@@ -547,6 +550,23 @@ describe("check supervisord.conf takes for supertick", () => {
       assert.match(linesFor(t, sectionWith({ command })).lines[0], /no section runs supertick/);
     });
   }
+  it("what gets its schedule on the way", (t) => {
+    for (const command of ["env TICK_GOAL=5 supertick -- x", `sh -c "TICK_CRON='@daily' exec supertick -- x"`])
+      assert.deepEqual(linesFor(t, sectionWith({ command })).lines, ["no mistake in [eventlistener:sync]"]);
+    const wrong = sectionWith({ command: "env TICK_GOAL=0 supertick -- x" });
+    assert.match(linesFor(t, wrong).lines[0], /TICK_GOAL: expected a whole number/);
+  });
+  it("a command over many lines", (t) => {
+    const command = "supertick\n  --every 5x ; a comment\n  -- x";
+    assert.match(
+      linesFor(t, sectionWith({ command })).lines[0],
+      /command="supertick\\n--every 5x\\n-- x": --every: expected/,
+    );
+  });
+  it("no program that only names its path", (t) => {
+    const command = "/usr/bin/tail -f /var/log/supertick";
+    assert.match(linesFor(t, sectionWith({ command }, "program:sync")).lines[0], /no section runs supertick/);
+  });
   it("no program that asks it something", (t) => {
     for (const args of [
       "status --json",
