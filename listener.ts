@@ -1656,7 +1656,12 @@ export type JobAction =
       readonly retrySeconds?: number;
     }
   /** It was to be tried again, and is not: another run is due first or still going, or everything is stopped. */
-  | { readonly type: "giveUp"; readonly run: Run; readonly result: Result; readonly why: "due" | "busy" | "stopped" }
+  | {
+      readonly type: "giveUp";
+      readonly run: Run;
+      readonly result: Result;
+      readonly why: "due" | "busy" | "stopped" | "lost" | "limit";
+    }
   /** The run has come to its result. */
   | {
       readonly type: "conclude";
@@ -1871,38 +1876,47 @@ function resultOf(run: Run, end: ProcessEnd): Result {
 // A run that was ended on purpose is not tried again, nor one whose event was lost with the listener that had it.
 function isRetried(policy: JobPolicy, state: JobState, run: Run, result: Result): boolean {
   if (result === "success" || run.attempt > policy.retries || state.isStopping) return false;
-  if (run.cause === "stop" || run.cause === "replace" || (run.reason === "event" && run.event === undefined))
-    return false;
-  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next");
+  if (run.cause === "stop" || run.cause === "replace" || isEventLost(run)) return false;
+  // After a crash there may be a run that was due later.
+  const isLater = ({ number }: Run) => policy.overlap !== "allow" && number > run.number;
+  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next" || isLater(r));
   return !(policy.isRetryYielding && isSomeoneDue);
+}
+
+function whyNotRetried({ retries }: JobPolicy, run: Run): "lost" | "limit" | "due" {
+  if (isEventLost(run)) return "lost";
+  return run.attempt > retries ? "limit" : "due";
+}
+
+function isEventLost({ reason, event }: Run): boolean {
+  return reason === "event" && event === undefined;
 }
 
 function backoffSeconds(policy: JobPolicy, attempt: number): number {
   return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
 }
 
-// After a crash there may be several runs to go on with, and only one of them may be going.
+// After a crash there may be several runs to go on with, and only one of them may be going; with replace it is the latest.
 function retry(policy: JobPolicy, state: JobState, before: Run): Step {
-  const isFree = state.runs.every((run) => run.phase === "backoff");
-  if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
+  const isInTheWay = (run: Run) =>
+    policy.overlap === "replace" ? run.number > before.number : run.phase !== "backoff";
+  if (policy.overlap !== "allow" && state.runs.some(isInTheWay)) return giveUp(policy, state, before, "busy");
   const { number, attempt, due, reason, serial, event } = before;
   // Interrupted before anybody saw it start: then nobody knows that it was allowed to.
   const isAsked = before.isOrphan && before.pid === undefined && isAskedAbout(policy, before);
   const phase = isAsked ? "asking" : "starting";
   const run: Run = { number, attempt: attempt + 1, due, reason, serial, event, phase };
-  return [
-    withRun(state, run),
-    [
-      { type: "record", run },
-      { type: isAsked ? "ask" : "start", run },
-    ],
-  ];
+  const [next, actions]: Step = isAsked
+    ? [withRun(state, run), [{ type: "ask", run }]]
+    : makeWay(policy, withRun(state, run), run);
+  return [next, [{ type: "record", run }, ...actions]];
 }
 
 function resume(policy: JobPolicy, state: JobState, run: Run): Step {
   const backoff: Run = { ...run, phase: "backoff" };
   const next = withNewRun(state, backoff);
-  if (!isRetried(policy, state, run, resultOf(run, run.end!))) return giveUp(policy, next, backoff, "stopped");
+  if (!isRetried(policy, state, run, resultOf(run, run.end!)))
+    return giveUp(policy, next, backoff, whyNotRetried(policy, run));
   return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
 }
 
@@ -1982,7 +1996,7 @@ function withRun(state: JobState, run: Run): JobState {
 }
 
 function withNewRun(state: JobState, run: Run): JobState {
-  return { ...state, runs: [...state.runs, run] };
+  return { ...state, runs: [...state.runs, run].sort((a, b) => a.number - b.number) };
 }
 
 function withoutRun(state: JobState, run: Run): JobState {
@@ -2016,6 +2030,8 @@ interface OptionSpec {
   readonly defaultText?: string;
   /** Only with these schedules does the option have an effect. */
   readonly onlyWith?: readonly string[];
+  /** No message shows the value. */
+  readonly isSecret?: boolean;
   /** Only beside this option does it have an effect. */
   readonly needs?: string;
   readonly about: string;
@@ -2277,6 +2293,7 @@ const OPTIONS = {
     group: "telling",
     scope: "job",
     metavar: "URL",
+    isSecret: true,
     about: "tell a service such as healthchecks: GET URL/start, then URL or URL/fail; 10s at most, no run waits for it",
     parse: parsePingUrl,
   },
@@ -2477,10 +2494,9 @@ function parseSetting(key: OptionKey, { text, origin }: { text: string; origin: 
     return specOf(key).parse(text);
   } catch (error) {
     const { message } = error as Error;
+    const got = specOf(key).isSecret ? "" : `, got ${quote(text)}`;
     throw new UsageError(
-      error instanceof Expectation
-        ? `${origin}: expected ${message}, got ${quote(text)}`
-        : `${origin} ${quote(text)}: ${message}`,
+      error instanceof Expectation ? `${origin}: expected ${message}${got}` : `${origin} ${quote(text)}: ${message}`,
     );
   }
 }
@@ -5072,8 +5088,9 @@ class JobRunner {
 
   // What an earlier listener left:
 
+  // The latest first: an older one gives way to it.
   takeOverRuns(formerListener: ProcessIdentity | undefined): void {
-    for (const { starting, started, finished } of this.past.openRuns) {
+    for (const { starting, started, finished } of [...this.past.openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
       if (finished !== undefined) {
@@ -5173,6 +5190,8 @@ function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
 const GIVE_UP_REASONS = {
   due: "the next run is due first",
   busy: "another run is still going",
+  limit: "--retries allows no more attempts now",
+  lost: "its event was lost with the listener that had it",
   stopped: "it is stopped",
 } as const;
 
@@ -5202,12 +5221,14 @@ function describePhase({ phase, pid, attempt }: Run): string {
   return `is still going (pid ${pid})`;
 }
 
+const MAX_VARIABLE_LENGTH = 2 ** 16; // the kernel refuses a command one of whose variables has 128 KiB
+
 /** processname:web groupname:web … on the first line → SUPERTICK_PROCESSNAME=web … */
 export function payloadTokens(payload: string): Record<string, string> {
   const tokens: Record<string, string> = {};
   for (const token of payload.split("\n", 1)[0].split(" ")) {
     const [, key, value] = /^([A-Za-z]\w*):([^\0]*)$/.exec(token) ?? [];
-    if (key !== undefined) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+    if (key !== undefined && value.length <= MAX_VARIABLE_LENGTH) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
   }
   return tokens;
 }

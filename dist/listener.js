@@ -1221,33 +1221,36 @@ function resultOf(run, end) {
 }
 function isRetried(policy, state, run, result) {
   if (result === "success" || run.attempt > policy.retries || state.isStopping) return false;
-  if (run.cause === "stop" || run.cause === "replace" || run.reason === "event" && run.event === void 0)
-    return false;
-  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next");
+  if (run.cause === "stop" || run.cause === "replace" || isEventLost(run)) return false;
+  const isLater = ({ number }) => policy.overlap !== "allow" && number > run.number;
+  const isSomeoneDue = state.waiting.length > 0 || state.runs.some((r) => r.phase === "next" || isLater(r));
   return !(policy.isRetryYielding && isSomeoneDue);
+}
+function whyNotRetried({ retries }, run) {
+  if (isEventLost(run)) return "lost";
+  return run.attempt > retries ? "limit" : "due";
+}
+function isEventLost({ reason, event }) {
+  return reason === "event" && event === void 0;
 }
 function backoffSeconds(policy, attempt) {
   return Math.min(MAX_RETRY_DELAY_SECONDS, policy.retryDelaySeconds * 2 ** (attempt - 1));
 }
 function retry(policy, state, before) {
-  const isFree = state.runs.every((run2) => run2.phase === "backoff");
-  if (!isFree && policy.overlap !== "allow") return giveUp(policy, state, before, "busy");
+  const isInTheWay = (run2) => policy.overlap === "replace" ? run2.number > before.number : run2.phase !== "backoff";
+  if (policy.overlap !== "allow" && state.runs.some(isInTheWay)) return giveUp(policy, state, before, "busy");
   const { number, attempt, due, reason, serial, event } = before;
   const isAsked = before.isOrphan && before.pid === void 0 && isAskedAbout(policy, before);
   const phase = isAsked ? "asking" : "starting";
   const run = { number, attempt: attempt + 1, due, reason, serial, event, phase };
-  return [
-    withRun(state, run),
-    [
-      { type: "record", run },
-      { type: isAsked ? "ask" : "start", run }
-    ]
-  ];
+  const [next, actions] = isAsked ? [withRun(state, run), [{ type: "ask", run }]] : makeWay(policy, withRun(state, run), run);
+  return [next, [{ type: "record", run }, ...actions]];
 }
 function resume(policy, state, run) {
   const backoff = { ...run, phase: "backoff" };
   const next = withNewRun(state, backoff);
-  if (!isRetried(policy, state, run, resultOf(run, run.end))) return giveUp(policy, next, backoff, "stopped");
+  if (!isRetried(policy, state, run, resultOf(run, run.end)))
+    return giveUp(policy, next, backoff, whyNotRetried(policy, run));
   return [next, [{ type: "armRetry", run: backoff, seconds: backoffSeconds(policy, run.attempt) }]];
 }
 function giveUp(policy, state, run, why) {
@@ -1317,7 +1320,7 @@ function withRun(state, run) {
   return { ...state, runs: state.runs.map((r) => r.number === run.number ? run : r) };
 }
 function withNewRun(state, run) {
-  return { ...state, runs: [...state.runs, run] };
+  return { ...state, runs: [...state.runs, run].sort((a, b) => a.number - b.number) };
 }
 function withoutRun(state, run) {
   return { ...state, runs: state.runs.filter((r) => r.number !== run.number) };
@@ -1578,6 +1581,7 @@ var OPTIONS = {
     group: "telling",
     scope: "job",
     metavar: "URL",
+    isSecret: true,
     about: "tell a service such as healthchecks: GET URL/start, then URL or URL/fail; 10s at most, no run waits for it",
     parse: parsePingUrl
   },
@@ -1730,8 +1734,9 @@ function parseSetting(key, { text, origin }) {
     return specOf(key).parse(text);
   } catch (error) {
     const { message } = error;
+    const got = specOf(key).isSecret ? "" : `, got ${quote(text)}`;
     throw new UsageError(
-      error instanceof Expectation ? `${origin}: expected ${message}, got ${quote(text)}` : `${origin} ${quote(text)}: ${message}`
+      error instanceof Expectation ? `${origin}: expected ${message}${got}` : `${origin} ${quote(text)}: ${message}`
     );
   }
 }
@@ -3610,8 +3615,9 @@ var JobRunner = class {
     this.settleSoon();
   }
   // What an earlier listener left:
+  // The latest first: an older one gives way to it.
   takeOverRuns(formerListener) {
-    for (const { starting, started, finished } of this.past.openRuns) {
+    for (const { starting, started, finished } of [...this.past.openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
       if (finished !== void 0) {
@@ -3699,6 +3705,8 @@ function reasonOf({ attempt, reason }) {
 var GIVE_UP_REASONS = {
   due: "the next run is due first",
   busy: "another run is still going",
+  limit: "--retries allows no more attempts now",
+  lost: "its event was lost with the listener that had it",
   stopped: "it is stopped"
 };
 var HOLD_REASONS = {
@@ -3724,12 +3732,13 @@ function describePhase({ phase, pid, attempt }) {
   if (phase === "draining") return "is over, but its output is still being read";
   return `is still going (pid ${pid})`;
 }
+var MAX_VARIABLE_LENGTH = 2 ** 16;
 function payloadTokens(payload) {
   var _a2;
   const tokens = {};
   for (const token of payload.split("\n", 1)[0].split(" ")) {
     const [, key, value] = (_a2 = /^([A-Za-z]\w*):([^\0]*)$/.exec(token)) != null ? _a2 : [];
-    if (key !== void 0) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+    if (key !== void 0 && value.length <= MAX_VARIABLE_LENGTH) tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
   }
   return tokens;
 }

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { stableDelay } from "../listener";
+import { payloadTokens, stableDelay } from "../listener";
 import { type Options, Supervisord } from "./supervisord";
 import * as valid from "./vectors/cron-valid.json";
 
@@ -309,4 +309,19 @@ describe("check", { concurrency: 2 }, () => {
       assert.equal(said.split("\n")[0], `${words}, UTC`);
     }
   });
+});
+
+describe("the tokens of a payload", () => {
+  const cases: Array<[payload: string, tokens: Record<string, string>]> = [
+    [
+      "processname:web groupname:a:b pid:7\ndata:x",
+      { SUPERTICK_PROCESSNAME: "web", SUPERTICK_GROUPNAME: "a:b", SUPERTICK_PID: "7" },
+    ],
+    ["type:\n", { SUPERTICK_TYPE: "" }],
+    ["no tokens 1:2 -a:b", {}],
+    [`a:1 type:${"x".repeat(2 ** 16 + 1)} b:2`, { SUPERTICK_A: "1", SUPERTICK_B: "2" }], // too long for a variable
+  ];
+  for (const [payload, tokens] of cases) {
+    it(JSON.stringify(payload.slice(0, 40)), () => assert.deepEqual(payloadTokens(payload), tokens));
+  }
 });

@@ -642,6 +642,25 @@ const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], str
     "giveUp failure, conclude failure 1 → ",
   ],
   [
+    "retries: after a crash an older run gives way to a later one",
+    RETRIES,
+    [
+      { type: "interrupted", run: { ...ORPHAN, number: 2 }, end: { exit: null, signal: null } },
+      { type: "interrupted", run: ORPHAN, end: { exit: null, signal: null } },
+    ],
+    "finish interrupted, conclude interrupted 1 → 2.1 backoff",
+  ],
+  [
+    "retries: after a crash the latest one replaces what is still going",
+    { ...RETRIES, overlap: "replace" },
+    [
+      { type: "interrupted", run: { ...ORPHAN, number: 2 }, end: { exit: null, signal: null } },
+      adopted,
+      { type: "retryDue", run: 2 },
+    ],
+    "record, terminate, armGrace 5 → 1.1 ending, 2.2 next",
+  ],
+  [
     "failures in a row are counted",
     {},
     [due, started, exit3, dueAgain, of(2, started), of(2, exit3)],
