@@ -3895,6 +3895,27 @@ function findCounterFile(path: string, log: Log): FoundCounterFile {
   return { ...NO_FILE, isKept: !isAside };
 }
 
+// In a directory like /tmp anybody may have made the name before us: as a link to what is ours, or with a run in it that
+// we would kill. So what belongs neither to us nor to the directory's owner is left alone, as by the kernel's
+// protected_symlinks. Elsewhere the owner may be anybody, as on a container's volume.
+/** @throws with a code that says so */
+function refuseForeign(path: string): void {
+  const directory = fs.statSync(path.replace(/[^/]*$/, "") || ".");
+  const isShared = (directory.mode & 0o1002) === 0o1002;
+  if (!isShared) return;
+  const owner = tryOwnerOf(path);
+  if (owner === undefined || owner === process.geteuid!() || owner === directory.uid) return;
+  throw Object.assign(new Error(), { code: "it belongs to another user" });
+}
+
+function tryOwnerOf(path: string): number | undefined {
+  try {
+    return fs.lstatSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
 // O_NONBLOCK: a FIFO in its place must not hang us. A file that can only be read still has a count to take over.
 function openRegularFile(path: string): { fd: number; isWritable: boolean } {
   const { O_RDWR, O_RDONLY } = fs.constants;
@@ -3907,6 +3928,7 @@ function openRegularFile(path: string): { fd: number; isWritable: boolean } {
 }
 
 function openRegular(path: string, access: number): number {
+  refuseForeign(path);
   const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
@@ -3941,6 +3963,11 @@ function tryParseCounter(text: string): CounterContent | undefined {
 // does what is no file: --state /dev/null must not cost the machine its /dev/null.
 function setAside(path: string): boolean {
   try {
+    refuseForeign(path);
+  } catch {
+    return false;
+  }
+  try {
     const there = fs.statSync(path);
     const isOurs = there.isFile() || (there.isDirectory() && fs.readdirSync(path).length === 0);
     if (!isOurs) return false;
@@ -3972,6 +3999,7 @@ function isStillAt(path: string, opening: fs.Stats): boolean {
 function createCounterFile(path: string, bytes: Buffer): number {
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
+  refuseForeign(path);
   try {
     if (isLink(path)) throw new Error("renaming would replace the link, not what it names");
     const fd = fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 0o600);
@@ -4392,6 +4420,7 @@ function journalLine(line: JournalLine): string {
 
 function openAppending(path: string): number {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  refuseForeign(path);
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
 }
 

@@ -2742,6 +2742,21 @@ function findCounterFile(path, log) {
   log.line(`${path}: ${got}; ${kept}`);
   return { ...NO_FILE, isKept: !isAside };
 }
+function refuseForeign(path) {
+  const directory = fs.statSync(path.replace(/[^/]*$/, "") || ".");
+  const isShared = (directory.mode & 514) === 514;
+  if (!isShared) return;
+  const owner = tryOwnerOf(path);
+  if (owner === void 0 || owner === process.geteuid() || owner === directory.uid) return;
+  throw Object.assign(new Error(), { code: "it belongs to another user" });
+}
+function tryOwnerOf(path) {
+  try {
+    return fs.lstatSync(path).uid;
+  } catch {
+    return void 0;
+  }
+}
 function openRegularFile(path) {
   const { O_RDWR, O_RDONLY } = fs.constants;
   try {
@@ -2752,6 +2767,7 @@ function openRegularFile(path) {
   }
 }
 function openRegular(path, access) {
+  refuseForeign(path);
   const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
@@ -2780,6 +2796,11 @@ function tryParseCounter(text) {
 }
 function setAside(path) {
   try {
+    refuseForeign(path);
+  } catch {
+    return false;
+  }
+  try {
     const there = fs.statSync(path);
     const isOurs = there.isFile() || there.isDirectory() && fs.readdirSync(path).length === 0;
     if (!isOurs) return false;
@@ -2807,6 +2828,7 @@ function isStillAt(path, opening) {
 function createCounterFile(path, bytes) {
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
+  refuseForeign(path);
   try {
     if (isLink(path)) throw new Error("renaming would replace the link, not what it names");
     const fd = fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 384);
@@ -3090,6 +3112,7 @@ function journalLine(line) {
 }
 function openAppending(path) {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  refuseForeign(path);
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
 }
 function sizeOf(path) {
