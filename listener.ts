@@ -204,10 +204,12 @@ export function quote(text: string): string {
 
 /** JSON in which everything is escaped that a terminal could act on. */
 function jsonText(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    escapeCodeUnit,
-  );
+  return escapeUnsafe(JSON.stringify(value));
+}
+
+/** But for the first 32 characters, which JSON escapes in its own way. */
+function escapeUnsafe(text: string): string {
+  return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
 
 function quoteBytes(bytes: string): string {
@@ -3154,8 +3156,8 @@ function ownLine(form: LogForm, job: string | undefined, text: string, facts: Lo
   const time = form === "raw" ? "" : new Date().toISOString();
   if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts, message: text })}\n`;
   const whose = job === undefined ? "" : `${job}: `;
-  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit);
-  return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
+  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f]/g, escapeCodeUnit);
+  return form === "prefix" ? `${time} ${escapeUnsafe(line)}\n` : `${escapeUnsafe(line)}\n`;
 }
 
 /** How lines are written that a command wrote. */

@@ -136,10 +136,10 @@ function quote(text) {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}\u2026` : text);
 }
 function jsonText(value) {
-  return JSON.stringify(value).replace(
-    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    escapeCodeUnit
-  );
+  return escapeUnsafe(JSON.stringify(value));
+}
+function escapeUnsafe(text) {
+  return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
 function quoteBytes(bytes) {
   return quote(decodeUtf8(bytes.slice(0, 400)));
@@ -2219,9 +2219,9 @@ function ownLine(form, job, text, facts) {
   if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts, message: text })}
 `;
   const whose = job === void 0 ? "" : `${job}: `;
-  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit);
-  return form === "prefix" ? `${time} ${line}
-` : `${line}
+  const line = `supertick: ${whose}${text}`.replace(/[\u0000-\u001f]/g, escapeCodeUnit);
+  return form === "prefix" ? `${time} ${escapeUnsafe(line)}
+` : `${escapeUnsafe(line)}
 `;
 }
 function outputFormat(form, { job, run, hook }, source) {
