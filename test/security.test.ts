@@ -186,3 +186,23 @@ describe("a secret in TICK_PING", { concurrency: 4 }, () => {
     assert.doesNotMatch(supervisord.stderr, new RegExp(SECRET));
   });
 });
+
+for (const form of ["raw", "prefix", "json"]) {
+  it(`the log tells neither arguments nor environment, with --log ${form}`, async (t) => {
+    const job = ["/bin/sh", "-c", "exit 3", "argument-c0ffee"];
+    const args = [
+      "--log",
+      form,
+      "--verbose",
+      "--only-if",
+      "exit $((0 + c0ffee))",
+      "--on-failure",
+      ": hook-c0ffee; exit 4",
+    ];
+    const supervisord = await listen(t, [...args, "--ticks", "1", "--", ...job], { env: { VARIABLE: "value-c0ffee" } });
+    await supervisord.tick();
+    await supervisord.waitForLog(/--on-failure failed: exit 4/);
+    await supervisord.stop();
+    assert.doesNotMatch(supervisord.stderr, /c0ffee/);
+  });
+}

@@ -64,10 +64,12 @@ fault(
     const supervisord = createSupervisord(t);
     const chance = createChance(SEED);
     const file = supervisord.path("state");
-    const job = 'echo "$SUPERTICK_RUN $SUPERTICK_DUE" >> ran; exec sleep 0.$((SUPERTICK_RUN % 4))';
+    // Every fourth run would last for 100 s: it is killed, stopped or timed out.
+    const job =
+      'echo "$SUPERTICK_RUN $SUPERTICK_DUE" >> ran; n=$((SUPERTICK_RUN % 4)); [ $n = 3 ] && n=1003; exec sleep $((n / 10)).$((n % 10))';
     supervisord.listener(
       "job",
-      ["--every", "2m", "--tick", "TICK_60", "--kill-after", "1s", "--", "/bin/sh", "-c", job],
+      ["--every", "2m", "--tick", "TICK_60", "--timeout", "2s", "--kill-after", "1s", "--", "/bin/sh", "-c", job],
       {
         settings: { startsecs: "0", directory: supervisord.path(".") },
       },
