@@ -46,6 +46,9 @@ const BOUNDS: Record<string, Bound[]> = {
   ],
   wakeUps: [{ atMost: 0 }],
   run: [{ against: "bare Node", atMost: 1.15 }],
+  crontabMemory: [{ atMost: 3 }],
+  crontabTick: [{ atMost: 1000 }],
+  memoryLimit: [{ atMost: 8 }],
   nextDue: [{ atMost: 50 }, { against: "croner", atMost: 1 }, { against: "cron-parser", atMost: 1 }],
 };
 
@@ -81,6 +84,10 @@ const RUNS_PER_ROUND = flags.quick ? 50 : 200;
 const RESTARTS_PER_ROUND = flags.quick ? 10 : 30;
 // Until the heap and the compiler have settled, a tick costs several times as much.
 const WARM_UP_TICKS = flags.quick ? 3_000 : 10_000;
+const JOBS = 1000;
+const CRONTAB_TICKS = { warmUp: 200, measured: flags.quick ? 500 : 2_000 };
+const LEAST_LIMIT_MB = 5;
+const GREATEST_LIMIT_MB = 20;
 const ASLEEP_NANOSECONDS = 60_000n;
 const WARM_UP_RUNS = 10;
 const SETTLE_SECONDS = 0.5;
@@ -88,12 +95,18 @@ const LIMIT_SECONDS = 60;
 
 // ── Contenders ─────────────────────────────────────────────────────────────
 
-type Name = "supertick" | "bare Node" | "childutils" | "bash counter";
+type Name = "supertick" | "floor" | "bare Node" | "childutils" | "bash counter";
 
 interface Work {
   directory: string;
   /** Run the command on every Nth tick. Without it: never, though the ticks are counted. */
   runEvery?: number;
+  /** Only supertick: the jobs of this file instead. */
+  crontab?: string;
+  /** Files on a tmpfs, where a sync costs nothing. */
+  isInMemory?: boolean;
+  /** Started in this control group. */
+  group?: string;
 }
 
 interface Contender {
@@ -121,9 +134,17 @@ const succeeds = (command: string, ...args: string[]) => spawnSync(command, args
 const CONTENDERS: Record<Name, Contender> = {
   supertick: {
     isInstalled: true,
+    command: ({ directory, runEvery, crontab }) => [
+      ...[process.execPath, LISTENER, "--tick", "TICK_60", "--state", path.join(directory, "counter")],
+      ...(crontab ? ["--crontab", crontab] : ["--ticks", String(runEvery ?? NEVER), "--", ...COMMAND]),
+    ],
+  },
+  // The least that keeps the promises: it tells a bound that is missed by supertick from one that can't be met.
+  floor: {
+    isInstalled: true,
     command: ({ directory, runEvery }) => [
-      ...[process.execPath, LISTENER, "--tick", "TICK_60", "--ticks", String(runEvery ?? NEVER)],
-      ...["--state", path.join(directory, "counter"), "--", ...COMMAND],
+      ...[process.execPath, fixture("floor.js"), String(runEvery ?? NEVER), path.join(directory, "counter")],
+      ...COMMAND,
     ],
   },
   "bare Node": {
@@ -144,7 +165,7 @@ const CONTENDERS: Record<Name, Contender> = {
   },
 };
 const NAMES = Object.keys(CONTENDERS) as Name[];
-const THOSE_THAT_RUN: Name[] = ["supertick", "bare Node"];
+const THOSE_THAT_RUN: Name[] = ["supertick", "floor", "bare Node"];
 
 // ── What /proc says of a process ───────────────────────────────────────────
 
@@ -201,11 +222,59 @@ function childrenNanoseconds(pid: number): number {
   return ((Number(afterName[13]) + Number(afterName[14])) / CLOCK_TICKS_PER_SECOND) * 1e9;
 }
 
+// ── Control groups ─────────────────────────────────────────────────────────
+// Version 2 wants the memory controller delegated to us, version 1 (mounted beside it) a writable directory.
+
+/** One with a limit of memory that can be set; undefined where the machine gives us none. */
+function tryMakeGroup(): string | undefined {
+  const own = fs.existsSync("/proc/self/cgroup") ? fs.readFileSync("/proc/self/cgroup", "utf8") : "";
+  const [, unified = ""] = /^0::(.*)$/m.exec(own) ?? [];
+  const [, memory = ""] = /^\d+:memory:(.*)$/m.exec(own) ?? [];
+  const name = `supertick-bench-${process.pid}`;
+  for (const parent of [`/sys/fs/cgroup${unified}`, "/sys/fs/cgroup/memory", `/sys/fs/cgroup/memory${memory}`]) {
+    const group = path.join(parent, name);
+    try {
+      fs.mkdirSync(group);
+    } catch {
+      continue;
+    }
+    if (limitFile(group) !== undefined) return group;
+    fs.rmdirSync(group);
+  }
+  return undefined;
+}
+
+const limitFile = (group: string) =>
+  ["memory.max", "memory.limit_in_bytes"].map((file) => path.join(group, file)).find((file) => fs.existsSync(file));
+
+function limitGroup(group: string, megabytes: number): void {
+  fs.writeFileSync(limitFile(group)!, String(megabytes * 2 ** 20));
+  for (const file of ["memory.swap.max", "memory.swappiness"].map((name) => path.join(group, name))) {
+    if (fs.existsSync(file)) fs.writeFileSync(file, "0");
+  }
+}
+
+const inGroup = (group: string, command: string[]) => [
+  ...["/bin/sh", "-c", 'echo $$ >"$0" && exec "$@"', path.join(group, "cgroup.procs")],
+  ...command,
+];
+
 // ── A listener and its pipes ───────────────────────────────────────────────
 // supervisord gives its listeners pipes. "pipe" in Node's stdio is a socket pair, which costs a reader more: so FIFOs.
 
 const SCRATCH = fs.mkdtempSync(path.join(diskDirectory(), "supertick-bench-"));
 process.once("exit", () => fs.rmSync(SCRATCH, { recursive: true, force: true }));
+
+const IN_MEMORY = tryMakeDirectory("/dev/shm/supertick-bench-");
+process.once("exit", () => IN_MEMORY && fs.rmSync(IN_MEMORY, { recursive: true, force: true }));
+
+function tryMakeDirectory(prefix: string): string | undefined {
+  try {
+    return fs.mkdtempSync(prefix);
+  } catch {
+    return undefined;
+  }
+}
 
 /** A counter on a tmpfs would cost less than the real one. */
 function diskDirectory(): string {
@@ -362,9 +431,10 @@ async function withListener<T>(
   work: Omit<Work, "directory">,
   use: (of: Listener) => Promise<T>,
 ): Promise<T> {
-  const directory = path.join(SCRATCH, String(directories++));
+  const directory = path.join(work.isInMemory ? IN_MEMORY! : SCRATCH, String(directories++));
   fs.mkdirSync(directory);
-  const listener = await Listener.start(CONTENDERS[name].command({ directory, ...work }), directory);
+  const command = CONTENDERS[name].command({ directory, ...work });
+  const listener = await Listener.start(work.group === undefined ? command : inGroup(work.group, command), directory);
   try {
     return await use(listener);
   } finally {
@@ -383,7 +453,17 @@ interface Figure {
   unit: "ms" | "µs" | "MB" | "times";
   samples: Samples;
   bounds: Bound[];
+  /** Why it was not measured: then there are no samples. */
+  missing?: string;
 }
+
+const notMeasured = (title: string, missing: string): Figure => ({
+  title,
+  unit: "times",
+  samples: {},
+  bounds: [],
+  missing,
+});
 
 function add(samples: Samples, name: string, value: number): void {
   samples[name] = [...(samples[name] ?? []), value];
@@ -458,12 +538,12 @@ async function measureTick(): Promise<Figure[]> {
   return [{ title: "CPU a tick that runs nothing, counter on disk", unit: "µs", samples, bounds: BOUNDS.tick }];
 }
 
-const costOfTicks = (name: Name) =>
-  withListener(name, {}, async (listener) => {
-    await listener.ticks(WARM_UP_TICKS);
+const costOfTicks = (name: Name, count = { warmUp: WARM_UP_TICKS, measured: TICKS_PER_ROUND }, work = {}) =>
+  withListener(name, work, async (listener) => {
+    await listener.ticks(count.warmUp);
     const before = cpuNanoseconds(listener.pid);
-    await listener.ticks(TICKS_PER_ROUND);
-    return (cpuNanoseconds(listener.pid) - before) / TICKS_PER_ROUND / 1000;
+    await listener.ticks(count.measured);
+    return (cpuNanoseconds(listener.pid) - before) / count.measured / 1000;
   });
 
 /** The whole life of a process for each tick; it is ours, so what it used is added to our children's time. */
@@ -505,11 +585,27 @@ async function measureWakeUps(): Promise<Figure[]> {
   return [{ title: `wake-ups between ticks, in ${IDLE_SECONDS} s`, unit: "times", samples, bounds }];
 }
 
-/** The listener's own CPU and the command's, from the tick on. */
+/** On disk it counts; on a tmpfs it shows what the sync of the journal costs. */
 async function measureRun(): Promise<Figure[]> {
+  const onDisk = await costOfRuns(false);
+  const figures: Figure[] = [
+    { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples: onDisk.all, bounds: BOUNDS.run },
+    { title: "  of it the listener's own", unit: "ms", samples: onDisk.own, bounds: [] },
+  ];
+  if (IN_MEMORY === undefined) return figures;
+  const { all, own } = await costOfRuns(true);
+  return [
+    ...figures,
+    { title: "  the same, state on a tmpfs", unit: "ms", samples: all, bounds: [] },
+    { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
+  ];
+}
+
+/** The listener's own CPU and the command's, from the tick on. */
+async function costOfRuns(isInMemory: boolean): Promise<{ all: Samples; own: Samples }> {
   const own: Samples = {};
-  const samples = await takeTurns(THOSE_THAT_RUN, (name) =>
-    withListener(name, { runEvery: 1 }, async (listener) => {
+  const all = await takeTurns(THOSE_THAT_RUN, (name) =>
+    withListener(name, { runEvery: 1, isInMemory }, async (listener) => {
       const run = async () => {
         await listener.tick();
         await listener.commandRan();
@@ -523,10 +619,72 @@ async function measureRun(): Promise<Figure[]> {
       return (ownAfter - ownBefore + childrenAfter - childrenBefore) / RUNS_PER_ROUND / 1e6;
     }),
   );
+  return { all, own };
+}
+
+/** What 1,000 jobs cost more than one, and what a tick costs that makes none of them due. */
+async function measureCrontab(): Promise<Figure[]> {
+  const title = `${JOBS.toLocaleString("en")} jobs in one crontab, none due`;
+  const help = execFileSync(process.execPath, [LISTENER, "--help"], { encoding: "utf8", env: ENVIRONMENT });
+  if (!help.includes("--crontab")) return [notMeasured(title, "this listener has no --crontab")];
+  const few = crontab("one", 1);
+  const many = crontab("many", JOBS);
+  const idle = (file: string) =>
+    withListener("supertick", { crontab: file }, async (listener) => {
+      // The file may be read after READY, and the schedules be looked at only with the first ticks.
+      await listener.ticks(3);
+      await sleep(SETTLE_SECONDS * 1000);
+      return privateMiB(listener.pid);
+    });
+  const memory = await takeTurns(["supertick"], async () => (await idle(many)) - (await idle(few)));
+  const ticks = await takeTurns(["supertick"], () => costOfTicks("supertick", CRONTAB_TICKS, { crontab: many }));
   return [
-    { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples, bounds: BOUNDS.run },
-    { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
+    { title: `${title}: memory added`, unit: "MB", samples: memory, bounds: BOUNDS.crontabMemory },
+    { title: "  CPU a tick", unit: "µs", samples: ticks, bounds: BOUNDS.crontabTick },
   ];
+}
+
+/** Due in April: the ticks of a round are November's and December's. */
+function crontab(name: string, jobs: number): string {
+  const lines = Array.from({ length: jobs }, (_, i) => `${i % 60} ${i % 24} ${(i % 28) + 1} 4 * /bin/echo ${i}`);
+  const file = path.join(SCRATCH, name);
+  fs.writeFileSync(file, `${lines.join("\n")}\n`);
+  return file;
+}
+
+/** The smallest limit, in whole MB, under which it says READY, answers three ticks and is alive after that. */
+async function measureMemoryLimit(): Promise<Figure[]> {
+  const title = "memory limit it runs in, idle";
+  const group = tryMakeGroup();
+  if (group === undefined) return [notMeasured(title, "no control group with a memory limit can be made here")];
+  const samples: Samples = {};
+  try {
+    for (const name of ["supertick", "floor", "bare Node"] as const) {
+      let megabytes = LEAST_LIMIT_MB;
+      while (megabytes < GREATEST_LIMIT_MB && !(await runsWithin(group, megabytes, name))) megabytes++;
+      add(samples, name, megabytes);
+    }
+  } finally {
+    fs.rmdirSync(group);
+  }
+  // DESIGN's figure is that of one Node.
+  const bounds = process.versions.node.startsWith("20.") ? BOUNDS.memoryLimit : [];
+  return [{ title, unit: "MB", samples, bounds }];
+}
+
+async function runsWithin(group: string, megabytes: number, name: Name): Promise<boolean> {
+  limitGroup(group, megabytes);
+  try {
+    await withListener(name, { group }, async (listener) => {
+      await listener.ticks(3);
+      await sleep(SETTLE_SECONDS * 1000);
+      await listener.ticks(1);
+    });
+    return true;
+  } catch (error) {
+    if (/ended by SIGKILL/.test(String(error))) return false;
+    throw error;
+  }
 }
 
 /** By class of the schedule vectors. Loaded here, since only this one needs croner and cron-parser. */
@@ -547,6 +705,8 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   tick: measureTick,
   "wake-ups": measureWakeUps,
   run: measureRun,
+  crontab: measureCrontab,
+  "memory-limit": measureMemoryLimit,
   "next-due": measureSchedules,
 };
 
@@ -587,7 +747,9 @@ const line = (cells: string[]) =>
 
 /** A line for the figure, with its first bound; one more for each further bound. */
 function show(figure: Figure): boolean {
-  const { title, unit, samples, bounds } = figure;
+  const { title, unit, samples, bounds, missing } = figure;
+  if (missing !== undefined) console.log(line([title, `not measured: ${missing}`]));
+  if (missing !== undefined) return true;
   const cells = NAMES.map((name) => {
     if (!CONTENDERS[name].isInstalled) return "not installed";
     const taken = samples[name];

@@ -1,0 +1,71 @@
+// floor.js N FILE COMMAND [ARGUMENT…]: the least that a listener can do and still be what DESIGN asks for. No option, no
+// schedule but "every Nth tick", no message but the two lines a run; no error is handled. What supertick costs above this
+// is its own; what this costs above bare Node is the price of the promises:
+//   a socket on stdin, so that signals are acted on; a counter file, looked at and overwritten at each tick; a run that is
+//   journaled and synced before it starts, journaled again with its pid and start time, and again at its end.
+
+const fs = require("fs");
+const { Socket } = require("net");
+
+const every = Number(process.argv[2]);
+const [file, command, ...args] = process.argv.slice(3);
+const { O_WRONLY, O_CREAT, O_APPEND, O_NONBLOCK } = fs.constants;
+const log = fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
+const counter = fs.openSync(file, "w+");
+const journal = fs.openSync(`${file}.runs`, O_WRONLY | O_CREAT | O_APPEND);
+const { ino } = fs.fstatSync(counter);
+const content = Buffer.alloc(256, " ");
+const answer = Buffer.from("RESULT 2\nOKREADY\n");
+let bytes = "";
+let count = 0;
+let runs = 0;
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, () => process.exit(0));
+
+function read(length, buffer) {
+  bytes += buffer.latin1Slice(0, length);
+  const newline = bytes.indexOf("\n");
+  if (newline < 0) return true;
+  const end = newline + 1 + Number(bytes.slice(bytes.lastIndexOf("len:", newline) + 4, newline));
+  if (bytes.length < end) return true;
+  const when = Number(bytes.slice(newline + 1 + "when:".length, end));
+  bytes = bytes.slice(end);
+  tick(when);
+  return true;
+}
+
+function tick(when) {
+  count++;
+  const isDue = count % every === 0;
+  if (isDue) {
+    record({ type: "starting", run: ++runs, due: when });
+    fs.fdatasyncSync(journal);
+  }
+  content.write(`${count.toFixed()}\nwhen=${when.toFixed()}`, "latin1");
+  if (fs.statSync(file).ino !== ino) process.exit(1);
+  fs.writeSync(counter, content, 0, content.length, 0);
+  fs.writeSync(1, answer);
+  if (isDue) run(runs);
+}
+
+function run(number) {
+  const { spawn } = require("child_process");
+  const env = { ...process.env, SUPERTICK_RUN: String(number) };
+  const child = spawn(command, args, { env, detached: true, stdio: ["ignore", 2, 2] });
+  const stat = fs.readFileSync(`/proc/${child.pid}/stat`, "latin1");
+  record({ type: "started", run: number, pid: child.pid, start: stat.split(" ")[21] });
+  fs.writeSync(log, `run ${number} started (pid ${child.pid})\n`);
+  child.on("exit", (exit, signal) => {
+    record({ type: "finished", run: number, exit, signal });
+    fs.writeSync(log, `run ${number} finished\n`);
+  });
+}
+
+function record(line) {
+  fs.writeSync(journal, `${JSON.stringify({ ...line, at: Date.now() / 1000 })}\n`);
+}
+
+const onread = { buffer: Buffer.allocUnsafeSlow(4096), callback: read };
+const stdin = new Socket({ fd: 0, readable: true, writable: false, onread });
+stdin.on("end", () => process.exit(0));
+fs.writeSync(1, "READY\n");
