@@ -111,6 +111,28 @@ describe("in a directory where everybody may make names", { concurrency: 4 }, ()
     assert.match(stdout, /it belongs to another user/);
   });
 
+  it("another user's crontab is not run, nor one that another user puts in the place of ours", AS_ROOT, async (t) => {
+    const directory = sharedDirectory(t);
+    const crontab = `${directory}/crontab`;
+    fs.writeFileSync(crontab, "@start echo gotcha\n");
+    giveAway(crontab);
+    const [command, ...args] = [...RUNTIME, LISTENER, "--crontab", crontab];
+    const { status, stderr } = spawnSync(command, args, { encoding: "utf8", input: "" });
+    assert.equal(status, 2);
+    assert.match(stderr, /^supertick: cannot read the crontab \S+: it belongs to another user\n$/);
+    fs.unlinkSync(crontab);
+    fs.writeFileSync(crontab, "@ticks 1 echo ours\n");
+    const supervisord = await listen(t, ["--crontab", crontab]);
+    fs.unlinkSync(crontab);
+    fs.writeFileSync(crontab, "@ticks 1 echo gotcha\n");
+    giveAway(crontab);
+    supervisord.signal("SIGHUP");
+    await supervisord.waitForLog(/it belongs to another user; the jobs stay as they are/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/^ours$/m);
+    assert.doesNotMatch(supervisord.stderr, /gotcha/);
+  });
+
   it("files and links of our own are used as anywhere", async (t) => {
     const directory = sharedDirectory(t);
     fs.writeFileSync(`${directory}/named`, "3\n");
@@ -150,6 +172,19 @@ describe("what others have written reaches the log escaped", { concurrency: 4 },
       assertPlain(supervisord.stderr);
     });
   }
+
+  it("a crontab's names and mistakes", async (t) => {
+    const directory = sharedDirectory(t);
+    const crontab = `${directory}/crontab`;
+    fs.writeFileSync(crontab, `@ticks 1 /x/${ESCAPES.replace(/\r/g, "")}ls\n`);
+    const supervisord = await listen(t, ["--crontab", crontab]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 failed/);
+    fs.writeFileSync(crontab, `${ESCAPES} * * * * ls\n@${ESCAPES} ls\n`);
+    supervisord.signal("SIGHUP");
+    await supervisord.waitForLog(/the jobs stay as they are/);
+    assertPlain(supervisord.stderr.replace(/^\/bin\/sh.*$/gm, ""));
+  });
 
   it("the name of a variable, and of a command that is not there", async (t) => {
     const env = { [`TICK_${ESCAPES}`]: "1" };
