@@ -3042,113 +3042,132 @@ export interface Log {
 }
 
 export function createLog(form: LogForm): Log {
-  const own = openOwnStderr();
-  const queue: Array<{ bytes: Buffer; isOwn: boolean }> = [];
-  const waitingReaders = new Set<() => void>();
-  let queuedBytes = 0;
-  let ownQueuedBytes = 0;
-  let lost = 0;
-  let retry: NodeJS.Timeout | undefined;
-  let retryMs = 1;
-  let isPatient = true; // until the reader lets us wait in vain
-
-  function drain(): void {
-    while (queue.length > 0) {
-      const [first] = queue;
-      const written = tryWrite(own ?? 2, first.bytes);
-      if (written === undefined) return;
-      retryMs = 1;
-      queuedBytes -= written;
-      if (first.isOwn) ownQueuedBytes -= written;
-      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
-      else queue.shift();
-    }
-    if (lost === 0) return;
-    const note = `the reader of this log was stopped; lines lost: ${lost}`;
-    lost = 0;
-    push(Buffer.from(ownLine(form, undefined, note, {})), true);
-    drain();
-  }
-
-  function push(bytes: Buffer, isOwn: boolean): void {
-    queue.push({ bytes, isOwn });
-    queuedBytes += bytes.length;
-    if (isOwn) ownQueuedBytes += bytes.length;
-  }
-
-  function drainLater(): void {
-    if (queue.length === 0 || retry !== undefined) return;
-    retry = setTimeout(() => {
-      retry = undefined;
-      retryMs = Math.min(2 * retryMs, MAX_LOG_RETRY_MS);
-      drain();
-      if (hasRoom()) for (const goOn of waitingReaders) goOn();
-      drainLater();
-    }, retryMs);
-    retry.unref();
-  }
-
-  function drainWithPatience(): void {
-    for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1000; queue.length > 0; sleep(10)) {
-      drain();
-      if (!isPatient || monotonicSeconds() > end) break;
-    }
-    isPatient = queue.length === 0;
-  }
-
-  function send(bytes: Buffer, isOwn: boolean): void {
-    push(bytes, isOwn);
-    drain();
-    // Without a description of our own the write may meet EAGAIN only because a job made the shared one non-blocking;
-    // its reader is alive then, so waiting a little loses nothing.
-    if (own === undefined) drainWithPatience();
-    drainLater();
-  }
-
-  const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
-
-  function readOutput(source: OutputSource, stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void {
-    const cutter = createLineCutter();
-    const format = outputFormat(form, source, name);
-    const take = (lines: OutputLine[]) => {
-      if (lines.length === 0) return;
-      send(format(new Date().toISOString(), lines), false);
-    };
-    const goOn = () => {
-      waitingReaders.delete(goOn);
-      stream.resume();
-    };
-    stream.on("data", (bytes: Buffer) => {
-      take(cutter.push(bytes.toString("latin1")));
-      if (hasRoom()) return;
-      stream.pause();
-      waitingReaders.add(goOn);
-    });
-    stream.on("error", () => {}); // "close" follows
-    const end = () => {
-      waitingReaders.delete(goOn);
-      take(cutter.end());
-    };
-    stream.on("end", end); // comes before the child's "close"
-    stream.on("close", end); // comes alone when the pipe was let go
-  }
-
+  const queue = new LogQueue((lost) =>
+    ownLine(form, undefined, `the reader of this log was stopped; lines lost: ${lost}`, {}),
+  );
   function logOf(job: string | undefined): Log {
     return {
-      line(text, facts = {}) {
-        const bytes = Buffer.from(ownLine(form, job, text, facts));
-        if (ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) lost++;
-        else send(bytes, true);
-      },
+      line: (text, facts = {}) => queue.sendOwn(ownLine(form, job, text, facts)),
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return undefined;
-        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
+        const read: Output["read"] = (stream, name) => copyLines(stream, outputFormat(form, source, name), queue);
+        return { isStreamTold: form === "json", read };
       },
-      flush: drainWithPatience,
+      flush: () => queue.flush(),
     };
   }
   return logOf(undefined);
+}
+
+/** Whole lines of what a command writes go to the log; while that is full, nothing is read. */
+function copyLines(stream: NodeJS.ReadableStream, format: OutputFormat, queue: LogQueue): void {
+  const cutter = createLineCutter();
+  const send = (lines: OutputLine[]) => {
+    if (lines.length > 0) queue.send(format(new Date().toISOString(), lines));
+  };
+  const goOn = () => void stream.resume();
+  stream.on("data", (bytes: Buffer) => {
+    send(cutter.push(bytes.toString("latin1")));
+    if (queue.hasRoom) return;
+    stream.pause();
+    queue.waitingReaders.add(goOn);
+  });
+  stream.on("error", () => {}); // "close" follows
+  const end = () => {
+    queue.waitingReaders.delete(goOn);
+    send(cutter.end());
+  };
+  stream.on("end", end); // comes before the child's "close"
+  stream.on("close", end); // comes alone when the pipe was let go
+}
+
+/** What is on its way to stderr. */
+class LogQueue {
+  /** To be called, each once, when there is room again. */
+  readonly waitingReaders = new Set<() => void>();
+  private readonly own = openOwnStderr();
+  private readonly queue: Array<{ bytes: Buffer; isOwn: boolean }> = [];
+  private queuedBytes = 0;
+  private ownQueuedBytes = 0;
+  private lost = 0;
+  private retry: NodeJS.Timeout | undefined;
+  private retryMs = 1;
+  private isPatient = true; // until the reader lets us wait in vain
+
+  /** @param lostLine says how many of our lines were dropped */
+  constructor(private readonly lostLine: (lost: number) => string) {}
+
+  get hasRoom(): boolean {
+    return this.queuedBytes < MAX_QUEUED_LOG_BYTES;
+  }
+
+  /** Is taken in any case: `hasRoom` tells whether to send more. */
+  send(bytes: Buffer, isOwn = false): void {
+    this.push(bytes, isOwn);
+    this.drain();
+    // Without a description of our own the write may meet EAGAIN only because a job made the shared one non-blocking;
+    // its reader is alive then, so waiting a little loses nothing.
+    if (this.own === undefined) this.flush();
+    this.drainLater();
+  }
+
+  /** Of ours, what is too much is dropped and counted. */
+  sendOwn(line: string): void {
+    const bytes = Buffer.from(line);
+    if (this.ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) this.lost++;
+    else this.send(bytes, true);
+  }
+
+  /** What is still queued goes out, or is given up after a second. */
+  flush(): void {
+    for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1000; this.queue.length > 0; sleep(10)) {
+      this.drain();
+      if (!this.isPatient || monotonicSeconds() > end) break;
+    }
+    this.isPatient = this.queue.length === 0;
+  }
+
+  private push(bytes: Buffer, isOwn: boolean): void {
+    this.queue.push({ bytes, isOwn });
+    this.queuedBytes += bytes.length;
+    if (isOwn) this.ownQueuedBytes += bytes.length;
+  }
+
+  private drain(): void {
+    while (this.queue.length > 0) {
+      const [first] = this.queue;
+      const written = tryWrite(this.own ?? 2, first.bytes);
+      if (written === undefined) return;
+      this.retryMs = 1;
+      this.queuedBytes -= written;
+      if (first.isOwn) this.ownQueuedBytes -= written;
+      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
+      else this.queue.shift();
+    }
+    if (this.lost === 0) return;
+    this.push(Buffer.from(this.lostLine(this.lost)), true);
+    this.lost = 0;
+    this.drain();
+  }
+
+  private drainLater(): void {
+    if (this.queue.length === 0 || this.retry !== undefined) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      this.retryMs = Math.min(2 * this.retryMs, MAX_LOG_RETRY_MS);
+      this.drain();
+      if (this.hasRoom) this.goOnReading();
+      this.drainLater();
+    }, this.retryMs);
+    this.retry.unref();
+  }
+
+  private goOnReading(): void {
+    const readers = [...this.waitingReaders];
+    this.waitingReaders.clear();
+    for (const goOn of readers) goOn();
+  }
 }
 
 /** A line of our own, in a form of --log. */
@@ -3160,12 +3179,10 @@ function ownLine(form: LogForm, job: string | undefined, text: string, facts: Lo
   return form === "prefix" ? `${time} ${escapeUnsafe(line)}\n` : `${escapeUnsafe(line)}\n`;
 }
 
+type OutputFormat = (time: string, lines: readonly OutputLine[]) => Buffer;
+
 /** How lines are written that a command wrote. */
-function outputFormat(
-  form: LogForm,
-  { job, run, hook }: OutputSource,
-  source: "stdout" | "stderr",
-): (time: string, lines: readonly OutputLine[]) => Buffer {
+function outputFormat(form: LogForm, { job, run, hook }: OutputSource, source: "stdout" | "stderr"): OutputFormat {
   if (form === "json") {
     return (time, lines) => {
       const facts = jsonText({ time, source, job, run, hook }).slice(0, -1);

@@ -2115,105 +2115,124 @@ var MAX_LOG_RETRY_MS = 200;
 var LOG_PATIENCE_MS = 1e3;
 var MAX_OUTPUT_LINE_BYTES = 64 * 1024;
 function createLog(form) {
-  const own = openOwnStderr();
-  const queue = [];
-  const waitingReaders = /* @__PURE__ */ new Set();
-  let queuedBytes = 0;
-  let ownQueuedBytes = 0;
-  let lost = 0;
-  let retry2;
-  let retryMs = 1;
-  let isPatient = true;
-  function drain() {
-    while (queue.length > 0) {
-      const [first] = queue;
-      const written = tryWrite(own != null ? own : 2, first.bytes);
-      if (written === void 0) return;
-      retryMs = 1;
-      queuedBytes -= written;
-      if (first.isOwn) ownQueuedBytes -= written;
-      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
-      else queue.shift();
-    }
-    if (lost === 0) return;
-    const note = `the reader of this log was stopped; lines lost: ${lost}`;
-    lost = 0;
-    push(Buffer.from(ownLine(form, void 0, note, {})), true);
-    drain();
-  }
-  function push(bytes, isOwn) {
-    queue.push({ bytes, isOwn });
-    queuedBytes += bytes.length;
-    if (isOwn) ownQueuedBytes += bytes.length;
-  }
-  function drainLater() {
-    if (queue.length === 0 || retry2 !== void 0) return;
-    retry2 = setTimeout(() => {
-      retry2 = void 0;
-      retryMs = Math.min(2 * retryMs, MAX_LOG_RETRY_MS);
-      drain();
-      if (hasRoom()) for (const goOn of waitingReaders) goOn();
-      drainLater();
-    }, retryMs);
-    retry2.unref();
-  }
-  function drainWithPatience() {
-    for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; queue.length > 0; sleep(10)) {
-      drain();
-      if (!isPatient || monotonicSeconds() > end) break;
-    }
-    isPatient = queue.length === 0;
-  }
-  function send(bytes, isOwn) {
-    push(bytes, isOwn);
-    drain();
-    if (own === void 0) drainWithPatience();
-    drainLater();
-  }
-  const hasRoom = () => queuedBytes < MAX_QUEUED_LOG_BYTES;
-  function readOutput(source, stream, name) {
-    const cutter = createLineCutter();
-    const format = outputFormat(form, source, name);
-    const take = (lines) => {
-      if (lines.length === 0) return;
-      send(format((/* @__PURE__ */ new Date()).toISOString(), lines), false);
-    };
-    const goOn = () => {
-      waitingReaders.delete(goOn);
-      stream.resume();
-    };
-    stream.on("data", (bytes) => {
-      take(cutter.push(bytes.toString("latin1")));
-      if (hasRoom()) return;
-      stream.pause();
-      waitingReaders.add(goOn);
-    });
-    stream.on("error", () => {
-    });
-    const end = () => {
-      waitingReaders.delete(goOn);
-      take(cutter.end());
-    };
-    stream.on("end", end);
-    stream.on("close", end);
-  }
+  const queue = new LogQueue(
+    (lost) => ownLine(form, void 0, `the reader of this log was stopped; lines lost: ${lost}`, {})
+  );
   function logOf(job) {
     return {
-      line(text, facts = {}) {
-        const bytes = Buffer.from(ownLine(form, job, text, facts));
-        if (ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) lost++;
-        else send(bytes, true);
-      },
+      line: (text, facts = {}) => queue.sendOwn(ownLine(form, job, text, facts)),
       ofJob: logOf,
       outputOf(source) {
         if (form === "raw") return void 0;
-        return { isStreamTold: form === "json", read: (stream, name) => readOutput(source, stream, name) };
+        const read = (stream, name) => copyLines(stream, outputFormat(form, source, name), queue);
+        return { isStreamTold: form === "json", read };
       },
-      flush: drainWithPatience
+      flush: () => queue.flush()
     };
   }
   return logOf(void 0);
 }
+function copyLines(stream, format, queue) {
+  const cutter = createLineCutter();
+  const send = (lines) => {
+    if (lines.length > 0) queue.send(format((/* @__PURE__ */ new Date()).toISOString(), lines));
+  };
+  const goOn = () => void stream.resume();
+  stream.on("data", (bytes) => {
+    send(cutter.push(bytes.toString("latin1")));
+    if (queue.hasRoom) return;
+    stream.pause();
+    queue.waitingReaders.add(goOn);
+  });
+  stream.on("error", () => {
+  });
+  const end = () => {
+    queue.waitingReaders.delete(goOn);
+    send(cutter.end());
+  };
+  stream.on("end", end);
+  stream.on("close", end);
+}
+var LogQueue = class {
+  // until the reader lets us wait in vain
+  /** @param lostLine says how many of our lines were dropped */
+  constructor(lostLine) {
+    this.lostLine = lostLine;
+  }
+  lostLine;
+  /** To be called, each once, when there is room again. */
+  waitingReaders = /* @__PURE__ */ new Set();
+  own = openOwnStderr();
+  queue = [];
+  queuedBytes = 0;
+  ownQueuedBytes = 0;
+  lost = 0;
+  retry;
+  retryMs = 1;
+  isPatient = true;
+  get hasRoom() {
+    return this.queuedBytes < MAX_QUEUED_LOG_BYTES;
+  }
+  /** Is taken in any case: `hasRoom` tells whether to send more. */
+  send(bytes, isOwn = false) {
+    this.push(bytes, isOwn);
+    this.drain();
+    if (this.own === void 0) this.flush();
+    this.drainLater();
+  }
+  /** Of ours, what is too much is dropped and counted. */
+  sendOwn(line) {
+    const bytes = Buffer.from(line);
+    if (this.ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) this.lost++;
+    else this.send(bytes, true);
+  }
+  /** What is still queued goes out, or is given up after a second. */
+  flush() {
+    for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; this.queue.length > 0; sleep(10)) {
+      this.drain();
+      if (!this.isPatient || monotonicSeconds() > end) break;
+    }
+    this.isPatient = this.queue.length === 0;
+  }
+  push(bytes, isOwn) {
+    this.queue.push({ bytes, isOwn });
+    this.queuedBytes += bytes.length;
+    if (isOwn) this.ownQueuedBytes += bytes.length;
+  }
+  drain() {
+    var _a2;
+    while (this.queue.length > 0) {
+      const [first] = this.queue;
+      const written = tryWrite((_a2 = this.own) != null ? _a2 : 2, first.bytes);
+      if (written === void 0) return;
+      this.retryMs = 1;
+      this.queuedBytes -= written;
+      if (first.isOwn) this.ownQueuedBytes -= written;
+      if (written < first.bytes.length) first.bytes = first.bytes.slice(written);
+      else this.queue.shift();
+    }
+    if (this.lost === 0) return;
+    this.push(Buffer.from(this.lostLine(this.lost)), true);
+    this.lost = 0;
+    this.drain();
+  }
+  drainLater() {
+    if (this.queue.length === 0 || this.retry !== void 0) return;
+    this.retry = setTimeout(() => {
+      this.retry = void 0;
+      this.retryMs = Math.min(2 * this.retryMs, MAX_LOG_RETRY_MS);
+      this.drain();
+      if (this.hasRoom) this.goOnReading();
+      this.drainLater();
+    }, this.retryMs);
+    this.retry.unref();
+  }
+  goOnReading() {
+    const readers = [...this.waitingReaders];
+    this.waitingReaders.clear();
+    for (const goOn of readers) goOn();
+  }
+};
 function ownLine(form, job, text, facts) {
   const time = form === "raw" ? "" : (/* @__PURE__ */ new Date()).toISOString();
   if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts, message: text })}
