@@ -6513,14 +6513,14 @@ function readListener(
   }
 }
 
-const KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
+const knownEvents = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
 
 function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | undefined): void {
   const split = (text: string) => (text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase()));
   const events = read("events", "", split);
   if (events === undefined) return;
-  for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
-    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
+  for (const name of events.filter((event) => !knownEvents().includes(event)))
+    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, knownEvents())}`);
   const from = Math.floor(Date.now() / 1000);
   const { on = [], tick: named } = listener?.settings ?? {};
   const fitting = listener === undefined ? "TICK_60" : fittingTick(listener.jobs, from);
@@ -6758,11 +6758,17 @@ function findFiles(pattern: string): string[] {
 }
 
 function globMatcher(pattern: string): (name: string) => boolean {
-  const source = pattern.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (sign, not?: string, set?: string) => {
-    if (set !== undefined) return `[${not === "!" ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
-    return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  });
-  const regex = new RegExp(`^${source}$`);
+  const source = pattern.replace(
+    /\*+|\?|\[(!|(?!!))(\][^\]]*|[^\]]+)\]|[\s\S]/g,
+    (sign, not?: string, set?: string) => {
+      if (set !== undefined) {
+        const some = set.replace(/(.)-(.)/gsu, (range, low, high) => (low > high ? "" : range));
+        return `[${not === "!" ? "^" : ""}${some.replace(/[\\\]^[]/g, "\\$&")}]`;
+      }
+      return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    },
+  );
+  const regex = new RegExp(`^${source}$`, "u");
   return (name) => regex.test(name) && (pattern[0] === "." || name[0] !== ".");
 }
 

@@ -4787,14 +4787,14 @@ function readListener({ tell }, args, env) {
     return void 0;
   }
 }
-var KNOWN_EVENTS = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
+var knownEvents = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
 function checkEvents({ tell, read }, listener) {
   var _a2;
   const split = (text) => text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase());
   const events = read("events", "", split);
   if (events === void 0) return;
-  for (const name of events.filter((event) => !KNOWN_EVENTS().includes(event)))
-    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, KNOWN_EVENTS())}`);
+  for (const name of events.filter((event) => !knownEvents().includes(event)))
+    tell("events", `supervisord has no event ${quote(name)}${suggestion(name, knownEvents())}`);
   const from = Math.floor(Date.now() / 1e3);
   const { on = [], tick: named } = (_a2 = listener == null ? void 0 : listener.settings) != null ? _a2 : {};
   const fitting = listener === void 0 ? "TICK_60" : fittingTick(listener.jobs, from);
@@ -4977,11 +4977,17 @@ function findFiles(pattern) {
   return found.filter((file) => fs.existsSync(file) && !fs.statSync(file).isDirectory()).sort();
 }
 function globMatcher(pattern) {
-  const source = pattern.replace(/\*+|\?|\[(!?)(\]?[^\]]*)\]|[\s\S]/g, (sign, not, set) => {
-    if (set !== void 0) return `[${not === "!" ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
-    return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  });
-  const regex = new RegExp(`^${source}$`);
+  const source = pattern.replace(
+    /\*+|\?|\[(!|(?!!))(\][^\]]*|[^\]]+)\]|[\s\S]/g,
+    (sign, not, set) => {
+      if (set !== void 0) {
+        const some = set.replace(/(.)-(.)/gsu, (range, low, high) => low > high ? "" : range);
+        return `[${not === "!" ? "^" : ""}${some.replace(/[\\\]^[]/g, "\\$&")}]`;
+      }
+      return sign[0] === "*" ? "[\\s\\S]*" : sign === "?" ? "[\\s\\S]" : sign.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    }
+  );
+  const regex = new RegExp(`^${source}$`, "u");
   return (name) => regex.test(name) && (pattern[0] === "." || name[0] !== ".");
 }
 function expand(text, names) {

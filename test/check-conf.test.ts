@@ -751,10 +751,13 @@ describe("check reads as supervisord does:", () => {
     ],
     [
       "sets in patterns",
-      `[include]\nfiles=[!a].i []x].i [a-c]c.i [.i ?[.i\n${P}a\n`,
+      `[include]\nfiles=[!a].i []x].i [a-c]c.i [.i ?[.i [z-a].i [^k]k.i ?u.i *v*.{i} $w.i [!].i []-a].i [!]a].i\n${P}a\n`,
       {
         ...Object.fromEntries(
-          ["a", "b", "]", "bc", "dc", "[", "x[", "!"].map((name) => [`${name}.i`, `[program:${name}]\ncommand=a\n`]),
+          ["a", "b", "]", "bc", "dc", "[", "x[", "!", "^k", "lk", "🙂u", "$w"].map((name) => [
+            `${name}.i`,
+            `[program:${name}]\ncommand=a\n`,
+          ]),
         ),
       },
     ],

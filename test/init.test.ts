@@ -133,6 +133,22 @@ describe("init", () => {
     assert.equal(stopLine("--kill-after", "1m"), "stopwaitsecs=65");
   });
 
+  const whole: Array<[args: string[], env?: Env]> = [
+    ...ticks.map(([args, , , env]): [string[], Env?] => [[...args, "--", "true"], env]),
+    ...names.map(([args]): [string[]] => [["--ticks", "5", ...args]]),
+    [["--every", "7s", "--kill-after", "1h", "--", "semi ; colon", "100%", "it's", 'say "x"', "\\"]],
+    [["--cron", "*/5 * * * *", "--only-if", "a ; b # c", "--verbose=no", "--", "x"], { TICK_PING: "http://x/%20" }],
+  ];
+  it("prints what check finds no mistake in", (t) => {
+    const file = path.join(temporaryDirectory(t), "a.conf");
+    for (const [args, env] of whole) {
+      fs.writeFileSync(file, init(args, env).stdout);
+      const { status, stdout } = run([...RUNTIME, LISTENER, "check", file]);
+      assert.equal(status, 0, stdout);
+      assert.match(stdout, /^no mistake in \[eventlistener:[^\]]+\]$/m);
+    }
+  });
+
   it("keeps variables variables, so that a secret stays out of ps", () => {
     const env = { TICK_GOAL: "5", TICK_PING: "https://hc-ping.com/x%20y", TICK_ON_SKIP: 'echo "no" >&2' };
     const lines = linesOf(["--", "true"], env);
