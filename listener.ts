@@ -11,7 +11,8 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   run        the command is started in a session of its own, watched, and its result is told
 //
-// The map. Start reading at `startListener`, or at `JobRunner`, if you want to know why a job did not run; what stands above the double line is pure.
+// The map. Start reading at `startListener`, or at `JobRunner` if you want to know why a job did not run. What stands above
+// the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks and windows          which ticks count, and the stretch of time that each of them decides
@@ -19,6 +20,7 @@
 //   Cron expressions           the text, the calendar, time zones, due times, and all that in words
 //   Job policy                 what a due run does to the runs in progress: a state machine
 //   Settings                   ONE table of options for flags, environment, defaults, validation and --help
+//   Crontab                    many jobs from one text; whose past belongs to which job
 //   ═══ the outside world ═══
 //   Log                        stderr, our lines and the commands', without ever blocking on it
 //   Processes                  who is alive; the commands that are run
@@ -27,6 +29,7 @@
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
 //   Job runner                 one job: the only one to perform what the policy asks for
+//   Crontab file               where the jobs come from when there are many, and when it is read again
 //   Listener                   events in, answers out, and what a tick means for each job
 //   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
 //   check, status              what will happen, in words; what is wrong with a supervisord.conf; what has happened
