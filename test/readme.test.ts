@@ -231,7 +231,7 @@ describe("README's manifest for Kubernetes", () => {
 
   nodeTest(
     "mounts the configuration that supervisord is started with",
-    { skip: yamlPython ? false : "no PyYAML; may be skipped in CI" },
+    { skip: yamlPython ? false : "python3-yaml is not installed" },
     () => {
       const { stdout, stderr } = spawnSync(yamlPython!, ["-c", YAML], { input: MANIFESTS[0], encoding: "utf8" });
       assert.equal(stderr, "");
