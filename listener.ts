@@ -4386,7 +4386,10 @@ function openJournal(path: string | undefined, log: Log): Journal {
       fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
     }
     isTorn = false;
-    writeLines(file, [...pasts.values()].flatMap(linesOf));
+    writeLines(
+      file,
+      [...pasts].flatMap(([job, past]) => linesOf(job, past)),
+    );
     sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file)); // many jobs, many open runs
     syncDirectory(file);
   }
@@ -4425,10 +4428,12 @@ function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobP
   return { ...line, lastRun, failures, recent, last };
 }
 
-/** What a new file must say of a job. */
-function linesOf(past: JobPast): JournalLine[] {
+/** What a new file must say of a job. A run may have started under another name. */
+function linesOf(name: string, past: JobPast): JournalLine[] {
   const { job, openRuns } = past;
-  const runs = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent));
+  const runs = openRuns
+    .flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent))
+    .map((line) => ({ ...line, job: name }));
   return job === undefined ? runs : [withPast({ ...job, was: undefined }, past), ...runs];
 }
 
@@ -4667,14 +4672,14 @@ class JobRunner {
   /** It is not configured any more, and starts nothing new. */
   isLeaving = false;
 
-  /** @param recordedName under which the journal knows its past */
+  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
   constructor(
     job: Job,
     private readonly host: JobHost,
-    private recordedName: string,
+    private recordedName: string | undefined,
     isSameSupervisor: boolean,
   ) {
-    this.past = host.journal.pasts.get(recordedName) ?? NO_PAST;
+    this.past = (recordedName !== undefined && host.journal.pasts.get(recordedName)) || NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
@@ -5148,7 +5153,7 @@ class JobRunner {
         this.resume(base, finished);
         continue;
       }
-      const leader = started ?? (formerListener && findRun(formerListener, this.recordedName, number));
+      const leader = started ?? (formerListener && findRun(formerListener, starting.job, number));
       const run: Run = { ...base, pid: leader?.pid };
       if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -5200,7 +5205,7 @@ class JobRunner {
     const delay = this.delaySeconds || undefined;
     const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? undefined : this.recordedName;
-    const known = this.host.journal.pasts.get(name)?.job;
+    const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
     if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
@@ -5462,7 +5467,7 @@ class Listener implements JobHost {
     const names = matchJobs(jobs, known);
     const [only] = known;
     if (this.options.crontab === undefined && known.length === 1) names[0] = only.name; // its name may have changed
-    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i] ?? job.name, isSame));
+    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
     for (const [name, { openRuns }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
@@ -5544,7 +5549,7 @@ class Listener implements JobHost {
       const runner = names[i] === undefined ? undefined : before.get(names[i]);
       if (runner === undefined) {
         added++;
-        return this.fitted(new JobRunner(job, this, job.name, true));
+        return this.fitted(new JobRunner(job, this, undefined, true));
       }
       if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
       changed++;
@@ -5587,9 +5592,9 @@ class Listener implements JobHost {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
-    const between = records.map((record, i) => ({ ...record, job: `~${i}` })).filter((_, i) => isTaken(records[i]));
-    this.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const), ...between);
-    this.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, was: `~${i}` } : record)));
+    this.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const));
+    this.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)));
+    this.journal.append(...records.map((record, i) => ({ ...record, was: `~${i}` })).filter(isTaken));
     this.removed = [];
   }
 

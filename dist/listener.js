@@ -3082,7 +3082,10 @@ ${tryReadFile(path)}`;
       fs.truncateSync(file);
     }
     isTorn = false;
-    writeLines(file, [...pasts.values()].flatMap(linesOf));
+    writeLines(
+      file,
+      [...pasts].flatMap(([job, past]) => linesOf(job, past))
+    );
     sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file));
     syncDirectory(file);
   }
@@ -3117,9 +3120,9 @@ ${tryReadFile(path)}`;
 function withPast(line, { lastRun, failures, recent, last }) {
   return { ...line, lastRun, failures, recent, last };
 }
-function linesOf(past) {
+function linesOf(name, past) {
   const { job, openRuns } = past;
-  const runs2 = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent));
+  const runs2 = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)).map((line) => ({ ...line, job: name }));
   return job === void 0 ? runs2 : [withPast({ ...job, was: void 0 }, past), ...runs2];
 }
 function isPresent(value) {
@@ -3220,12 +3223,11 @@ var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
 var HOOK_SECONDS = 60;
 var JobRunner = class {
-  /** @param recordedName under which the journal knows its past */
+  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
   constructor(job, host, recordedName, isSameSupervisor) {
     this.host = host;
     this.recordedName = recordedName;
-    var _a2;
-    this.past = (_a2 = host.journal.pasts.get(recordedName)) != null ? _a2 : NO_PAST;
+    this.past = recordedName !== void 0 && host.journal.pasts.get(recordedName) || NO_PAST;
     this.state = createJobState(this.past.lastRun, this.past.failures);
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
@@ -3666,7 +3668,7 @@ var JobRunner = class {
         this.resume(base, finished);
         continue;
       }
-      const leader = started != null ? started : formerListener && findRun(formerListener, this.recordedName, number);
+      const leader = started != null ? started : formerListener && findRun(formerListener, starting.job, number);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
       if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
       else {
@@ -3713,7 +3715,7 @@ var JobRunner = class {
     const delay = this.delaySeconds || void 0;
     const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? void 0 : this.recordedName;
-    const known = (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
+    const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
     if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
@@ -3912,10 +3914,7 @@ var Listener = class {
     const names = matchJobs(jobs, known);
     const [only] = known;
     if (this.options.crontab === void 0 && known.length === 1) names[0] = only.name;
-    const runners = jobs.map((job, i) => {
-      var _a2;
-      return new JobRunner(job, this, (_a2 = names[i]) != null ? _a2 : job.name, isSame);
-    });
+    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
     for (const [name, { openRuns }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
@@ -3989,7 +3988,7 @@ var Listener = class {
       const runner = names[i] === void 0 ? void 0 : before.get(names[i]);
       if (runner === void 0) {
         added++;
-        return this.fitted(new JobRunner(job, this, job.name, true));
+        return this.fitted(new JobRunner(job, this, void 0, true));
       }
       if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
       changed++;
@@ -4028,9 +4027,9 @@ var Listener = class {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }) => givenUp.has(job);
-    const between = records.map((record, i) => ({ ...record, job: `~${i}` })).filter((_, i) => isTaken(records[i]));
-    this.journal.append(...this.removed.map((job) => ({ type: "removed", job })), ...between);
-    this.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, was: `~${i}` } : record));
+    this.journal.append(...this.removed.map((job) => ({ type: "removed", job })));
+    this.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record));
+    this.journal.append(...records.map((record, i) => ({ ...record, was: `~${i}` })).filter(isTaken));
     this.removed = [];
   }
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.

@@ -641,6 +641,83 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
   });
 });
 
+/** How many results the journal holds of each job. */
+function resultsOf(supervisord: Supervisord): Record<string, number> {
+  const { stdout } = supertick(["status", "--json", supervisord.stateFile]);
+  const jobs: Array<{ job: string; recent: string[] }> = JSON.parse(stdout).states[0].jobs;
+  return Object.fromEntries(jobs.map(({ job, recent }) => [job, recent.length]));
+}
+
+async function runByHand(supervisord: Supervisord, name: string, times: number): Promise<void> {
+  const finished = () => lines(supervisord, /: run \d+ finished/).length;
+  for (const before = finished(); times > 0; times--) {
+    const count = finished();
+    await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", `type:supertick\n${name}`));
+    await supervisord.until(() => finished() > count, `a run of ${name} to finish (${before} before)`);
+  }
+}
+
+describe("records follow their jobs when a line is put in front and all names move on", { concurrency: 4 }, () => {
+  const BEFORE = "@every 1w true a\n@every 1w true b\n";
+  const AFTER = `@every 1w true new\n${BEFORE}`;
+
+  for (const isKilled of [false, true]) {
+    it(isKilled ? "while the listener was dead" : "and the file is read again", async (t) => {
+      const supervisord = await listen(t, BEFORE);
+      await runByHand(supervisord, "true", 3);
+      await runByHand(supervisord, "true.2", 2);
+      if (isKilled) await supervisord.killListener();
+      fs.writeFileSync(supervisord.crontab, AFTER);
+      if (isKilled) {
+        await supervisord.restartListener();
+        await supervisord.waitForLog(/3 jobs of /);
+      } else await hangUp(supervisord, /3 jobs of .*: 1 new, 2 changed, 0 removed/);
+      await supervisord.until(() => resultsOf(supervisord)["true.3"] !== undefined, "the new names");
+      assert.deepEqual(resultsOf(supervisord), { true: 0, "true.2": 3, "true.3": 2 });
+      for (const name of ["true", "true.2", "true.3"]) await runByHand(supervisord, name, 1);
+      assert.match(supervisord.stderr, /true: run 1 started[\s\S]*true\.2: run 4 started[\s\S]*true\.3: run 3 started/);
+      await supervisord.restartListener();
+      assert.deepEqual(resultsOf(supervisord), { true: 1, "true.2": 4, "true.3": 3 });
+    });
+  }
+
+  it("and a run that is still going is only its own job's", async (t) => {
+    const directory = temporaryDirectory(t);
+    const wait = "while [ ! -e go ]; do sleep 0.05; done";
+    const supervisord = await listen(t, `@every 1w ${wait}\n`, [], { cwd: directory });
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/while: run 1 started/);
+    await supervisord.killListener();
+    fs.writeFileSync(supervisord.crontab, `@every 1w while false; do :; done\n@every 1w ${wait}\n`);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/while\.2: run 1 of an earlier listener is still going/);
+    assert.doesNotMatch(supervisord.stderr, /while: run 1 of an earlier/);
+    fs.writeFileSync(`${directory}/go`, "");
+    await supervisord.waitForLog(/while\.2: run 1 finished/);
+    assert.deepEqual(resultsOf(supervisord), { while: 0, "while.2": 1 });
+  });
+});
+
+it("a run that is still going stays with its renamed job when the journal begins a new file", async (t) => {
+  const directory = temporaryDirectory(t);
+  const jobs = (name: string) =>
+    `TICK_NAME=${name}\n@every 1w while [ ! -e go ]; do sleep 0.05; done\nTICK_NAME=other\n@every 1w true\n`;
+  const supervisord = await listen(t, jobs("a"), [], { cwd: directory });
+  await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", "type:supertick\na"));
+  await supervisord.waitForLog(/a: run 1 started/);
+  fs.writeFileSync(supervisord.crontab, jobs("b"));
+  await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+  for (let i = 0; i < 2; i++) {
+    fs.appendFileSync(`${supervisord.stateFile}.runs`, `${" ".repeat(300 * 1024)}\n`);
+    await runByHand(supervisord, "other", 1);
+  }
+  await supervisord.restartListener();
+  await supervisord.waitForLog(/b: run 1 of an earlier listener is still going/);
+  fs.writeFileSync(`${directory}/go`, "");
+  await supervisord.waitForLog(/b: run 1 finished/);
+  assert.deepEqual(resultsOf(supervisord), { b: 1, other: 2 });
+});
+
 it("a run of a job that was removed while the listener was dead is looked after", async (t) => {
   const supervisord = await listen(
     t,
