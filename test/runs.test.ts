@@ -288,6 +288,7 @@ describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
 
       fs.writeFileSync(env.LIMIT_REACHED, "");
       await supervisord.waitForLog(/--on-failure failed: no end after 60s/);
+      fs.unlinkSync(env.LIMIT_REACHED); // the next hook has its 60 s
       await supervisord.tick();
       await supervisord.waitForLog(/run 3 failed/);
       await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the hook's group");

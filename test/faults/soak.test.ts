@@ -47,19 +47,29 @@ fault(
     ];
     // A FIFO, as supervisord's pipes are; Node's own are sockets.
     for (const name of ["in", "out"]) execFileSync("mkfifo", [`${directory}/${name}`]);
-    const [stdin, stdout] = ["in", "out"].map((name) => fs.openSync(`${directory}/${name}`, "r+"));
+    const stdin = fs.openSync(`${directory}/in`, "r+");
+    // The first one lets the second be opened, the second the third, which blocks, and ends with the listener.
+    const opening = fs.openSync(`${directory}/out`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const theirs = fs.openSync(`${directory}/out`, "w");
+    const stdout = fs.openSync(`${directory}/out`, "r");
+    fs.closeSync(opening);
     const log = fs.openSync(`${directory}/log`, "a");
     const child = spawn(RUNTIME[0], [...RUNTIME.slice(1), ...SMALL_HEAP, ...listener], {
       env: { PATH: process.env.PATH, SUPERVISOR_ENABLED: "1" },
-      stdio: [stdin, stdout, log],
+      stdio: [stdin, theirs, log],
     });
+    fs.closeSync(theirs);
     const pid = child.pid!;
     const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve(signal ?? code)));
     t.after(() => child.kill("SIGKILL"));
     const bytes = Buffer.alloc(64);
     const expect = (text: string) => {
       let got = "";
-      while (got.length < text.length) got += bytes.toString("latin1", 0, fs.readSync(stdout, bytes));
+      while (got.length < text.length) {
+        const length = fs.readSync(stdout, bytes);
+        assert.ok(length > 0, `it has ended: ${fs.readFileSync(`${directory}/log`, "utf8").slice(-2000)}`);
+        got += bytes.toString("latin1", 0, length);
+      }
       assert.equal(got, text);
     };
     expect(READY);
