@@ -674,20 +674,23 @@ type CronItem =
 /** Throws an Error that names the field, quotes what stands there and says what was expected. */
 export function parseCron(text: string): CronExpression {
   const fields = splitCron(text);
-  const [second, minute, hour, day, month, weekday] = fields.map(fieldSets);
+  const sets = fields.map(fieldSets);
+  const day = sets[3];
   const cron: CronExpression = {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: second.values,
-    minutes: minute.values,
-    hours: hour.values,
-    months: month.values[0],
+    seconds: sets[0].values,
+    minutes: sets[1].values,
+    hours: sets[2].values,
+    months: sets[4].values[0],
     days: day.values[0],
     nearestWeekdays: day.nearestWeekdays,
-    weekdays: weekday.weekdays,
+    weekdays: sets[5].weekdays,
   };
-  if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
+  // A day up to the 29th is in every month now and then, unless weekdays are chosen too.
+  const isSurelyMet = (cron.days & 0x3ffffffe) !== 0 && fields[5] === "*";
+  if (!isSurelyMet && firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
     throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
   }
   return cron;
@@ -699,21 +702,19 @@ interface FieldSets {
   readonly weekdays: readonly number[];
 }
 
-const knownFields = new Map<string, FieldSets>(); // the expressions of a crontab have few different fields
-const MAX_KNOWN_FIELDS = 1000;
+const knownFields = CRON_FIELDS.map(() => new Map<string, FieldSets>()); // the lines of a crontab have few different ones
+const MAX_KNOWN_FIELDS = 100;
 
 function fieldSets(text: string, index: number): FieldSets {
-  const key = `${index} ${text}`;
-  const known = knownFields.get(key);
-  if (known !== undefined) return known;
-  const items = parseField(CRON_FIELDS[index], text);
-  const nearestWeekdays = items.reduce(
-    (bits, item) => (item.is === "nearest-weekday" ? bits | (1 << item.day) : bits),
-    0,
-  );
-  const sets = { values: bitSet(items), nearestWeekdays, weekdays: weekdayBits(items) };
-  if (knownFields.size >= MAX_KNOWN_FIELDS) knownFields.clear();
-  knownFields.set(key, sets);
+  const known = knownFields[index];
+  let sets = known.get(text);
+  if (sets === undefined) {
+    const items = parseField(CRON_FIELDS[index], text);
+    const nearest = (bits: number, item: CronItem) => (item.is === "nearest-weekday" ? bits | (1 << item.day) : bits);
+    sets = { values: bitSet(items), nearestWeekdays: items.reduce(nearest, 0), weekdays: weekdayBits(items) };
+    if (known.size >= MAX_KNOWN_FIELDS) known.clear();
+    known.set(text, sets);
+  }
   return sets;
 }
 
@@ -726,7 +727,8 @@ function splitCron(text: string): string[] {
     const what = name === undefined ? `the blank U+${code}` : `${name} (U+${code})`;
     throw new Error(`expression ${quote(text)} has ${what}: fields are separated by spaces or tabs`);
   }
-  const fields = text.split(/[ \t]+/).filter((field) => field !== "");
+  const isPlain = !text.includes("\t") && !text.includes("  ") && text === text.trim(); // nearly all are, and it costs less
+  const fields = isPlain && text !== "" ? text.split(" ") : text.split(/[ \t]+/).filter((field) => field !== "");
   if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
   if (fields.length === 5) return ["0", ...fields];
   const mistake = countMistake(fields);

@@ -387,38 +387,38 @@ var MACROS = {
 };
 function parseCron(text) {
   const fields = splitCron(text);
-  const [second, minute, hour, day, month, weekday] = fields.map(fieldSets);
+  const sets = fields.map(fieldSets);
+  const day = sets[3];
   const cron = {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: second.values,
-    minutes: minute.values,
-    hours: hour.values,
-    months: month.values[0],
+    seconds: sets[0].values,
+    minutes: sets[1].values,
+    hours: sets[2].values,
+    months: sets[4].values[0],
     days: day.values[0],
     nearestWeekdays: day.nearestWeekdays,
-    weekdays: weekday.weekdays
+    weekdays: sets[5].weekdays
   };
-  if (firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
+  const isSurelyMet = (cron.days & 1073741822) !== 0 && fields[5] === "*";
+  if (!isSurelyMet && firstDay(cron, 0, DAYS_IN_400_YEARS) === Infinity) {
     throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
   }
   return cron;
 }
-var knownFields = /* @__PURE__ */ new Map();
-var MAX_KNOWN_FIELDS = 1e3;
+var knownFields = CRON_FIELDS.map(() => /* @__PURE__ */ new Map());
+var MAX_KNOWN_FIELDS = 100;
 function fieldSets(text, index) {
-  const key = `${index} ${text}`;
-  const known = knownFields.get(key);
-  if (known !== void 0) return known;
-  const items = parseField(CRON_FIELDS[index], text);
-  const nearestWeekdays = items.reduce(
-    (bits, item) => item.is === "nearest-weekday" ? bits | 1 << item.day : bits,
-    0
-  );
-  const sets = { values: bitSet(items), nearestWeekdays, weekdays: weekdayBits(items) };
-  if (knownFields.size >= MAX_KNOWN_FIELDS) knownFields.clear();
-  knownFields.set(key, sets);
+  const known = knownFields[index];
+  let sets = known.get(text);
+  if (sets === void 0) {
+    const items = parseField(CRON_FIELDS[index], text);
+    const nearest = (bits, item) => item.is === "nearest-weekday" ? bits | 1 << item.day : bits;
+    sets = { values: bitSet(items), nearestWeekdays: items.reduce(nearest, 0), weekdays: weekdayBits(items) };
+    if (known.size >= MAX_KNOWN_FIELDS) known.clear();
+    known.set(text, sets);
+  }
   return sets;
 }
 function splitCron(text) {
@@ -429,7 +429,8 @@ function splitCron(text) {
     const what = name === void 0 ? `the blank U+${code}` : `${name} (U+${code})`;
     throw new Error(`expression ${quote(text)} has ${what}: fields are separated by spaces or tabs`);
   }
-  const fields = text.split(/[ \t]+/).filter((field) => field !== "");
+  const isPlain = !text.includes("	") && !text.includes("  ") && text === text.trim();
+  const fields = isPlain && text !== "" ? text.split(" ") : text.split(/[ \t]+/).filter((field) => field !== "");
   if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
   if (fields.length === 5) return ["0", ...fields];
   const mistake = countMistake(fields);
