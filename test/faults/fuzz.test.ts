@@ -237,7 +237,8 @@ fault(
       const listener = new Listener(`${directory}/${listeners++}`);
       const events: SupervisorEvent[] = [];
       for (let n = 0; n < FRAMES_A_LISTENER; n++) {
-        const whole = makeFrame(chance, n);
+        // One in four comes again, or late: with a serial of the past.
+        const whole = makeFrame(chance, chance.below(4) === 0 ? chance.below(n + 1) : n);
         const frame = chance.below(2) === 0 ? whole : mutate(whole, chance);
         const verdict = judge(frame);
         if (verdict.is !== "event" || (!isSettled(frame) && chance.below(50) > 0)) continue;
