@@ -7,12 +7,14 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe } from "node:test";
-import { RUNTIME, Supervisord } from "../supervisord";
+import { isBun, RUNTIME, Supervisord } from "../supervisord";
 import { fault, hasProgram, isRoot, LISTENER, readCounter, readRuns, repeated } from "./faults";
 
 const canMount = isRoot && hasProgram("unshare", "--mount", "mount", "-t", "tmpfs", "none", os.tmpdir());
 const MOUNTS = canMount && hasProgram("nsenter", "--version") ? false : "mounting is not possible here";
 const canCompile = hasProgram("cc", "--version");
+const noCompiler = canCompile ? false : "there is no C compiler (apt-get install gcc libc6-dev)";
+const noPreload = isBun ? "Bun makes its system calls itself: nothing can be put before them" : noCompiler;
 const BEFORE = 3;
 const DURING = 4;
 const AFTER = 3;
@@ -77,7 +79,7 @@ const TROUBLES: Record<string, Trouble> = {
   },
   "out of inodes": { skip: MOUNTS, code: "ENOSPC", begin: useUpInodes, end: freeInodes },
   "dead (EIO)": {
-    skip: MOUNTS || (canCompile ? false : "there is no C compiler (apt-get install gcc libc6-dev)"),
+    skip: MOUNTS || noPreload,
     code: "EIO",
     begin: ({ supervisord }) => fs.writeFileSync(`${supervisord.directory}/dead`, ""),
     end: ({ supervisord }) => fs.unlinkSync(`${supervisord.directory}/dead`),
