@@ -1,8 +1,9 @@
-// floor.js N FILE COMMAND [ARGUMENT…]: the least that a listener can do and still be what DESIGN asks for. No option, no
+// floor.js N FILE COMMAND [ARGUMENT...]: the least that a listener can do and still keep what supertick promises. No option, no
 // schedule but "every Nth tick", no message but the two lines a run; no error is handled. What supertick costs above this
 // is its own; what this costs above bare Node is the price of the promises:
 //   a socket on stdin, so that signals are acted on; a counter file, looked at and overwritten at each tick; a run that is
 //   journaled and synced before it starts, journaled again with its pid and start time, and again at its end.
+// This file is ASCII alone, as dist/listener.js is: with one wider character, Node would keep two bytes for each.
 
 const fs = require("fs");
 const { Socket } = require("net");
