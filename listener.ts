@@ -2980,7 +2980,12 @@ export interface KnownJob {
  */
 export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[]): Array<string | undefined> {
   const left = new Map(known.map((one) => [one.name, one]));
-  const byId = new Map(known.map((one) => [one.id ?? "", one.name]));
+  const byId = new Map<string, string[]>();
+  for (const { name, id } of known) {
+    const alike = id === undefined ? undefined : byId.get(id);
+    if (alike !== undefined) alike.push(name);
+    else if (id !== undefined) byId.set(id, [name]);
+  }
   const names: Array<string | undefined> = jobs.map(() => undefined);
   const claim = (find: (job: KnownJob) => string | undefined) =>
     jobs.forEach((job, i) => {
@@ -2988,7 +2993,7 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
       if (name !== undefined && left.delete(name)) names[i] = name;
     });
   claim((job) => (left.get(job.name)?.id === job.id ? job.name : undefined));
-  claim((job) => (job.id === undefined ? undefined : byId.get(job.id)));
+  claim((job) => byId.get(job.id ?? "")?.find((name) => left.has(name)));
   claim((job) => job.name);
   return names;
 }
@@ -5470,17 +5475,18 @@ class Listener implements JobHost {
     const [only] = known;
     if (this.options.crontab === undefined && known.length === 1) names[0] = only.name; // its name may have changed
     const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
-    for (const [name, { openRuns }] of pasts) {
+    const freeName = createFreeNames(jobs);
+    for (const [name, { openRuns, job }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, isSame));
+      else runners.push(this.caretaker(name, freeName(name), job?.id, isSame));
     }
     return runners;
   }
 
-  private caretaker(name: string, isSame: boolean): JobRunner {
+  private caretaker(recordedName: string, name: string, id: string | undefined, isSame: boolean): JobRunner {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, isRunOnStart: false }, this, name, isSame);
+    const runner = new JobRunner({ ...job, id: id ?? job.id, isRunOnStart: false }, this, recordedName, isSame);
     runner.isLeaving = true;
     return runner;
   }
@@ -5558,7 +5564,8 @@ class Listener implements JobHost {
       runner.change(job);
       return this.fitted(runner);
     });
-    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, jobs))];
+    const freeName = createFreeNames(jobs);
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
     this.log.line(
       `${this.countJobs()} of ${this.options.crontab!.path}: ${added} new, ${changed} changed, ${removed} removed`,
     );
@@ -5573,9 +5580,7 @@ class Listener implements JobHost {
   }
 
   // Its runs go on. If another job has its name now, it needs one that is free.
-  private leave(runner: JobRunner, jobs: readonly Job[]): JobRunner {
-    let { name } = runner.job;
-    while (jobs.some((job) => job.name === name)) name += ".removed";
+  private leave(runner: JobRunner, name: string): JobRunner {
     if (name !== runner.job.name) runner.change({ ...runner.job, name });
     runner.isLeaving = true;
     return runner;
@@ -5815,6 +5820,17 @@ class Listener implements JobHost {
     this.log.flush();
     process.exit(this.exitStatus);
   }
+}
+
+/** For removed jobs whose runs go on: names that neither another job nor another one of them has. */
+function createFreeNames(jobs: readonly Job[]): (name: string) => string {
+  const taken = new Set(jobs.map(({ name }) => name));
+  return (wanted) => {
+    let name = wanted;
+    while (taken.has(name)) name += ".removed";
+    taken.add(name);
+    return name;
+  };
 }
 
 const NO_SUPERVISORD =

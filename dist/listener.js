@@ -2090,10 +2090,12 @@ function commandName(command) {
 }
 function matchJobs(jobs, known) {
   const left = new Map(known.map((one) => [one.name, one]));
-  const byId = new Map(known.map((one) => {
-    var _a2;
-    return [(_a2 = one.id) != null ? _a2 : "", one.name];
-  }));
+  const byId = /* @__PURE__ */ new Map();
+  for (const { name, id } of known) {
+    const alike = id === void 0 ? void 0 : byId.get(id);
+    if (alike !== void 0) alike.push(name);
+    else if (id !== void 0) byId.set(id, [name]);
+  }
   const names = jobs.map(() => void 0);
   const claim = (find) => jobs.forEach((job, i) => {
     const name = names[i] === void 0 ? find(job) : void 0;
@@ -2103,7 +2105,10 @@ function matchJobs(jobs, known) {
     var _a2;
     return ((_a2 = left.get(job.name)) == null ? void 0 : _a2.id) === job.id ? job.name : void 0;
   });
-  claim((job) => job.id === void 0 ? void 0 : byId.get(job.id));
+  claim((job) => {
+    var _a2, _b2;
+    return (_b2 = byId.get((_a2 = job.id) != null ? _a2 : "")) == null ? void 0 : _b2.find((name) => left.has(name));
+  });
   claim((job) => job.name);
   return names;
 }
@@ -3916,16 +3921,17 @@ var Listener = class {
     const [only] = known;
     if (this.options.crontab === void 0 && known.length === 1) names[0] = only.name;
     const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
-    for (const [name, { openRuns }] of pasts) {
+    const freeName = createFreeNames(jobs);
+    for (const [name, { openRuns, job }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, isSame));
+      else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSame));
     }
     return runners;
   }
-  caretaker(name, isSame) {
+  caretaker(recordedName, name, id, isSame) {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, isRunOnStart: false }, this, name, isSame);
+    const runner = new JobRunner({ ...job, id: id != null ? id : job.id, isRunOnStart: false }, this, recordedName, isSame);
     runner.isLeaving = true;
     return runner;
   }
@@ -3996,7 +4002,8 @@ var Listener = class {
       runner.change(job);
       return this.fitted(runner);
     });
-    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, jobs))];
+    const freeName = createFreeNames(jobs);
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
     this.log.line(
       `${this.countJobs()} of ${this.options.crontab.path}: ${added} new, ${changed} changed, ${removed} removed`
     );
@@ -4009,9 +4016,7 @@ var Listener = class {
     return runner;
   }
   // Its runs go on. If another job has its name now, it needs one that is free.
-  leave(runner, jobs) {
-    let { name } = runner.job;
-    while (jobs.some((job) => job.name === name)) name += ".removed";
+  leave(runner, name) {
     if (name !== runner.job.name) runner.change({ ...runner.job, name });
     runner.isLeaving = true;
     return runner;
@@ -4225,6 +4230,15 @@ var Listener = class {
     process.exit(this.exitStatus);
   }
 };
+function createFreeNames(jobs) {
+  const taken = new Set(jobs.map(({ name }) => name));
+  return (wanted) => {
+    let name = wanted;
+    while (taken.has(name)) name += ".removed";
+    taken.add(name);
+    return name;
+  };
+}
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function isRunNow(event, job) {
   if (event.name !== "REMOTE_COMMUNICATION") return false;

@@ -325,6 +325,7 @@ describe("a job keeps its past", () => {
     ["when two have changed places", "a:2 a.2:1", "a:1 a.2:2", "a.2 a"],
     ["when a new one takes its name", "a:9 a.2:1", "a:1", "- a"],
     ["among equals", "a:1 a.2:1 a.3:1", "a:1 a.2:1", "a a.2 -"],
+    ["among equals, of which one has a new name", "b:1 x:1", "a:1 b:1", "b a"],
     ["from before schedules were recorded", "a:1", "a", "a"],
     ["and a new one has none", "b:2", "a:1", "-"],
   ];
@@ -578,8 +579,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     for (let i = 0; i < 3; i++) await supervisord.tick();
     await supervisord.waitForLog(/cannot read the crontab .*: ENOENT; the jobs stay as they are/);
     assert.equal(lines(supervisord, /the jobs stay as they are/).length, 2);
-    const runs = supervisord.stderr.match(/^one \d+$/gm)?.length ?? 0;
-    await tickUntil(supervisord, new RegExp(`^one ${runs + 1}$`, "m"));
+    await tickUntil(supervisord, /stay as they are[\s\S]*stay as they are[\s\S]*^one \d+$/m); // the old job runs on
   });
 
   it("and a run in progress goes on as what it was", async (t) => {
@@ -715,6 +715,62 @@ it("a run that is still going stays with its renamed job when the journal begins
   fs.writeFileSync(`${directory}/go`, "");
   await supervisord.waitForLog(/b: run 1 finished/);
   assert.deepEqual(resultsOf(supervisord), { b: 1, other: 2 });
+});
+
+describe("a removed job whose run goes on", { concurrency: 4 }, () => {
+  const job = (name: string, command: string) => `TICK_NAME=${name}\n@every 1w ${command}\n`;
+  const started = (supervisord: Supervisord) => lines(supervisord, /: run 1 started/).length;
+
+  it("has a name of its own, however often others take it", async (t) => {
+    const supervisord = await listen(t, job("n", "exec sleep 1000") + job("a", "exec sleep 1001"));
+    const change = async (text: string) => {
+      fs.writeFileSync(supervisord.crontab, text);
+      const before = lines(supervisord, /new, \d+ changed/).length;
+      supervisord.signal("SIGHUP");
+      await supervisord.until(() => lines(supervisord, /new, \d+ changed/).length > before, "the new jobs");
+    };
+    supervisord.signal("SIGUSR2");
+    await supervisord.until(() => started(supervisord) === 2, "two runs");
+    await change(job("n", "exec sleep 1001")); // a is n, and n is gone
+    await change(job("n", "exec sleep 1001") + job("b", "exec sleep 1002"));
+    supervisord.signal("SIGUSR2");
+    await supervisord.until(() => started(supervisord) === 3, "three runs");
+    await change(job("n", "exec sleep 1002")); // b is n, and n is gone once more
+    await change(`# nothing new\n${job("n", "exec sleep 1002")}`);
+    assert.deepEqual(Object.keys(resultsOf(supervisord)).sort(), ["n", "n.removed", "n.removed.removed"]);
+    await supervisord.stop();
+    assert.equal(lines(supervisord, /run 1 finished: SIGTERM/).length, 3);
+  });
+
+  it("and was removed while the listener was dead, too", async (t) => {
+    const supervisord = await listen(t, job("n", "exec sleep 1000") + job("a", "true"));
+    await runByHand(supervisord, "a", 2);
+    await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", "type:supertick\nn"));
+    await supervisord.waitForLog(/n: run 1 started/);
+    await supervisord.killListener();
+    fs.writeFileSync(supervisord.crontab, job("n", "true"));
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/n\.removed: run 1 of an earlier listener is still going/);
+    await runByHand(supervisord, "n", 1);
+    process.kill(supervisord.jobProcesses()[0], "SIGKILL");
+    await supervisord.waitForLog(/n\.removed: run 1 finished/);
+    await supervisord.until(() => resultsOf(supervisord)["n.removed"] === undefined, "its removal");
+    assert.deepEqual(resultsOf(supervisord), { n: 3 });
+  });
+
+  it("is the same job when it comes back under another name after a restart", async (t) => {
+    const supervisord = await listen(t, job("a", "exec sleep 1000"));
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/a: run 1 started/);
+    await supervisord.killListener();
+    fs.writeFileSync(supervisord.crontab, "");
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/a: run 1 of an earlier listener is still going/);
+    fs.writeFileSync(supervisord.crontab, job("b", "exec sleep 1000"));
+    await hangUp(supervisord, /1 job of .*: 0 new, 1 changed, 0 removed/);
+    supervisord.signal("SIGUSR2");
+    await supervisord.waitForLog(/b: skipped the run .*: run 1 is still going/);
+  });
 });
 
 it("a run of a job that was removed while the listener was dead is looked after", async (t) => {
