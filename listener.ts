@@ -2759,14 +2759,15 @@ export interface CrontabContext {
   readonly flags: Layer;
   readonly environment: Layer;
   defaultZone(): Zone;
-  /** Is it the name of a user, and no command? Such a word in front of a command is a system crontab's. */
-  isUser(word: string): boolean;
+  /** Is it the name of a user, and no command in PATH? Such a word in front of a command is a system crontab's. */
+  isUser(word: string, path?: string): boolean;
 }
 
 const AT_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
 const VARIABLES_OF_CRON = [
   ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
   ["MAILFROM", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["HOME", "the commands start in supertick's own directory, with cron they would in this one"],
   ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
   ["TZ", "it is for the commands alone, as in cron; CRON_TZ or TICK_TZ is for the schedules"],
 ] as const;
@@ -2846,7 +2847,7 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
     const parts = splitJobLine(text);
     const schedule = lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
-    checkUserColumn(command, isUser);
+    checkUserColumn(command, (word) => isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
     const name = found.pendingName === undefined ? "" : found.pendingName.text;
     const shell = env.SHELL || "/bin/sh";
@@ -2877,11 +2878,11 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
   return found;
 }
 
-const VARIABLE_LINE = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/;
+const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
 const FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 const VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 const WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
-const SIXTH_FIELD = /^[\d*?][\d*?,/-]*(?:[ \t]|$)/;
+const SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function unquote(name: string, value: string): string {
@@ -2932,7 +2933,7 @@ function splitPercent(text: string): { command: string; input?: string } {
 }
 
 function checkUserColumn(command: string, isUser: (word: string) => boolean): void {
-  const words = /^([a-z_][\w-]*)[ \t]+\S/.exec(command);
+  const words = /^([A-Za-z_][\w-]*)[ \t]+[^-|&;<>\s]/.exec(command); // no command begins with an option
   if (words === null || !isUser(words[1])) return;
   throw new Error(
     `${quote(words[1])} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`,
@@ -5379,10 +5380,9 @@ function jobsOfCrontab(jobs: readonly CrontabJob[]): Job[] {
 }
 
 // Some users have the names of commands: sync, mail, man.
-function isUserAndNoCommand(word: string): boolean {
+function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolean {
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
-  const places = (process.env.PATH ?? "").split(":");
-  return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+  return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
 
 /** What subcommands need to know of a job. */

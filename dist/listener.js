@@ -1918,6 +1918,7 @@ var AT_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"]
 var VARIABLES_OF_CRON = [
   ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
   ["MAILFROM", "supertick sends no mail; TICK_ON_FAILURE can"],
+  ["HOME", "the commands start in supertick's own directory, with cron they would in this one"],
   ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
   ["TZ", "it is for the commands alone, as in cron; CRON_TZ or TICK_TZ is for the schedules"]
 ];
@@ -1983,7 +1984,7 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
     const parts = splitJobLine(text);
     const schedule = lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
-    checkUserColumn(command, isUser);
+    checkUserColumn(command, (word) => isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
     const name = found.pendingName === void 0 ? "" : found.pendingName.text;
     const shell = env.SHELL || "/bin/sh";
@@ -2011,11 +2012,11 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
   }
   return found;
 }
-var VARIABLE_LINE = /^(["']?)([A-Za-z_]\w*)\1[ \t]*=[ \t]*(.*)$/;
+var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
 var FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 var VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 var WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
-var SIXTH_FIELD = /^[\d*?][\d*?,/-]*(?:[ \t]|$)/;
+var SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
 function unquote(name, value) {
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
@@ -2060,7 +2061,7 @@ function splitPercent(text) {
 ` };
 }
 function checkUserColumn(command, isUser) {
-  const words = /^([a-z_][\w-]*)[ \t]+\S/.exec(command);
+  const words = /^([A-Za-z_][\w-]*)[ \t]+[^-|&;<>\s]/.exec(command);
   if (words === null || !isUser(words[1])) return;
   throw new Error(
     `${quote(words[1])} is a user, as in a system crontab: supertick runs every job as the user that it is itself; remove that column`
@@ -3852,11 +3853,9 @@ function jobsOfCrontab(jobs) {
     return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
   });
 }
-function isUserAndNoCommand(word) {
-  var _a2;
+function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != null ? _a2 : "")()) {
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
-  const places = ((_a2 = process.env.PATH) != null ? _a2 : "").split(":");
-  return isUser && !places.some((place) => fs.existsSync(`${place}/${word}`));
+  return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
 function plannedJobs(settings, flags, environment, localZone = defaultZone) {
   if (settings.crontab !== void 0)

@@ -31,7 +31,7 @@ function parse(text: string, args: string[] = [], env: Record<string, string> = 
     flags: parseCommandLine(["--crontab", "jobs", ...args], ["job", "listener"]).layer,
     environment: parseEnvironment(env).layer,
     defaultZone: () => UTC,
-    isUser: (word) => ["root", "www-data"].includes(word),
+    isUser: (word) => ["root", "www-data", "mail", "Debian-exim"].includes(word),
   });
 }
 
@@ -57,6 +57,9 @@ describe("a line of a crontab", () => {
     ["@reboot cmd", "when the listener starts", "cmd"],
     ["0 0 1 1 * A=1 cmd", "at 00:00 on the 1st in January, UTC", "A=1 cmd"],
     ["* * * * * 7z a x", "every minute, UTC", "7z a x"],
+    ["* * * * * mail -s Subject me", "every minute, UTC", "mail -s Subject me"],
+    ["* * * * * mail && x", "every minute, UTC", "mail && x"],
+    ["* * * * * mon -c x", "every minute, UTC", "mon -c x"],
   ];
   for (const [line, words, command] of schedules) {
     it(`is a job: ${JSON.stringify(line)}`, () => {
@@ -90,6 +93,7 @@ describe("a line of a crontab", () => {
     ["A=$HOME/x=y", "A", "$HOME/x=y"],
     ["A=b # c", "A", "b # c"],
     ["__proto__=x", "__proto__", "x"],
+    ["node.options-of_me=x", "node.options-of_me", "x"],
   ];
   for (const [line, name, value] of variables) {
     it(`sets a variable of the jobs below, and of none above: ${line}`, () => {
@@ -207,6 +211,9 @@ describe("a mistake in a crontab", () => {
       /^jobs:1: "root" is a user, as in a system crontab: .*remove/,
     ],
     ["@daily www-data x", /^jobs:1: "www-data" is a user/],
+    ["@daily Debian-exim [ -x /usr/sbin/exim4 ] && x", /^jobs:1: "Debian-exim" is a user/],
+    ["0 0 2 * * MON-FRI cmd", /^jobs:1: there is a sixth time field: a line has five/],
+    ["0 0 2 * * SUN cmd", /^jobs:1: there is a sixth time field: a line has five/],
     ["export A=1", 'jobs:1: a line that begins with "export" is neither a variable, NAME=value, nor a job'],
     ['A="b', 'jobs:1: the value of A has no closing "'],
     ["A='b'c", "jobs:1: the value of A goes on behind its closing '"],
@@ -285,6 +292,7 @@ describe("a mistake in a crontab", () => {
 describe("what differs from cron is noted", () => {
   const cases: Array<[text: string, note: RegExp]> = [
     ["MAILTO=root", /^jobs:1: MAILTO: supertick sends no mail; TICK_ON_FAILURE can$/],
+    ["HOME=/srv", /^jobs:1: HOME: the commands start in supertick's own directory/],
     ["\nRANDOM_DELAY=5", /^jobs:2: RANDOM_DELAY: .*TICK_JITTER/],
     ["TZ=Europe/Berlin", /^jobs:1: TZ: it is for the commands alone, as in cron; CRON_TZ or TICK_TZ/],
     [
@@ -913,6 +921,15 @@ describe("supertick with --crontab", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  it("a user's name in front of a command is one only where PATH, the crontab's own first, has no such command", (t) => {
+    const name = file(t, "@daily root x\n");
+    assert.match(supertick(["check", "--crontab", name]).stdout, /:1: "root" is a user/);
+    const bin = path.dirname(file(t, ""));
+    fs.writeFileSync(`${bin}/root`, "#!/bin/sh\n", { mode: 0o755 });
+    fs.writeFileSync(name, `PATH=${bin}:/bin\n@daily root x\n`);
+    assert.equal(supertick(["check", "--crontab", name]).status, 0);
   });
 
   it("check --json gives the same as one object", (t) => {
