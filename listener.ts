@@ -1625,6 +1625,8 @@ export type JobInput =
   /** An earlier listener was going to try it again; `run.end` is how the last attempt ended. */
   | { readonly type: "resumed"; readonly run: Run }
   | { readonly type: "asked"; readonly run: number; readonly verdict: Verdict; readonly error?: string }
+  /** Its turn to start has come, but with replace another one is due by now. */
+  | { readonly type: "overtaken"; readonly run: number }
   | { readonly type: "started"; readonly run: number; readonly pid: number }
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
   | { readonly type: "deadline"; readonly run: number }
@@ -1717,6 +1719,8 @@ function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput):
   switch (input.type) {
     case "asked":
       return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
+    case "overtaken":
+      return run.phase === "starting" ? overtake(policy, state, run) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
@@ -1810,6 +1814,13 @@ function dismissAll(state: JobState, why: HoldReason): Step {
     return run.phase === "asking" ? [{ type: "stopAsking", run }, holdBack] : [holdBack];
   });
   return [{ ...state, runs: state.runs.filter((run) => !isDismissed(run)) }, actions];
+}
+
+function overtake(policy: JobPolicy, state: JobState, run: Run): Step {
+  const notStarted = { exit: null, signal: null, error: "replaced before it started" };
+  if (run.attempt > 1) return endAttempt(policy, state, { ...run, cause: "replace" }, notStarted);
+  const [next, actions] = advance(policy, withoutRun(state, run));
+  return [next, [{ type: "holdBack", run, why: "replaced" }, ...actions]];
 }
 
 function adopt(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
@@ -4860,6 +4871,8 @@ class JobRunner {
       case "record":
         return; // that is all
       case "ask":
+        // The question must not wait for the end of the run that it is about to replace.
+        if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
         return this.handleFor(action.run.number)?.stopAsking?.();
@@ -4928,10 +4941,25 @@ class JobRunner {
     this.host.turns.take(() => {
       // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
       if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
+      if (successor !== undefined) return this.handOver(run, successor);
       handle.hasTurn = true;
       begin();
       return true;
     });
+  }
+
+  private handOver(run: Run, successor: Run): boolean {
+    const handle = this.handleOf(successor);
+    const isNeeded = !handle.hasTurn;
+    handle.hasTurn = true;
+    this.apply({ type: "overtaken", run: run.number });
+    return isNeeded;
+  }
+
+  private isReplacing({ number }: Run): boolean {
+    const { overlap } = this.setupOf(number).job.policy;
+    return overlap === "replace" && this.handles.some(({ run, hasTurn }) => hasTurn && run !== number);
   }
 
   private endTurn(run: Run): void {
@@ -5665,8 +5693,8 @@ class Listener implements JobHost {
 
   private onCountedType(tick: Tick): void {
     const { ticks } = this;
-    if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    this.lookAtCrontab();
+    if (ticks.periodSeconds !== 0) this.lookAtCrontab();
+    else if (!this.isFirstTickOurs(tick)) return;
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === undefined) {
@@ -5705,6 +5733,7 @@ class Listener implements JobHost {
       this.fail(inUseBy(statePath!, rival));
       return false;
     }
+    this.lookAtCrontab(); // the jobs that come are fitted with the others
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     this.recordJobs();

@@ -1086,6 +1086,8 @@ function stepRun(policy, state, run, input) {
   switch (input.type) {
     case "asked":
       return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
+    case "overtaken":
+      return run.phase === "starting" ? overtake(policy, state, run) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
@@ -1164,6 +1166,12 @@ function dismissAll(state, why) {
     return run.phase === "asking" ? [{ type: "stopAsking", run }, holdBack] : [holdBack];
   });
   return [{ ...state, runs: state.runs.filter((run) => !isDismissed(run)) }, actions];
+}
+function overtake(policy, state, run) {
+  const notStarted = { exit: null, signal: null, error: "replaced before it started" };
+  if (run.attempt > 1) return endAttempt(policy, state, { ...run, cause: "replace" }, notStarted);
+  const [next, actions] = advance(policy, withoutRun(state, run));
+  return [next, [{ type: "holdBack", run, why: "replaced" }, ...actions]];
 }
 function adopt(policy, state, run, elapsedSeconds) {
   const orphan = { ...run, phase: "running", isOrphan: true };
@@ -3405,6 +3413,7 @@ var JobRunner = class {
         return;
       // that is all
       case "ask":
+        if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
         return (_b2 = (_a2 = this.handleFor(action.run.number)) == null ? void 0 : _a2.stopAsking) == null ? void 0 : _b2.call(_a2);
@@ -3469,10 +3478,23 @@ var JobRunner = class {
     if (handle.hasTurn) return begin2();
     this.host.turns.take(() => {
       if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
+      if (successor !== void 0) return this.handOver(run, successor);
       handle.hasTurn = true;
       begin2();
       return true;
     });
+  }
+  handOver(run, successor) {
+    const handle = this.handleOf(successor);
+    const isNeeded = !handle.hasTurn;
+    handle.hasTurn = true;
+    this.apply({ type: "overtaken", run: run.number });
+    return isNeeded;
+  }
+  isReplacing({ number }) {
+    const { overlap } = this.setupOf(number).job.policy;
+    return overlap === "replace" && this.handles.some(({ run, hasTurn }) => hasTurn && run !== number);
   }
   endTurn(run) {
     const handle = this.handleFor(run.number);
@@ -4088,8 +4110,8 @@ var Listener = class {
   }
   onCountedType(tick) {
     const { ticks } = this;
-    if (ticks.periodSeconds === 0 && !this.isFirstTickOurs(tick)) return;
-    this.lookAtCrontab();
+    if (ticks.periodSeconds !== 0) this.lookAtCrontab();
+    else if (!this.isFirstTickOurs(tick)) return;
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === void 0) {
@@ -4126,6 +4148,7 @@ var Listener = class {
       this.fail(inUseBy(statePath, rival));
       return false;
     }
+    this.lookAtCrontab();
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     this.recordJobs();

@@ -551,6 +551,15 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     });
   }
 
+  it("at the very first tick, whose new jobs know its period", async (t) => {
+    const supervisord = await listen(t, ONE);
+    fs.writeFileSync(supervisord.crontab, "TICK_JITTER=50m\nTICK_NAME=late\n@every 1h true\n");
+    age(supervisord.crontab);
+    await supervisord.tick();
+    await supervisord.waitForLog(/1 new, 0 changed, 1 removed/);
+    await supervisord.waitForLog(/late: each run starts \S+ after its due time \(--jitter\)/);
+  });
+
   it("when the symbolic link to it was swapped, as a ConfigMap's", async (t) => {
     const directory = temporaryDirectory(t);
     const version = (name: string, text: string) => {
@@ -842,6 +851,35 @@ describe("--max-running", { concurrency: 4 }, () => {
     await supervisord.tick();
     await supervisord.waitForLog(/^last$/m);
     assert.equal(lines(supervisord, /held back by --only-if/).length, 3);
+  });
+
+  it("a run that waits for its turn is replaced before it starts", async (t) => {
+    const directory = temporaryDirectory(t);
+    const supervisord = await listen(
+      t,
+      "TICK_NAME=first\n@ticks 1 while [ ! -e go ]; do sleep 0.05; done\nTICK_OVERLAP=replace\nTICK_NAME=next\n@ticks 1 echo ran $SUPERTICK_RUN\n",
+      ["--max-running", "1"],
+      { cwd: directory },
+    );
+    for (let i = 0; i < 3; i++) await supervisord.tick();
+    fs.writeFileSync(`${directory}/go`, "");
+    await supervisord.waitForLog(/^ran 3$/m);
+    await supervisord.waitForLog(/next: run 3 finished/);
+    assert.doesNotMatch(supervisord.stderr, /next: run [12] started/);
+    assert.equal(lines(supervisord, /next: run [12], due .*, does not start: another one is due/).length, 2);
+  });
+
+  it("a job whose run holds the only turn can be replaced after a question", async (t) => {
+    const supervisord = await listen(
+      t,
+      "TICK_OVERLAP=replace\nTICK_ONLY_IF=true\nTICK_NAME=job\n@ticks 1 echo ran $SUPERTICK_RUN; exec sleep 1000\n",
+      ["--max-running", "1"],
+    );
+    await supervisord.tick();
+    await supervisord.waitForLog(/^ran 1$/m);
+    await supervisord.tick();
+    await supervisord.waitForLog(/^ran 2$/m);
+    assert.match(supervisord.stderr, /job: run 1 is replaced/);
   });
 
   it("a stop ends what waits for its turn", async (t) => {

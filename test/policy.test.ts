@@ -410,6 +410,18 @@ const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], str
     "terminate, armGrace 5 → 1.1 ending, 2.1 next",
   ],
   [
+    "replace: one that comes while the last one waits for its turn takes it",
+    { overlap: "replace" },
+    [due, dueAgain, { type: "overtaken", run: 1 }],
+    "holdBack replaced, start → 2.1 starting",
+  ],
+  [
+    "replace: also while the last one waits to be tried again, which has then come to a result",
+    { ...RETRIES, overlap: "replace" },
+    [due, started, exit3, { type: "retryDue", run: 1 }, dueAgain, { type: "overtaken", run: 1 }],
+    "finish interrupted, conclude interrupted 1, start → 2.1 starting",
+  ],
+  [
     "replace: what waits for its turn is dropped by a stop",
     { overlap: "replace" },
     [due, started, dueAgain, stop],
@@ -718,6 +730,8 @@ class World {
     for (const [run, process] of this.processes) {
       if (process === "starting") reports.push({ type: "started", run, pid: 70 + run });
       if (process === "starting") reports.push({ type: "startFailed", run, error: "EAGAIN" });
+      const isOvertaken = process === "starting" && this.state.runs.some(({ phase }) => phase === "next");
+      if (isOvertaken) reports.push({ type: "overtaken", run });
       if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "outputLeft", run, end });
       if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "exited", run, end });
       if (process === "leader gone") reports.push({ type: "groupGone", run });
@@ -742,6 +756,7 @@ class World {
   report(input: JobInput): void {
     if (input.type === "started") this.processes.set(input.run, "alive");
     if (input.type === "startFailed" || input.type === "groupGone") this.processes.delete(input.run);
+    if (input.type === "overtaken") this.processes.delete(input.run);
     if (input.type === "outputLeft") this.processes.set(input.run, "output left");
     if (input.type === "exited") this.processes.set(input.run, "leader gone");
     if (input.type === "asked") this.questions.delete(input.run);
