@@ -975,10 +975,7 @@ function firstTime(cron: CronExpression, from: number): number {
 
 /** The first matching day at or after `from`, both in days since 1970; Infinity where there is none up to `until`. */
 function firstDay(cron: CronExpression, from: number, until: number): number {
-  const date = new Date(from * SECONDS_IN_DAY * 1000);
-  let year = date.getUTCFullYear();
-  let month = date.getUTCMonth() + 1;
-  let day = date.getUTCDate();
+  let { year, month, day } = dateOf(from);
   for (;;) {
     const nextMonth = lowestBit(cron.months & (-1 << month));
     if (nextMonth !== month) day = 1;
@@ -996,6 +993,16 @@ function firstDay(cron: CronExpression, from: number, until: number): number {
     month += 1;
     day = 1;
   }
+}
+
+let lastDate = { at: Number.NaN, year: 0, month: 0, day: 0 }; // all jobs ask for the same one
+
+function dateOf(at: number): { year: number; month: number; day: number } {
+  if (at !== lastDate.at) {
+    const date = new Date(at * SECONDS_IN_DAY * 1000);
+    lastDate = { at, year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+  }
+  return lastDate;
 }
 
 /** The days of one month that match, as bits. `first` is the month's first day, in days since 1970. */
@@ -2960,11 +2967,16 @@ function nameJobs(jobs: readonly FoundJob[], mistakes: string[], path: string): 
       mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
     lines.set(name, line);
   }
+  const counts = new Map<string, number>(); // a thousand jobs may have the same command
   for (const job of jobs) {
     if (job.name !== "") continue;
     const base = commandName(job.command);
-    job.name = base;
-    for (let i = 2; lines.has(job.name); i++) job.name = `${base}.${i}`;
+    let count = counts.get(base) ?? 0;
+    do {
+      count++;
+      job.name = count === 1 ? base : `${base}.${count}`;
+    } while (lines.has(job.name));
+    counts.set(base, count);
     lines.set(job.name, job.line);
   }
 }
@@ -4576,6 +4588,8 @@ interface JobHost {
   readonly journal: Journal;
   readonly log: Log;
   readonly ticks: TickState;
+  /** Seconds between two ticks, where that is known already. */
+  readonly tickPeriod: number | undefined;
   readonly turns: Turns;
   /** After the jitter of a run: the clock of the counter file may go on. */
   writeCounter(): void;
@@ -4762,7 +4776,8 @@ class JobRunner {
     if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
+    const shift = this.delaySeconds - this.restSeconds;
+    const shifted = shift === 0 ? window : delayWindow(window, shift);
     const due = this.findDue(this.host.ticks.count, shifted);
     if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
     const dueRun = this.judge(tick, due, shifted);
@@ -5237,7 +5252,7 @@ class JobRunner {
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord(): (JournalRecord & { type: "job" }) | undefined {
     const { name, schedule, id } = this.job;
-    const period = this.host.ticks.periodSeconds || undefined;
+    const period = this.host.tickPeriod;
     const delay = this.delaySeconds || undefined;
     const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? undefined : this.recordedName;
@@ -5681,6 +5696,10 @@ class Listener implements JobHost {
     else if (event.name === this.tickType) return this.onCountedType(tick);
     else this.warnOnce("other tick", this.otherTickWarning(event.name));
     this.answer();
+  }
+
+  get tickPeriod(): number | undefined {
+    return TICK_PERIODS[this.tickType ?? ""];
   }
 
   private get isTicking(): boolean {

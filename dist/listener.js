@@ -642,10 +642,7 @@ function firstTime(cron, from) {
   return hour * 3600 + minute * 60 + second;
 }
 function firstDay(cron, from, until) {
-  const date = new Date(from * SECONDS_IN_DAY * 1e3);
-  let year = date.getUTCFullYear();
-  let month = date.getUTCMonth() + 1;
-  let day = date.getUTCDate();
+  let { year, month, day } = dateOf(from);
   for (; ; ) {
     const nextMonth = lowestBit(cron.months & -1 << month);
     if (nextMonth !== month) day = 1;
@@ -663,6 +660,14 @@ function firstDay(cron, from, until) {
     month += 1;
     day = 1;
   }
+}
+var lastDate = { at: Number.NaN, year: 0, month: 0, day: 0 };
+function dateOf(at) {
+  if (at !== lastDate.at) {
+    const date = new Date(at * SECONDS_IN_DAY * 1e3);
+    lastDate = { at, year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+  }
+  return lastDate;
 }
 function matchingDays(cron, first, length) {
   const firstWeekday = ((first + 4) % 7 + 7) % 7;
@@ -2076,6 +2081,7 @@ function checkUserColumn(command, isUser) {
   );
 }
 function nameJobs(jobs, mistakes, path) {
+  var _a2;
   const lines = /* @__PURE__ */ new Map();
   for (const { name, line } of jobs) {
     const other = name === "" ? void 0 : lines.get(name);
@@ -2083,11 +2089,16 @@ function nameJobs(jobs, mistakes, path) {
       mistakes.push(`${path}:${line}: the job in line ${other} has the name ${quote(name)} already`);
     lines.set(name, line);
   }
+  const counts = /* @__PURE__ */ new Map();
   for (const job of jobs) {
     if (job.name !== "") continue;
     const base = commandName(job.command);
-    job.name = base;
-    for (let i = 2; lines.has(job.name); i++) job.name = `${base}.${i}`;
+    let count = (_a2 = counts.get(base)) != null ? _a2 : 0;
+    do {
+      count++;
+      job.name = count === 1 ? base : `${base}.${count}`;
+    } while (lines.has(job.name));
+    counts.set(base, count);
     lines.set(job.name, job.line);
   }
 }
@@ -3315,7 +3326,8 @@ var JobRunner = class {
   onTick(tick, counted, isFirst) {
     if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shifted = delayWindow(window, this.delaySeconds - this.restSeconds);
+    const shift = this.delaySeconds - this.restSeconds;
+    const shifted = shift === 0 ? window : delayWindow(window, shift);
     const due = this.findDue(this.host.ticks.count, shifted);
     if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
     const dueRun = this.judge(tick, due, shifted);
@@ -3740,7 +3752,7 @@ var JobRunner = class {
   jobRecord() {
     var _a2;
     const { name, schedule, id } = this.job;
-    const period = this.host.ticks.periodSeconds || void 0;
+    const period = this.host.tickPeriod;
     const delay = this.delaySeconds || void 0;
     const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? void 0 : this.recordedName;
@@ -4101,6 +4113,10 @@ var Listener = class {
     else if (event.name === this.tickType) return this.onCountedType(tick);
     else this.warnOnce("other tick", this.otherTickWarning(event.name));
     this.answer();
+  }
+  get tickPeriod() {
+    var _a2;
+    return TICK_PERIODS[(_a2 = this.tickType) != null ? _a2 : ""];
   }
   get isTicking() {
     return this.options.crontab !== void 0 || this.runners.some(({ job }) => job.schedule.kind !== "events");
