@@ -5483,6 +5483,7 @@ class Listener implements JobHost {
   private runners: readonly JobRunner[];
   private tickType: string | undefined;
   private hasSeenEvent = false;
+  private isLookingAgain = false; // the crontab was still changing
   private isStopping = false;
   private isLeaving = false; // only errands are left
   private stopSignals = 0;
@@ -5564,7 +5565,7 @@ class Listener implements JobHost {
 
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP")
-      this.reload(); // HUP is no stop
+      this.onHangUp(); // HUP is no stop
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else for (const runner of this.runners) runner.runNow("signal");
   }
@@ -5574,7 +5575,21 @@ class Listener implements JobHost {
   private lookAtCrontab(): void {
     const look = this.options.crontab?.look();
     if (look === "changed") this.reload();
-    if (look === "changing") startTimer(SETTLE_SECONDS, () => this.lookAtCrontab());
+    if (look === "changing") this.lookAgain();
+  }
+
+  private onHangUp(): void {
+    if (this.options.crontab?.look() === "changing") this.lookAgain();
+    else this.reload();
+  }
+
+  private lookAgain(): void {
+    if (this.isLookingAgain) return;
+    this.isLookingAgain = true;
+    startTimer(SETTLE_SECONDS, () => {
+      this.isLookingAgain = false;
+      this.lookAtCrontab();
+    });
   }
 
   private reload(): void {

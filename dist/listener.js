@@ -3938,6 +3938,8 @@ var Listener = class {
   runners;
   tickType;
   hasSeenEvent = false;
+  isLookingAgain = false;
+  // the crontab was still changing
   isStopping = false;
   isLeaving = false;
   // only errands are left
@@ -3995,7 +3997,7 @@ var Listener = class {
   }
   onSignal(signal) {
     if (signal === "SIGHUP")
-      this.reload();
+      this.onHangUp();
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else for (const runner of this.runners) runner.runNow("signal");
   }
@@ -4004,7 +4006,20 @@ var Listener = class {
     var _a2;
     const look = (_a2 = this.options.crontab) == null ? void 0 : _a2.look();
     if (look === "changed") this.reload();
-    if (look === "changing") startTimer(SETTLE_SECONDS, () => this.lookAtCrontab());
+    if (look === "changing") this.lookAgain();
+  }
+  onHangUp() {
+    var _a2;
+    if (((_a2 = this.options.crontab) == null ? void 0 : _a2.look()) === "changing") this.lookAgain();
+    else this.reload();
+  }
+  lookAgain() {
+    if (this.isLookingAgain) return;
+    this.isLookingAgain = true;
+    startTimer(SETTLE_SECONDS, () => {
+      this.isLookingAgain = false;
+      this.lookAtCrontab();
+    });
   }
   reload() {
     const { crontab } = this.options;

@@ -529,6 +529,18 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/^two 1$/m);
   });
 
+  it("on SIGHUP once it is whole: an editor may have emptied it and be about to write", async (t) => {
+    const supervisord = await listen(t, ONE);
+    fs.writeFileSync(supervisord.crontab, "");
+    for (let i = 0; i < 3; i++) {
+      supervisord.signal("SIGHUP");
+      await supervisord.tick();
+    }
+    fs.writeFileSync(supervisord.crontab, ONE + TWO);
+    await supervisord.waitForLog(/2 jobs of .*: 1 new, 0 changed, 0 removed/);
+    assert.equal(lines(supervisord, /new, \d+ changed/).length, 1);
+  });
+
   const changes: Array<[title: string, change: (file: string) => void]> = [
     [
       "edited in place",
