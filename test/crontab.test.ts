@@ -635,8 +635,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/^begun$/m);
     fs.writeFileSync(supervisord.crontab, ONE);
     await hangUp(supervisord, /1 job of .*: 0 new, 0 changed, 1 removed/);
-    await supervisord.tick();
-    await supervisord.waitForLog(/^one 2$/m);
+    await tickUntil(supervisord, /^one 2$/m);
     assert.doesNotMatch(supervisord.stderr, /gone: (skipped|run 1 finished)/);
     await supervisord.stop();
     assert.match(supervisord.stderr, /gone: run 1 finished: SIGTERM/);
