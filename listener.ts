@@ -5357,6 +5357,8 @@ interface CrontabFile {
   readonly path: string;
   /** @throws UsageError: it cannot be read, or has a mistake */
   read(): Job[];
+  /** The same; undefined: it is changing. */
+  readAgain(): Job[] | undefined;
   /** "changing": it was changed less than a second ago, and may be only half written. */
   look(): "same" | "changing" | "changed";
 }
@@ -5365,18 +5367,27 @@ const SETTLE_SECONDS = 1;
 
 function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFile {
   let appearance: string | undefined; // when it was read
+  const lookSince = (known: string | undefined) => {
+    const { text, changedSeconds } = appearanceOf(path);
+    if (text === known) return "same";
+    const age = Date.now() / 1000 - changedSeconds;
+    return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+  };
   return {
     path,
     read() {
       appearance = appearanceOf(path).text;
       return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
     },
-    look() {
-      const { text, changedSeconds } = appearanceOf(path);
-      if (text === appearance) return "same";
-      const age = Date.now() / 1000 - changedSeconds;
-      return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+    readAgain() {
+      const known = appearance;
+      appearance = appearanceOf(path).text;
+      const found = readCrontab(path, flags, environment);
+      if (lookSince(known) !== "changing") return jobsOfCrontab(withoutMistakes(found));
+      appearance = known;
+      return undefined;
     },
+    look: () => lookSince(appearance),
   };
 }
 
@@ -5565,7 +5576,7 @@ class Listener implements JobHost {
 
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP")
-      this.onHangUp(); // HUP is no stop
+      this.reload(); // HUP is no stop
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else for (const runner of this.runners) runner.runNow("signal");
   }
@@ -5576,11 +5587,6 @@ class Listener implements JobHost {
     const look = this.options.crontab?.look();
     if (look === "changed") this.reload();
     if (look === "changing") this.lookAgain();
-  }
-
-  private onHangUp(): void {
-    if (this.options.crontab?.look() === "changing") this.lookAgain();
-    else this.reload();
   }
 
   private lookAgain(): void {
@@ -5596,7 +5602,9 @@ class Listener implements JobHost {
     const { crontab } = this.options;
     if (crontab === undefined || this.isStopping) return;
     try {
-      this.changeJobs(crontab.read());
+      const jobs = crontab.readAgain();
+      if (jobs === undefined) this.lookAgain();
+      else this.changeJobs(jobs);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.log.line(`${error.message}; the jobs stay as they are`);

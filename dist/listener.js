@@ -3837,18 +3837,27 @@ function describeEnd(run, result, end, seconds) {
 var SETTLE_SECONDS = 1;
 function openCrontab(path, flags, environment) {
   let appearance;
+  const lookSince = (known) => {
+    const { text, changedSeconds } = appearanceOf(path);
+    if (text === known) return "same";
+    const age = Date.now() / 1e3 - changedSeconds;
+    return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+  };
   return {
     path,
     read() {
       appearance = appearanceOf(path).text;
       return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
     },
-    look() {
-      const { text, changedSeconds } = appearanceOf(path);
-      if (text === appearance) return "same";
-      const age = Date.now() / 1e3 - changedSeconds;
-      return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
-    }
+    readAgain() {
+      const known = appearance;
+      appearance = appearanceOf(path).text;
+      const found = readCrontab(path, flags, environment);
+      if (lookSince(known) !== "changing") return jobsOfCrontab(withoutMistakes(found));
+      appearance = known;
+      return void 0;
+    },
+    look: () => lookSince(appearance)
   };
 }
 function appearanceOf(path) {
@@ -3997,7 +4006,7 @@ var Listener = class {
   }
   onSignal(signal) {
     if (signal === "SIGHUP")
-      this.onHangUp();
+      this.reload();
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else for (const runner of this.runners) runner.runNow("signal");
   }
@@ -4007,11 +4016,6 @@ var Listener = class {
     const look = (_a2 = this.options.crontab) == null ? void 0 : _a2.look();
     if (look === "changed") this.reload();
     if (look === "changing") this.lookAgain();
-  }
-  onHangUp() {
-    var _a2;
-    if (((_a2 = this.options.crontab) == null ? void 0 : _a2.look()) === "changing") this.lookAgain();
-    else this.reload();
   }
   lookAgain() {
     if (this.isLookingAgain) return;
@@ -4025,7 +4029,9 @@ var Listener = class {
     const { crontab } = this.options;
     if (crontab === void 0 || this.isStopping) return;
     try {
-      this.changeJobs(crontab.read());
+      const jobs = crontab.readAgain();
+      if (jobs === void 0) this.lookAgain();
+      else this.changeJobs(jobs);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.log.line(`${error.message}; the jobs stay as they are`);
