@@ -4387,53 +4387,9 @@ interface Journal {
 /** @param path undefined: nothing is recorded */
 function openJournal(path: string | undefined, log: Log): Journal {
   const trouble = createTroubleReport(log);
-  const text = path === undefined ? "\n" : `${tryReadFile(`${path}.1`)}\n${tryReadFile(path)}`;
-  const pasts = readJournal(text.split("\n"));
-  let isTorn = !text.endsWith("\n");
-  let sizeLimit = MAX_JOURNAL_BYTES;
-  // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
-  let unwritten: readonly JournalLine[] = [];
-
-  function writeLines(file: string, lines: readonly JournalLine[]): void {
-    const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
-    const fd = openAppending(file);
-    try {
-      const size = fs.fstatSync(fd).size;
-      isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (isTorn) {
-        fs.ftruncateSync(fd, size); // all of it is written again
-        throw Object.assign(new Error(), { code: "ENOSPC" });
-      }
-      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-  }
-
-  function beginAnew(file: string): void {
-    try {
-      fs.renameSync(file, `${file}.1`);
-    } catch {
-      fs.truncateSync(file); // renaming is refused, as for a bind-mounted file
-    }
-    isTorn = false;
-    writeLines(
-      file,
-      [...pasts].flatMap(([job, past]) => linesOf(job, past)),
-    );
-    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file)); // many jobs, many open runs
-    syncDirectory(file);
-  }
-
-  function write(file: string, lines: readonly JournalLine[]): void {
-    if (unwritten.length > 0) writeLines(file, unwritten);
-    unwritten = [];
-    const size = sizeOf(file);
-    if (size > sizeLimit) beginAnew(file);
-    writeLines(file, lines);
-    if (size === 0) syncDirectory(file);
-  }
-
+  const file = path === undefined ? undefined : new JournalFile(path);
+  const pasts = readJournal(file?.read() ?? []);
+  const carried = () => [...pasts].flatMap(([job, past]) => linesOf(job, past));
   return {
     pasts,
     append(...records) {
@@ -4444,15 +4400,73 @@ function openJournal(path: string | undefined, log: Log): Journal {
         return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
       });
       try {
-        if (path !== undefined) write(path, lines);
+        file?.append(lines, carried);
         trouble.isOver();
       } catch (error) {
-        unwritten = [...unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
       for (const line of lines) remember(pasts, line);
     },
   };
+}
+
+class JournalFile {
+  private isTorn = false; // its last line has no end
+  private sizeLimit = MAX_JOURNAL_BYTES;
+  // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
+  private unwritten: readonly JournalLine[] = [];
+
+  constructor(private readonly path: string) {}
+
+  /** The lines of both files, the oldest first. */
+  read(): string[] {
+    const text = `${tryReadFile(`${this.path}.1`)}\n${tryReadFile(this.path)}`;
+    this.isTorn = !text.endsWith("\n");
+    return text.split("\n");
+  }
+
+  /** In one write. @param carried what a new file has to begin with @throws where it can't be written: next time, then */
+  append(lines: readonly JournalLine[], carried: () => JournalLine[]): void {
+    try {
+      if (this.unwritten.length > 0) this.write(this.unwritten);
+      this.unwritten = [];
+      const size = sizeOf(this.path);
+      if (size > this.sizeLimit) this.beginAnew(carried());
+      this.write(lines);
+      if (size === 0) syncDirectory(this.path);
+    } catch (error) {
+      this.unwritten = [...this.unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
+      throw error;
+    }
+  }
+
+  private write(lines: readonly JournalLine[]): void {
+    const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.map(journalLine).join(""));
+    const fd = openAppending(this.path);
+    try {
+      const { size } = fs.fstatSync(fd);
+      this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
+      if (this.isTorn) {
+        fs.ftruncateSync(fd, size); // all of it is written again
+        throw Object.assign(new Error(), { code: "ENOSPC" });
+      }
+      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  private beginAnew(lines: readonly JournalLine[]): void {
+    try {
+      fs.renameSync(this.path, `${this.path}.1`);
+    } catch {
+      fs.truncateSync(this.path); // renaming is refused, as for a bind-mounted file
+    }
+    this.isTorn = false;
+    this.write(lines);
+    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(this.path)); // many jobs, many open runs
+    syncDirectory(this.path);
+  }
 }
 
 function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobPast): LineOf<"job"> {

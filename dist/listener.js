@@ -3079,50 +3079,11 @@ function recordOf(job, action, seconds) {
   }
 }
 function openJournal(path, log) {
+  var _a2;
   const trouble = createTroubleReport(log);
-  const text = path === void 0 ? "\n" : `${tryReadFile(`${path}.1`)}
-${tryReadFile(path)}`;
-  const pasts = readJournal(text.split("\n"));
-  let isTorn = !text.endsWith("\n");
-  let sizeLimit = MAX_JOURNAL_BYTES;
-  let unwritten = [];
-  function writeLines(file, lines) {
-    const bytes = Buffer.from((isTorn ? "\n" : "") + lines.map(journalLine).join(""));
-    const fd = openAppending(file);
-    try {
-      const size = fs.fstatSync(fd).size;
-      isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (isTorn) {
-        fs.ftruncateSync(fd, size);
-        throw Object.assign(new Error(), { code: "ENOSPC" });
-      }
-      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-  }
-  function beginAnew(file) {
-    try {
-      fs.renameSync(file, `${file}.1`);
-    } catch {
-      fs.truncateSync(file);
-    }
-    isTorn = false;
-    writeLines(
-      file,
-      [...pasts].flatMap(([job, past]) => linesOf(job, past))
-    );
-    sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(file));
-    syncDirectory(file);
-  }
-  function write(file, lines) {
-    if (unwritten.length > 0) writeLines(file, unwritten);
-    unwritten = [];
-    const size = sizeOf(file);
-    if (size > sizeLimit) beginAnew(file);
-    writeLines(file, lines);
-    if (size === 0) syncDirectory(file);
-  }
+  const file = path === void 0 ? void 0 : new JournalFile(path);
+  const pasts = readJournal((_a2 = file == null ? void 0 : file.read()) != null ? _a2 : []);
+  const carried = () => [...pasts].flatMap(([job, past]) => linesOf(job, past));
   return {
     pasts,
     append(...records) {
@@ -3133,16 +3094,73 @@ ${tryReadFile(path)}`;
         return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
       });
       try {
-        if (path !== void 0) write(path, lines);
+        file == null ? void 0 : file.append(lines, carried);
         trouble.isOver();
       } catch (error) {
-        unwritten = [...unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
         trouble.is(`cannot write ${path}: ${errorCode(error)}; runs are not recorded until it can`);
       }
       for (const line of lines) remember(pasts, line);
     }
   };
 }
+var JournalFile = class {
+  constructor(path) {
+    this.path = path;
+  }
+  path;
+  isTorn = false;
+  // its last line has no end
+  sizeLimit = MAX_JOURNAL_BYTES;
+  // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
+  unwritten = [];
+  /** The lines of both files, the oldest first. */
+  read() {
+    const text = `${tryReadFile(`${this.path}.1`)}
+${tryReadFile(this.path)}`;
+    this.isTorn = !text.endsWith("\n");
+    return text.split("\n");
+  }
+  /** In one write. @param carried what a new file has to begin with @throws where it can't be written: next time, then */
+  append(lines, carried) {
+    try {
+      if (this.unwritten.length > 0) this.write(this.unwritten);
+      this.unwritten = [];
+      const size = sizeOf(this.path);
+      if (size > this.sizeLimit) this.beginAnew(carried());
+      this.write(lines);
+      if (size === 0) syncDirectory(this.path);
+    } catch (error) {
+      this.unwritten = [...this.unwritten, ...lines].slice(-MAX_UNWRITTEN_LINES);
+      throw error;
+    }
+  }
+  write(lines) {
+    const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.map(journalLine).join(""));
+    const fd = openAppending(this.path);
+    try {
+      const { size } = fs.fstatSync(fd);
+      this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
+      if (this.isTorn) {
+        fs.ftruncateSync(fd, size);
+        throw Object.assign(new Error(), { code: "ENOSPC" });
+      }
+      if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+  beginAnew(lines) {
+    try {
+      fs.renameSync(this.path, `${this.path}.1`);
+    } catch {
+      fs.truncateSync(this.path);
+    }
+    this.isTorn = false;
+    this.write(lines);
+    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * sizeOf(this.path));
+    syncDirectory(this.path);
+  }
+};
 function withPast(line, { lastRun, failures, recent, last }) {
   return { ...line, lastRun, failures, recent, last };
 }
