@@ -11,7 +11,7 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   run        the command is started in a session of its own, watched, and its result is told
 //
-// The map. Start reading at `startListener`, or at `JobRunner` if you want to know why a job did not run. What stands above
+// The map. Start reading at `startListener`, or at `JobRunner.onTick` if you want to know why a job did not run. What stands above
 // the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
@@ -28,11 +28,14 @@
 //   Supervisord's pipes        events in, answers out
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
-//   Job runner                 one job: the only one to perform what the policy asks for
+//   Jobs and their turns       what is configured; in which order commands start
+//   Runs of a job              the only place where what the policy asks for is performed
+//   Job runner                 one job: what makes it due, and what the journal knows of it
 //   Crontab file               where the jobs come from when there are many, and when it is read again
 //   Listener                   events in, answers out, and what a tick means for each job
 //   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
-//   check, status              what will happen, in words; what is wrong with a supervisord.conf; what has happened
+//   check                      what will happen, in words; what is wrong with a supervisord.conf
+//   status                     what has happened
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -4526,12 +4529,8 @@ function tryReadFile(path: string): string {
   }
 }
 
-// ── Job runner ──────────────────────────────────────────────────────────────
-// One job, and all that is done for it: it decides whether a tick makes the job due, lets the policy decide what becomes
-// of that, and performs what the policy asks for. Always in this order: a run that is about to start is journaled, the
-// counter is written, supervisord gets its answer, and only then things happen. Hence `take`: it changes the state at
-// once, and returns what is to be journaled and what is to be done, for the listener to do both at the right moment.
-// To add an action: extend the policy, then `perform`.
+// ── Jobs and their turns ────────────────────────────────────────────────────
+// What is configured, what the jobs share with the listener, and in which order their commands start.
 
 /** What is to be run, and when. */
 export interface Job {
@@ -4621,12 +4620,6 @@ interface TickState {
   lastSeconds: number;
 }
 
-/** What the listener is to do for an input: write the records down, answer, then perform. */
-interface Taken {
-  readonly records: readonly JournalRecord[];
-  perform(): void;
-}
-
 /**
  * Lets commands start in order: so many at a time, and however many are due, in slices of time, so that ticks are answered
  * in between.
@@ -4679,6 +4672,26 @@ function createTurns(limit: number): Turns {
   };
 }
 
+// ── Runs of a job ───────────────────────────────────────────────────────────
+// All that is done for one job once it is due: the policy decides, and here alone is performed what it asks for. Always in
+// this order: a run that is about to start is journaled, the counter is written, supervisord gets its answer, and only then
+// things happen. Hence `take`: it changes the state at once, and returns what is to be journaled and what is to be done, for
+// the listener to do both at the right moment.
+// To add an action: extend the policy, then `perform`.
+
+/** What the listener is to do for an input: write the records down, answer, then perform. */
+interface Taken {
+  readonly records: readonly JournalRecord[];
+  perform(): void;
+}
+
+/** Whose runs they are. */
+interface RunOwner {
+  /** As it is now: a run keeps that of its beginning. */
+  readonly setup: JobSetup;
+  secondsToNextRun(): number;
+}
+
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 const ONLY_IF_SECONDS = 10;
@@ -4696,57 +4709,26 @@ interface RunHandle {
   stopAsking?: () => void;
 }
 
-/** A run that waits for the part of its --jitter below one period. */
-interface HeldRun {
-  readonly dueRun: DueRun;
-  readonly undecided: Window;
-  readonly cancel: () => void;
-}
-
-class JobRunner {
+class JobRuns {
   // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
   private handles: readonly RunHandle[] = NOTHING;
   private errands: ReadonlyArray<() => void> = NOTHING; // shell commands and pings on their way; each ends its own
-  private readonly past: JobPast; // what earlier listeners did
-  private lastSerials: JobPast["lastSerials"];
-  private setup: JobSetup;
-  private findDue: ReturnType<typeof createDueFinder>;
   private state: JobState;
-  private delaySeconds = 0; // by --jitter
-  private restSeconds = 0; // of it, below one period
-  private held: HeldRun | undefined;
-  private readonly isNew: boolean; // others have a past, it has none
-  /** It is not configured any more, and starts nothing new. */
-  isLeaving = false;
 
-  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
   constructor(
-    job: Job,
+    private readonly owner: RunOwner,
     private readonly host: JobHost,
-    private recordedName: string | undefined,
-    isSameSupervisor: boolean,
+    { lastRun, failures }: JobPast,
   ) {
-    this.past = (recordedName !== undefined && host.journal.pasts.get(recordedName)) || NO_PAST;
-    this.state = createJobState(this.past.lastRun, this.past.failures);
-    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
-    this.setup = setUp(job, host.log);
-    this.findDue = createDueFinder(job.schedule);
-    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
+    this.state = createJobState(lastRun, failures);
   }
 
-  get job(): Job {
-    return this.setup.job;
+  private get name(): string {
+    return this.owner.setup.job.name;
   }
 
   private get log(): Log {
-    return this.host.log.ofJob(this.job.name);
-  }
-
-  /** From now on it is that job. Runs in progress go on as what they were. */
-  change(job: Job): void {
-    this.isLeaving = false;
-    this.setup = setUp(job, this.host.log);
-    this.findDue = createDueFinder(job.schedule);
+    return this.host.log.ofJob(this.name);
   }
 
   get isBusy(): boolean {
@@ -4758,104 +4740,8 @@ class JobRunner {
     return this.errands.length > 0;
   }
 
-  /** Nothing of it is left to be done. */
-  get isDone(): boolean {
-    return !this.isBusy && !this.hasErrands && this.held === undefined;
-  }
-
-  /** The window of the run that its jitter holds. */
-  get undecided(): Window | undefined {
-    return this.held?.undecided;
-  }
-
-  // When it is due:
-
-  /** To be called when the period is known, and when the job has changed. */
-  fitTicks(whenSeconds: number, periodSeconds: number): void {
-    const { name, schedule, jitterSeconds } = this.job;
-    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
-    this.delaySeconds = this.restSeconds = 0;
-    if (jitterSeconds === 0) return;
-    // Whole periods move the window; only the rest below one is a timer.
-    const { hostname } = require("os") as typeof import("os");
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
-    this.restSeconds = this.delaySeconds % periodSeconds;
-    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
-  }
-
-  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
-  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
-    // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
-    // A job that came while nobody counted has missed nothing.
-    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shift = this.delaySeconds - this.restSeconds;
-    const shifted = shift === 0 ? window : delayWindow(window, shift);
-    const due = this.findDue(this.host.ticks.count, shifted);
-    if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
-    const dueRun = this.judge(tick, due, shifted);
-    if (dueRun === undefined) return undefined;
-    if (this.restSeconds === 0) return this.take({ type: "due", ...dueRun });
-    this.hold(dueRun, window);
-    return undefined;
-  }
-
-  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
-  // after a restart the next tick decides it again, so that nothing is lost.
-  private hold(dueRun: DueRun, undecided: Window): void {
-    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
-  }
-
-  /** Its time has come, or the next tick has. */
-  startHeld(): void {
-    if (this.held === undefined || this.state.isStopping) return;
-    const { dueRun, cancel } = this.held;
-    cancel();
-    this.held = undefined;
-    this.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
-  }
-
-  // Tells what was missed, and what is made up for.
-  private judge({ serial, periodSeconds }: Tick, due: number, window: Window): DueRun | undefined {
-    const { schedule, name } = this.job;
-    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
-    if (verdict === "schedule") return { due, reason: verdict, serial };
-    const count = countDueTimes(schedule, window);
-    const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
-    const pause = formatDuration(window.upTo - window.after);
-    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
-    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
-    if (verdict === "catch-up") {
-      this.log.line(`${what}; made up for by one run`);
-      return { due, reason: verdict, serial };
-    }
-    this.log.line(`${what}: longer than --catch-up, not made up for`);
-    this.host.journal.append({ type: "missed", job: name, due, count });
-    return undefined;
-  }
-
-  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was held.
-  private wasStartedBefore(tick: Tick, due: number): boolean {
-    const last = this.past.lastDue;
-    const isIt = last?.due === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
-    if (isIt && last.run !== undefined)
-      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
-    return isIt;
-  }
-
-  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
-  onEvent(event: SupervisorEvent, reason: "remote" | "event"): Taken | undefined {
-    const { serial } = event;
-    if (serial <= this.lastSerials[reason] || this.isLeaving) return undefined;
-    this.lastSerials = { ...this.lastSerials, [reason]: serial };
-    const due = Math.floor(Date.now() / 1000);
-    return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
-  }
-
-  runNow(reason: "start" | "signal"): void {
-    if (!this.isLeaving) this.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
+  get isStopping(): boolean {
+    return this.state.isStopping;
   }
 
   /** The first stop ends the runs, with a grace; the second one at once. */
@@ -4870,7 +4756,8 @@ class JobRunner {
 
   // What the policy says:
 
-  private take(input: JobInput): Taken {
+  /** Changes the state at once; the records are to be written before anything is performed. */
+  take(input: JobInput): Taken {
     if (input.type === "due") this.lookAtOrphans();
     const run = "run" in input && typeof input.run === "number" ? input.run : undefined;
     const { policy } = this.setupOf(run).job;
@@ -4885,10 +4772,11 @@ class JobRunner {
   }
 
   private recordOf(action: JobAction): JournalRecord | undefined {
-    return recordOf(this.job.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
+    return recordOf(this.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
   }
 
-  private apply(input: JobInput, beforeIt?: () => void): void {
+  /** Takes it, writes the records down and performs. `beforeIt`: in between. */
+  apply(input: JobInput, beforeIt?: () => void): void {
     const { records, perform } = this.take(input);
     this.host.journal.append(...records);
     beforeIt?.();
@@ -4948,7 +4836,7 @@ class JobRunner {
     if (handle === undefined) {
       handle = {
         run: run.number,
-        setup: this.setup,
+        setup: this.owner.setup,
         hasTurn: false,
         startedSeconds: monotonicSeconds(),
         seconds: 0,
@@ -4960,8 +4848,10 @@ class JobRunner {
   }
 
   private setupOf(run: number | undefined): JobSetup {
-    return this.handleFor(run)?.setup ?? this.setup;
+    return this.handleFor(run)?.setup ?? this.owner.setup;
   }
+
+  // Its turn, and what is asked before:
 
   // A run keeps its turn from the question to the end of the attempt.
   private whenItsTurn(run: Run, begin: () => void): void {
@@ -5007,6 +4897,8 @@ class JobRunner {
     );
   }
 
+  // An attempt:
+
   private startRun(run: Run): void {
     const { number, due, event } = run;
     const handle = this.handleOf(run);
@@ -5016,7 +4908,7 @@ class JobRunner {
       command,
       env: this.environment(run),
       input: event?.payload ?? input,
-      output: this.log.outputOf({ job: this.job.name, run: number }),
+      output: this.log.outputOf({ job: this.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end),
     });
@@ -5035,6 +4927,11 @@ class JobRunner {
     this.apply({ type: "started", run: number, pid });
   }
 
+  private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
+    const { number, attempt } = run;
+    this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start });
+  }
+
   private environment(run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return jobEnvironment(this.setupOf(run.number).job, run, {
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
@@ -5051,47 +4948,8 @@ class JobRunner {
     );
   }
 
-  private skip({ due, reason, event }: DueRun, behind: Run): void {
-    const why = `run ${behind.number} ${describePhase(behind)}`;
-    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
-    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
-  }
-
-  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
-  private holdBack(run: Run, why: HoldReason, error?: string): void {
-    const { number, due } = run;
-    const detail = error === undefined ? "" : ` (${error})`;
-    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
-    this.log.line(text, { event: "held", run: number, due, why });
-    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
-    this.forget(run);
-  }
-
   private arm(run: Run, seconds: number, type: "deadline" | "graceOver"): void {
     this.handleFor(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
-  }
-
-  private armRetry(run: Run, seconds: number): void {
-    const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
-    if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
-    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
-      event: "retrying",
-      run: number,
-      attempt: attempt + 1,
-      seconds,
-    });
-    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
-  }
-
-  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
-  private secondsToNextRun(): number {
-    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
-    if (clock === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
-    const shift = this.delaySeconds - this.restSeconds;
-    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
-    return due === undefined ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
   }
 
   private poll(run: Run, ms: number, look: () => void): void {
@@ -5128,6 +4986,37 @@ class JobRunner {
     this.endTurn(run);
   }
 
+  // What becomes of a run:
+
+  private skip({ due, reason, event }: DueRun, behind: Run): void {
+    const why = `run ${behind.number} ${describePhase(behind)}`;
+    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
+    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
+  }
+
+  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
+  private holdBack(run: Run, why: HoldReason, error?: string): void {
+    const { number, due } = run;
+    const detail = error === undefined ? "" : ` (${error})`;
+    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
+    this.log.line(text, { event: "held", run: number, due, why });
+    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    this.forget(run);
+  }
+
+  private armRetry(run: Run, seconds: number): void {
+    const { number, attempt } = run;
+    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
+    if (isRetryYielding && seconds >= this.owner.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
+    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
+      event: "retrying",
+      run: number,
+      attempt: attempt + 1,
+      seconds,
+    });
+    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
+  }
+
   private giveUp({ run, result, why }: JobAction & { type: "giveUp" }): void {
     for (const cancel of this.handleFor(run.number)?.cancels ?? []) cancel();
     const { number } = run;
@@ -5162,6 +5051,8 @@ class JobRunner {
     setImmediate(() => this.host.onSettled());
   }
 
+  // Shell commands and pings:
+
   // Beside the runs: no run ever waits for a hook.
   private runHook(
     hook: "on-failure" | "on-success" | "on-skip",
@@ -5186,7 +5077,7 @@ class JobRunner {
   ): () => void {
     const kill = startShell(text, limitSeconds, {
       env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
-      output: this.log.outputOf({ job: this.job.name, run: run.number, hook }),
+      output: this.log.outputOf({ job: this.name, run: run.number, hook }),
       onEnd,
       onGone: () => this.endErrand(kill),
     });
@@ -5210,8 +5101,8 @@ class JobRunner {
   // What an earlier listener left:
 
   // The latest first: an older one gives way to it.
-  takeOverRuns(formerListener: ProcessIdentity | undefined): void {
-    for (const { starting, started, finished } of [...this.past.openRuns].reverse()) {
+  takeOver(openRuns: readonly OpenRun[], formerListener: ProcessIdentity | undefined): void {
+    for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
       if (finished !== undefined) {
@@ -5260,33 +5151,6 @@ class JobRunner {
     const isOrphan = result === "interrupted";
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
-
-  // What is written down:
-
-  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
-  jobRecord(): (JournalRecord & { type: "job" }) | undefined {
-    const { name, schedule, id } = this.job;
-    const period = this.host.tickPeriod;
-    const delay = this.delaySeconds || undefined;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
-    const was = this.recordedName === name ? undefined : this.recordedName;
-    const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
-    if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
-    this.recordedName = name;
-    return { type: "job", job: name, was, ...record };
-  }
-
-  private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
-    const { number, attempt } = run;
-    this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start });
-  }
-}
-
-function isSameRecord(known: JobRecord, { schedule, delay, period, id }: JobRecord): boolean {
-  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
-  return (
-    isSameSchedule && known.delay === delay && known.id === id && (period === undefined || known.period === period)
-  );
 }
 
 /** The environment of a command that is run for the job, or of a shell command about it. */
@@ -5361,6 +5225,196 @@ function describeInterruption({ number, due }: Run, end: ProcessEnd): string {
 function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number): string {
   if (run.pid === undefined && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
+}
+
+// ── Job runner ──────────────────────────────────────────────────────────────
+// One job: whether a tick or an event makes it due, how long --jitter holds that back, what was missed, and what the journal
+// knows of it. What becomes of a due run is the section before.
+
+/** A run that waits for the part of its --jitter below one period. */
+interface HeldRun {
+  readonly dueRun: DueRun;
+  readonly undecided: Window;
+  readonly cancel: () => void;
+}
+
+class JobRunner implements RunOwner {
+  readonly runs: JobRuns;
+  private readonly past: JobPast; // what earlier listeners did
+  private lastSerials: JobPast["lastSerials"];
+  setup: JobSetup;
+  private findDue: ReturnType<typeof createDueFinder>;
+  private delaySeconds = 0; // by --jitter
+  private restSeconds = 0; // of it, below one period
+  private held: HeldRun | undefined;
+  private readonly isNew: boolean; // others have a past, it has none
+  /** It is not configured any more, and starts nothing new. */
+  isLeaving = false;
+
+  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
+  constructor(
+    job: Job,
+    private readonly host: JobHost,
+    private recordedName: string | undefined,
+    isSameSupervisor: boolean,
+  ) {
+    this.past = (recordedName !== undefined && host.journal.pasts.get(recordedName)) || NO_PAST;
+    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
+    this.setup = setUp(job, host.log);
+    this.runs = new JobRuns(this, host, this.past);
+    this.findDue = createDueFinder(job.schedule);
+    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
+  }
+
+  get job(): Job {
+    return this.setup.job;
+  }
+
+  private get log(): Log {
+    return this.host.log.ofJob(this.job.name);
+  }
+
+  /** From now on it is that job. Runs in progress go on as what they were. */
+  change(job: Job): void {
+    this.isLeaving = false;
+    this.setup = setUp(job, this.host.log);
+    this.findDue = createDueFinder(job.schedule);
+  }
+
+  /** Nothing of it is left to be done. */
+  get isDone(): boolean {
+    return !this.runs.isBusy && !this.runs.hasErrands && this.held === undefined;
+  }
+
+  /** The window of the run that its jitter holds. */
+  get undecided(): Window | undefined {
+    return this.held?.undecided;
+  }
+
+  // When it is due:
+
+  /** To be called when the period is known, and when the job has changed. */
+  fitTicks(whenSeconds: number, periodSeconds: number): void {
+    const { name, schedule, jitterSeconds } = this.job;
+    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    this.delaySeconds = this.restSeconds = 0;
+    if (jitterSeconds === 0) return;
+    // Whole periods move the window; only the rest below one is a timer.
+    const { hostname } = require("os") as typeof import("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
+  }
+
+  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
+  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
+    // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
+    if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
+    // A job that came while nobody counted has missed nothing.
+    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
+    const shift = this.delaySeconds - this.restSeconds;
+    const shifted = shift === 0 ? window : delayWindow(window, shift);
+    const due = this.findDue(this.host.ticks.count, shifted);
+    if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
+    const dueRun = this.judge(tick, due, shifted);
+    if (dueRun === undefined) return undefined;
+    if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
+    this.hold(dueRun, window);
+    return undefined;
+  }
+
+  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
+  // after a restart the next tick decides it again, so that nothing is lost.
+  private hold(dueRun: DueRun, undecided: Window): void {
+    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
+  }
+
+  /** Its time has come, or the next tick has. */
+  startHeld(): void {
+    if (this.held === undefined || this.runs.isStopping) return;
+    const { dueRun, cancel } = this.held;
+    cancel();
+    this.held = undefined;
+    this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
+  }
+
+  // Tells what was missed, and what is made up for.
+  private judge({ serial, periodSeconds }: Tick, due: number, window: Window): DueRun | undefined {
+    const { schedule, name } = this.job;
+    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
+    if (verdict === "schedule") return { due, reason: verdict, serial };
+    const count = countDueTimes(schedule, window);
+    const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const pause = formatDuration(window.upTo - window.after);
+    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
+    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
+    if (verdict === "catch-up") {
+      this.log.line(`${what}; made up for by one run`);
+      return { due, reason: verdict, serial };
+    }
+    this.log.line(`${what}: longer than --catch-up, not made up for`);
+    this.host.journal.append({ type: "missed", job: name, due, count });
+    return undefined;
+  }
+
+  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
+  // The same where the counter file left a window undecided for a run that was held.
+  private wasStartedBefore(tick: Tick, due: number): boolean {
+    const last = this.past.lastDue;
+    const isIt = last?.due === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    if (isIt && last.run !== undefined)
+      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
+    return isIt;
+  }
+
+  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
+  onEvent(event: SupervisorEvent, reason: "remote" | "event"): Taken | undefined {
+    const { serial } = event;
+    if (serial <= this.lastSerials[reason] || this.isLeaving) return undefined;
+    this.lastSerials = { ...this.lastSerials, [reason]: serial };
+    const due = Math.floor(Date.now() / 1000);
+    return this.runs.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
+  }
+
+  runNow(reason: "start" | "signal"): void {
+    if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
+  }
+
+  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  secondsToNextRun(): number {
+    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
+    if (clock === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
+    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
+    const shift = this.delaySeconds - this.restSeconds;
+    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
+    return due === undefined ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
+  }
+
+  /** What an earlier listener left. */
+  takeOverRuns(formerListener: ProcessIdentity | undefined): void {
+    this.runs.takeOver(this.past.openRuns, formerListener);
+  }
+
+  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
+  jobRecord(): (JournalRecord & { type: "job" }) | undefined {
+    const { name, schedule, id } = this.job;
+    const period = this.host.tickPeriod;
+    const delay = this.delaySeconds || undefined;
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
+    const was = this.recordedName === name ? undefined : this.recordedName;
+    const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
+    if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
+    this.recordedName = name;
+    return { type: "job", job: name, was, ...record };
+  }
+}
+
+function isSameRecord(known: JobRecord, { schedule, delay, period, id }: JobRecord): boolean {
+  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
+  return (
+    isSameSchedule && known.delay === delay && known.id === id && (period === undefined || known.period === period)
+  );
 }
 
 // ── Crontab file ────────────────────────────────────────────────────────────
@@ -5858,7 +5912,7 @@ class Listener implements JobHost {
       const silentSeconds = monotonicSeconds() - lastSeconds;
       const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
       if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.runners.some((runner) => runner.isBusy)) return this.watch(periodSeconds, false);
+      if (this.runners.some((runner) => runner.runs.isBusy)) return this.watch(periodSeconds, false);
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
       this.fail(
         `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`,
@@ -5881,17 +5935,17 @@ class Listener implements JobHost {
     const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
-    for (const runner of this.runners) runner.stop();
+    for (const runner of this.runners) runner.runs.stop();
     this.onSettled();
   }
 
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled(): void {
     if (!this.isStopping) return this.dismissDone();
-    if (this.runners.some((runner) => runner.isBusy)) return;
+    if (this.runners.some((runner) => runner.runs.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const runner of this.runners) runner.killErrands();
-    if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
+    if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
+    if (!this.runners.some((runner) => runner.runs.hasErrands)) return this.exit();
     if (this.isLeaving) return;
     this.isLeaving = true;
     const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());

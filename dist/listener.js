@@ -3266,50 +3266,24 @@ var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
 var HOOK_SECONDS = 60;
-var JobRunner = class {
-  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
-  constructor(job, host, recordedName, isSameSupervisor) {
+var JobRuns = class {
+  constructor(owner, host, { lastRun, failures }) {
+    this.owner = owner;
     this.host = host;
-    this.recordedName = recordedName;
-    this.past = recordedName !== void 0 && host.journal.pasts.get(recordedName) || NO_PAST;
-    this.state = createJobState(this.past.lastRun, this.past.failures);
-    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
-    this.setup = setUp(job, host.log);
-    this.findDue = createDueFinder(job.schedule);
-    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
+    this.state = createJobState(lastRun, failures);
   }
+  owner;
   host;
-  recordedName;
   // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
   handles = NOTHING;
   errands = NOTHING;
   // shell commands and pings on their way; each ends its own
-  past;
-  // what earlier listeners did
-  lastSerials;
-  setup;
-  findDue;
   state;
-  delaySeconds = 0;
-  // by --jitter
-  restSeconds = 0;
-  // of it, below one period
-  held;
-  isNew;
-  // others have a past, it has none
-  /** It is not configured any more, and starts nothing new. */
-  isLeaving = false;
-  get job() {
-    return this.setup.job;
+  get name() {
+    return this.owner.setup.job.name;
   }
   get log() {
-    return this.host.log.ofJob(this.job.name);
-  }
-  /** From now on it is that job. Runs in progress go on as what they were. */
-  change(job) {
-    this.isLeaving = false;
-    this.setup = setUp(job, this.host.log);
-    this.findDue = createDueFinder(job.schedule);
+    return this.host.log.ofJob(this.name);
   }
   get isBusy() {
     return this.state.runs.length > 0;
@@ -3318,92 +3292,8 @@ var JobRunner = class {
   get hasErrands() {
     return this.errands.length > 0;
   }
-  /** Nothing of it is left to be done. */
-  get isDone() {
-    return !this.isBusy && !this.hasErrands && this.held === void 0;
-  }
-  /** The window of the run that its jitter holds. */
-  get undecided() {
-    var _a2;
-    return (_a2 = this.held) == null ? void 0 : _a2.undecided;
-  }
-  // When it is due:
-  /** To be called when the period is known, and when the job has changed. */
-  fitTicks(whenSeconds, periodSeconds) {
-    const { name, schedule, jitterSeconds } = this.job;
-    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
-    this.delaySeconds = this.restSeconds = 0;
-    if (jitterSeconds === 0) return;
-    const { hostname } = require("os");
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
-    this.restSeconds = this.delaySeconds % periodSeconds;
-    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
-  }
-  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
-  onTick(tick, counted, isFirst) {
-    if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
-    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shift = this.delaySeconds - this.restSeconds;
-    const shifted = shift === 0 ? window : delayWindow(window, shift);
-    const due = this.findDue(this.host.ticks.count, shifted);
-    if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
-    const dueRun = this.judge(tick, due, shifted);
-    if (dueRun === void 0) return void 0;
-    if (this.restSeconds === 0) return this.take({ type: "due", ...dueRun });
-    this.hold(dueRun, window);
-    return void 0;
-  }
-  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
-  // after a restart the next tick decides it again, so that nothing is lost.
-  hold(dueRun, undecided) {
-    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
-  }
-  /** Its time has come, or the next tick has. */
-  startHeld() {
-    if (this.held === void 0 || this.state.isStopping) return;
-    const { dueRun, cancel } = this.held;
-    cancel();
-    this.held = void 0;
-    this.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
-  }
-  // Tells what was missed, and what is made up for.
-  judge({ serial, periodSeconds }, due, window) {
-    const { schedule, name } = this.job;
-    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
-    if (verdict === "schedule") return { due, reason: verdict, serial };
-    const count = countDueTimes(schedule, window);
-    const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
-    const pause = formatDuration(window.upTo - window.after);
-    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
-    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
-    if (verdict === "catch-up") {
-      this.log.line(`${what}; made up for by one run`);
-      return { due, reason: verdict, serial };
-    }
-    this.log.line(`${what}: longer than --catch-up, not made up for`);
-    this.host.journal.append({ type: "missed", job: name, due, count });
-    return void 0;
-  }
-  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was held.
-  wasStartedBefore(tick, due) {
-    const last = this.past.lastDue;
-    const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
-    if (isIt && last.run !== void 0)
-      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
-    return isIt;
-  }
-  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
-  onEvent(event, reason) {
-    const { serial } = event;
-    if (serial <= this.lastSerials[reason] || this.isLeaving) return void 0;
-    this.lastSerials = { ...this.lastSerials, [reason]: serial };
-    const due = Math.floor(Date.now() / 1e3);
-    return this.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
-  }
-  runNow(reason) {
-    if (!this.isLeaving) this.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
+  get isStopping() {
+    return this.state.isStopping;
   }
   /** The first stop ends the runs, with a grace; the second one at once. */
   stop() {
@@ -3414,6 +3304,7 @@ var JobRunner = class {
     this.errands = NOTHING;
   }
   // What the policy says:
+  /** Changes the state at once; the records are to be written before anything is performed. */
   take(input) {
     if (input.type === "due") this.lookAtOrphans();
     const run = "run" in input && typeof input.run === "number" ? input.run : void 0;
@@ -3428,8 +3319,9 @@ var JobRunner = class {
     };
   }
   recordOf(action) {
-    return recordOf(this.job.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
+    return recordOf(this.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
   }
+  /** Takes it, writes the records down and performs. `beforeIt`: in between. */
   apply(input, beforeIt) {
     const { records, perform } = this.take(input);
     this.host.journal.append(...records);
@@ -3488,7 +3380,7 @@ var JobRunner = class {
     if (handle === void 0) {
       handle = {
         run: run.number,
-        setup: this.setup,
+        setup: this.owner.setup,
         hasTurn: false,
         startedSeconds: monotonicSeconds(),
         seconds: 0,
@@ -3500,8 +3392,9 @@ var JobRunner = class {
   }
   setupOf(run) {
     var _a2, _b2;
-    return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.setup;
+    return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.owner.setup;
   }
+  // Its turn, and what is asked before:
   // A run keeps its turn from the question to the end of the attempt.
   whenItsTurn(run, begin2) {
     const handle = this.handleOf(run);
@@ -3544,6 +3437,7 @@ var JobRunner = class {
       (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
     );
   }
+  // An attempt:
   startRun(run) {
     var _a2;
     const { number, due, event } = run;
@@ -3554,7 +3448,7 @@ var JobRunner = class {
       command,
       env: this.environment(run),
       input: (_a2 = event == null ? void 0 : event.payload) != null ? _a2 : input,
-      output: this.log.outputOf({ job: this.job.name, run: number }),
+      output: this.log.outputOf({ job: this.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end)
     });
@@ -3572,6 +3466,10 @@ var JobRunner = class {
     });
     this.apply({ type: "started", run: number, pid });
   }
+  recordStarted(run, { pid, start: start2 }) {
+    const { number, attempt } = run;
+    this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start: start2 });
+  }
   environment(run, more = {}) {
     return jobEnvironment(this.setupOf(run.number).job, run, {
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
@@ -3584,44 +3482,9 @@ var JobRunner = class {
       end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
     );
   }
-  skip({ due, reason, event }, behind) {
-    const why = `run ${behind.number} ${describePhase(behind)}`;
-    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
-    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
-  }
-  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
-  holdBack(run, why, error) {
-    const { number, due } = run;
-    const detail = error === void 0 ? "" : ` (${error})`;
-    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
-    this.log.line(text, { event: "held", run: number, due, why });
-    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
-    this.forget(run);
-  }
   arm(run, seconds, type) {
     var _a2;
     (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
-  }
-  armRetry(run, seconds) {
-    const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
-    if (isRetryYielding && seconds >= this.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
-    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
-      event: "retrying",
-      run: number,
-      attempt: attempt + 1,
-      seconds
-    });
-    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
-  }
-  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
-  secondsToNextRun() {
-    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
-    if (clock === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
-    const shift = this.delaySeconds - this.restSeconds;
-    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
-    return due === void 0 ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
   }
   poll(run, ms, look) {
     var _a2;
@@ -3653,6 +3516,33 @@ var JobRunner = class {
     const isSeen = startedSeconds !== void 0;
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
     this.endTurn(run);
+  }
+  // What becomes of a run:
+  skip({ due, reason, event }, behind) {
+    const why = `run ${behind.number} ${describePhase(behind)}`;
+    this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
+    this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
+  }
+  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
+  holdBack(run, why, error) {
+    const { number, due } = run;
+    const detail = error === void 0 ? "" : ` (${error})`;
+    const text = `run ${number}, due ${formatTime(due)}, does not start: ${HOLD_REASONS[why]}${detail}`;
+    this.log.line(text, { event: "held", run: number, due, why });
+    if (why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    this.forget(run);
+  }
+  armRetry(run, seconds) {
+    const { number, attempt } = run;
+    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
+    if (isRetryYielding && seconds >= this.owner.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
+    this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
+      event: "retrying",
+      run: number,
+      attempt: attempt + 1,
+      seconds
+    });
+    this.handleOf(run).cancels.push(startTimer(seconds, () => this.apply({ type: "retryDue", run: number })));
   }
   giveUp({ run, result, why }) {
     var _a2, _b2;
@@ -3686,6 +3576,7 @@ var JobRunner = class {
   settleSoon() {
     setImmediate(() => this.host.onSettled());
   }
+  // Shell commands and pings:
   // Beside the runs: no run ever waits for a hook.
   runHook(hook, run, facts) {
     const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
@@ -3698,7 +3589,7 @@ var JobRunner = class {
   runShell(hook, text, limitSeconds, run, facts, onEnd) {
     const kill2 = startShell(text, limitSeconds, {
       env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
-      output: this.log.outputOf({ job: this.job.name, run: run.number, hook }),
+      output: this.log.outputOf({ job: this.name, run: run.number, hook }),
       onEnd,
       onGone: () => this.endErrand(kill2)
     });
@@ -3719,8 +3610,8 @@ var JobRunner = class {
   }
   // What an earlier listener left:
   // The latest first: an older one gives way to it.
-  takeOverRuns(formerListener) {
-    for (const { starting, started, finished } of [...this.past.openRuns].reverse()) {
+  takeOver(openRuns, formerListener) {
+    for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
       if (finished !== void 0) {
@@ -3765,29 +3656,7 @@ var JobRunner = class {
     const isOrphan = result === "interrupted";
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
-  // What is written down:
-  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
-  jobRecord() {
-    var _a2;
-    const { name, schedule, id } = this.job;
-    const period = this.host.tickPeriod;
-    const delay = this.delaySeconds || void 0;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
-    const was = this.recordedName === name ? void 0 : this.recordedName;
-    const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
-    if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
-    this.recordedName = name;
-    return { type: "job", job: name, was, ...record };
-  }
-  recordStarted(run, { pid, start: start2 }) {
-    const { number, attempt } = run;
-    this.host.journal.append({ type: "started", job: this.job.name, run: number, attempt, pid, start: start2 });
-  }
 };
-function isSameRecord(known, { schedule, delay, period, id }) {
-  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
-  return isSameSchedule && known.delay === delay && known.id === id && (period === void 0 || known.period === period);
-}
 function jobEnvironment(job, run, more) {
   var _a2;
   const { number, attempt, due, event } = run;
@@ -3851,6 +3720,165 @@ function describeInterruption({ number, due }, end) {
 function describeEnd(run, result, end, seconds) {
   if (run.pid === void 0 && !run.isOrphan) return `run ${run.number} failed to start: ${end.error}`;
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
+}
+var JobRunner = class {
+  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
+  constructor(job, host, recordedName, isSameSupervisor) {
+    this.host = host;
+    this.recordedName = recordedName;
+    this.past = recordedName !== void 0 && host.journal.pasts.get(recordedName) || NO_PAST;
+    this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
+    this.setup = setUp(job, host.log);
+    this.runs = new JobRuns(this, host, this.past);
+    this.findDue = createDueFinder(job.schedule);
+    this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
+  }
+  host;
+  recordedName;
+  runs;
+  past;
+  // what earlier listeners did
+  lastSerials;
+  setup;
+  findDue;
+  delaySeconds = 0;
+  // by --jitter
+  restSeconds = 0;
+  // of it, below one period
+  held;
+  isNew;
+  // others have a past, it has none
+  /** It is not configured any more, and starts nothing new. */
+  isLeaving = false;
+  get job() {
+    return this.setup.job;
+  }
+  get log() {
+    return this.host.log.ofJob(this.job.name);
+  }
+  /** From now on it is that job. Runs in progress go on as what they were. */
+  change(job) {
+    this.isLeaving = false;
+    this.setup = setUp(job, this.host.log);
+    this.findDue = createDueFinder(job.schedule);
+  }
+  /** Nothing of it is left to be done. */
+  get isDone() {
+    return !this.runs.isBusy && !this.runs.hasErrands && this.held === void 0;
+  }
+  /** The window of the run that its jitter holds. */
+  get undecided() {
+    var _a2;
+    return (_a2 = this.held) == null ? void 0 : _a2.undecided;
+  }
+  // When it is due:
+  /** To be called when the period is known, and when the job has changed. */
+  fitTicks(whenSeconds, periodSeconds) {
+    const { name, schedule, jitterSeconds } = this.job;
+    for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    this.delaySeconds = this.restSeconds = 0;
+    if (jitterSeconds === 0) return;
+    const { hostname } = require("os");
+    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.restSeconds = this.delaySeconds % periodSeconds;
+    this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
+  }
+  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
+  onTick(tick, counted, isFirst) {
+    if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
+    const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
+    const shift = this.delaySeconds - this.restSeconds;
+    const shifted = shift === 0 ? window : delayWindow(window, shift);
+    const due = this.findDue(this.host.ticks.count, shifted);
+    if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
+    const dueRun = this.judge(tick, due, shifted);
+    if (dueRun === void 0) return void 0;
+    if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
+    this.hold(dueRun, window);
+    return void 0;
+  }
+  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
+  // after a restart the next tick decides it again, so that nothing is lost.
+  hold(dueRun, undecided) {
+    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
+  }
+  /** Its time has come, or the next tick has. */
+  startHeld() {
+    if (this.held === void 0 || this.runs.isStopping) return;
+    const { dueRun, cancel } = this.held;
+    cancel();
+    this.held = void 0;
+    this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
+  }
+  // Tells what was missed, and what is made up for.
+  judge({ serial, periodSeconds }, due, window) {
+    const { schedule, name } = this.job;
+    const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
+    if (verdict === "schedule") return { due, reason: verdict, serial };
+    const count = countDueTimes(schedule, window);
+    const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const pause = formatDuration(window.upTo - window.after);
+    const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
+    const what = `no tick came for ${pause}: ${times} missed, ${last}`;
+    if (verdict === "catch-up") {
+      this.log.line(`${what}; made up for by one run`);
+      return { due, reason: verdict, serial };
+    }
+    this.log.line(`${what}: longer than --catch-up, not made up for`);
+    this.host.journal.append({ type: "missed", job: name, due, count });
+    return void 0;
+  }
+  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
+  // The same where the counter file left a window undecided for a run that was held.
+  wasStartedBefore(tick, due) {
+    const last = this.past.lastDue;
+    const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    if (isIt && last.run !== void 0)
+      this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
+    return isIt;
+  }
+  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
+  onEvent(event, reason) {
+    const { serial } = event;
+    if (serial <= this.lastSerials[reason] || this.isLeaving) return void 0;
+    this.lastSerials = { ...this.lastSerials, [reason]: serial };
+    const due = Math.floor(Date.now() / 1e3);
+    return this.runs.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
+  }
+  runNow(reason) {
+    if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
+  }
+  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  secondsToNextRun() {
+    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
+    if (clock === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
+    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
+    const shift = this.delaySeconds - this.restSeconds;
+    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
+    return due === void 0 ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
+  }
+  /** What an earlier listener left. */
+  takeOverRuns(formerListener) {
+    this.runs.takeOver(this.past.openRuns, formerListener);
+  }
+  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
+  jobRecord() {
+    var _a2;
+    const { name, schedule, id } = this.job;
+    const period = this.host.tickPeriod;
+    const delay = this.delaySeconds || void 0;
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
+    const was = this.recordedName === name ? void 0 : this.recordedName;
+    const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
+    if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
+    this.recordedName = name;
+    return { type: "job", job: name, was, ...record };
+  }
+};
+function isSameRecord(known, { schedule, delay, period, id }) {
+  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
+  return isSameSchedule && known.delay === delay && known.id === id && (period === void 0 || known.period === period);
 }
 var SETTLE_SECONDS = 1;
 function openCrontab(path, flags, environment) {
@@ -4264,7 +4292,7 @@ var Listener = class {
       const silentSeconds = monotonicSeconds() - lastSeconds;
       const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
       if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.runners.some((runner) => runner.isBusy)) return this.watch(periodSeconds, false);
+      if (this.runners.some((runner) => runner.runs.isBusy)) return this.watch(periodSeconds, false);
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
       this.fail(
         `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`
@@ -4284,16 +4312,16 @@ var Listener = class {
     const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
-    for (const runner of this.runners) runner.stop();
+    for (const runner of this.runners) runner.runs.stop();
     this.onSettled();
   }
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled() {
     if (!this.isStopping) return this.dismissDone();
-    if (this.runners.some((runner) => runner.isBusy)) return;
+    if (this.runners.some((runner) => runner.runs.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
-    if (isHurried) for (const runner of this.runners) runner.killErrands();
-    if (!this.runners.some((runner) => runner.hasErrands)) return this.exit();
+    if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
+    if (!this.runners.some((runner) => runner.runs.hasErrands)) return this.exit();
     if (this.isLeaving) return;
     this.isLeaving = true;
     const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
