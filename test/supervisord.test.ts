@@ -344,7 +344,7 @@ describe("a listener over pipes", { concurrency: 8 }, () => {
 
   it("its stop is a signal to the one process, after which no event is sent", async (t) => {
     const script =
-      'say("READY\\n"); process.on("SIGINT", () => setTimeout(() => process.exit(5), 50)); setTimeout(() => {}, 1e6)';
+      'process.on("SIGINT", () => setTimeout(() => process.exit(5), 50)); say("READY\\n"); setTimeout(() => {}, 1e6)';
     const supervisord = await start(t, script);
     const stopped = supervisord.stop("SIGINT");
     const unsent = supervisord.send("TICK_5", "when:5");
