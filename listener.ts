@@ -356,8 +356,13 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
       const start = sliceStart(schedule, window.upTo);
       return start > window.after ? start : undefined;
     }
-    case "cron":
-      return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+    case "cron": {
+      const { cron, zone } = schedule;
+      const after = cronAfter(cron, window);
+      return isSurelyQuiet(cron, zone, after, window.upTo)
+        ? undefined
+        : dueTimes(cron, zone, after, window.upTo).latest;
+    }
     case "events":
     case "start":
       return undefined;
@@ -428,21 +433,6 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
 /** The count after this tick: it restarts with the run that it brings, as in the script that supertick replaces. */
 export function countAfter(schedule: Schedule, count: number): number {
   return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
-}
-
-/** dueTime with a memory of the time in which a cron job is not due: most ticks then cost a comparison. */
-export function createDueFinder(schedule: Schedule): (count: number, window: Window) => number | undefined {
-  if (schedule.kind !== "cron") return (count, window) => dueTime(schedule, count, window);
-  const { cron, zone } = schedule;
-  let quiet = { after: 0, before: 0 }; // not due in between
-  return (count, window) => {
-    const after = cronAfter(cron, window);
-    if (after >= quiet.after && window.upTo < quiet.before) return undefined;
-    const due = dueTime(schedule, count, window);
-    const [next = Number.POSITIVE_INFINITY] = nextDues(cron, zone, window.upTo, 1);
-    quiet = { after: due === undefined ? after : window.upTo, before: next };
-    return due;
-  };
 }
 
 /**
@@ -683,7 +673,7 @@ export function parseCron(text: string): CronExpression {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: sets[0].values,
+    seconds: fields[0] === "0" ? WHOLE_MINUTES : sets[0].values,
     minutes: sets[1].values,
     hours: sets[2].values,
     months: sets[4].values[0],
@@ -698,6 +688,8 @@ export function parseCron(text: string): CronExpression {
   }
   return cron;
 }
+
+const WHOLE_MINUTES: BitSet = [1, 0];
 
 interface FieldSets {
   readonly values: BitSet;
@@ -733,7 +725,7 @@ function splitCron(text: string): string[] {
   const isPlain = !text.includes("\t") && !text.includes("  ") && text === text.trim(); // nearly all are, and it costs less
   const fields = isPlain && text !== "" ? text.split(" ") : text.split(/[ \t]+/).filter((field) => field !== "");
   if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
-  if (fields.length === 5) return ["0", ...fields];
+  if (fields.length === 5) return ["0"].concat(fields);
   const mistake = countMistake(fields);
   if (mistake !== undefined) throw new Error(mistake);
   return fields;
@@ -1039,6 +1031,10 @@ function isLeapYear(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
+function hasMember(set: BitSet, value: number): boolean {
+  return ((value < 32 ? set[0] : set[1]) & (1 << (value & 31))) !== 0;
+}
+
 /** The lowest member at or above `from`, or -1. */
 function firstMember(set: BitSet, from: number): number {
   const low = from < 32 ? set[0] & (-1 << from) : 0;
@@ -1243,6 +1239,20 @@ function firstDueWithin(cron: CronExpression, span: ZoneSpan, second: number, un
     if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
   }
   return firstReading(cron, from, until + span.offset) - span.offset;
+}
+
+/**
+ * Is it seen at a glance that nothing is due in (after, upTo]? Nearly every tick of nearly every job needs no more than this,
+ * and it takes no memory.
+ */
+function isSurelyQuiet(cron: CronExpression, zone: Zone, after: number, upTo: number): boolean {
+  const minute = Math.floor(upTo / 60);
+  if (upTo - after > 60 || cron.seconds !== WHOLE_MINUTES) return false;
+  if (minute * 60 <= after) return true;
+  const { offset, jump } = zone.spanAt(upTo);
+  if (jump !== 0 || offset % 60 !== 0) return false;
+  const reading = minute + offset / 60 + 2 * 24 * 60; // in minutes; two days more, so that it is positive even in 1970
+  return !hasMember(cron.minutes, reading % 60) || !hasMember(cron.hours, Math.floor(reading / 60) % 24);
 }
 
 /** Is the job due in (after, upTo]? Half-open, so that no two ticks share a second. */
@@ -2986,12 +2996,10 @@ function nameJobs(jobs: readonly FoundJob[], mistakes: string[], path: string): 
 
 /** A=1 exec /usr/bin/sync-all --quiet → sync-all */
 function commandName(command: string): string {
-  const word = command.split(/\s+/).find((part) => !/^(\w+=|exec$)/.test(part)) ?? "";
-  const name = word
-    .replace(/["'();]/g, "")
-    .split("/")
-    .pop()!;
-  return isLegalName(name) ? name : "job";
+  const word = /^(?:(?:\w+=\S*|exec)\s+)*(\S*)/.exec(command)![1];
+  const name = word.replace(/["'();]/g, "");
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  return isLegalName(base) ? base : "job";
 }
 
 /** What makes a job the same when its name has changed. */
@@ -4398,8 +4406,8 @@ function openJournal(path: string | undefined, log: Log): Journal {
     append(...records) {
       if (records.length === 0) return;
       const at = Date.now() / 1000;
-      const lines = records.map((record) => {
-        const line = { ...record, at };
+      const lines = records.map((record): JournalLine => {
+        const line = Object.assign(record, { at });
         return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
       });
       try {
@@ -4473,7 +4481,7 @@ class JournalFile {
 }
 
 function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobPast): LineOf<"job"> {
-  return { ...line, lastRun, failures, recent, last };
+  return Object.assign(line, { lastRun, failures, recent, last });
 }
 
 /** What a new file must say of a job. A run may have started under another name. */
@@ -4604,6 +4612,8 @@ interface JobHost {
   /** Seconds between two ticks, where that is known already. */
   readonly tickPeriod: number | undefined;
   readonly turns: Turns;
+  /** The runners that hold a run back for its jitter. */
+  readonly holding: Set<JobRunner>;
   /** After the jitter of a run: the clock of the counter file may go on. */
   writeCounter(): void;
   /** Something of a job is over, that its removal or a stop may have waited for. */
@@ -5243,7 +5253,6 @@ class JobRunner implements RunOwner {
   private readonly past: JobPast; // what earlier listeners did
   private lastSerials: JobPast["lastSerials"];
   setup: JobSetup;
-  private findDue: ReturnType<typeof createDueFinder>;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private held: HeldRun | undefined;
@@ -5262,7 +5271,6 @@ class JobRunner implements RunOwner {
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
     this.runs = new JobRuns(this, host, this.past);
-    this.findDue = createDueFinder(job.schedule);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
   }
 
@@ -5278,7 +5286,6 @@ class JobRunner implements RunOwner {
   change(job: Job): void {
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
-    this.findDue = createDueFinder(job.schedule);
   }
 
   /** Nothing of it is left to be done. */
@@ -5315,7 +5322,7 @@ class JobRunner implements RunOwner {
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
     const shifted = shift === 0 ? window : delayWindow(window, shift);
-    const due = this.findDue(this.host.ticks.count, shifted);
+    const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === undefined) return undefined;
@@ -5328,6 +5335,7 @@ class JobRunner implements RunOwner {
   // after a restart the next tick decides it again, so that nothing is lost.
   private hold(dueRun: DueRun, undecided: Window): void {
     this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
+    this.host.holding.add(this);
   }
 
   /** Its time has come, or the next tick has. */
@@ -5336,6 +5344,7 @@ class JobRunner implements RunOwner {
     const { dueRun, cancel } = this.held;
     cancel();
     this.held = undefined;
+    this.host.holding.delete(this);
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
 
@@ -5410,11 +5419,8 @@ class JobRunner implements RunOwner {
   }
 }
 
-function isSameRecord(known: JobRecord, { schedule, delay, period, id }: JobRecord): boolean {
-  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
-  return (
-    isSameSchedule && known.delay === delay && known.id === id && (period === undefined || known.period === period)
-  );
+function isSameRecord(known: JobRecord, { delay, period, id }: JobRecord): boolean {
+  return known.id === id && known.delay === delay && (period === undefined || known.period === period);
 }
 
 // ── Crontab file ────────────────────────────────────────────────────────────
@@ -5494,7 +5500,7 @@ function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
 }
 
 function jobsOfCrontab(jobs: readonly CrontabJob[]): Job[] {
-  const policies = new Map(jobs.map(({ settings }) => [settings, policyOf(settings)]));
+  const policies = new Map([...new Set(jobs.map(({ settings }) => settings))].map((one) => [one, policyOf(one)]));
   return jobs.map((job) => {
     const { name, shell, command, schedule, settings } = job;
     return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
@@ -5559,6 +5565,7 @@ class Listener implements JobHost {
   private readonly counter: CounterFile;
   private readonly input: Input;
   readonly turns: Turns;
+  readonly holding = new Set<JobRunner>();
   private runners: readonly JobRunner[];
   private tickType: string | undefined;
   private hasSeenEvent = false;
@@ -5735,7 +5742,7 @@ class Listener implements JobHost {
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
     this.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const));
     this.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)));
-    this.journal.append(...records.map((record, i) => ({ ...record, was: `~${i}` })).filter(isTaken));
+    this.journal.append(...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])));
     this.removed = [];
   }
 
@@ -5811,7 +5818,7 @@ class Listener implements JobHost {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
-    for (const runner of this.runners) runner.startHeld(); // this tick came early
+    for (const runner of [...this.holding]) runner.startHeld(); // this tick came early
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
     if (counted.setBackSeconds === 0 || this.options.crontab === undefined) ticks.count++; // many share it: no goal is passed over
@@ -5823,7 +5830,7 @@ class Listener implements JobHost {
     const isFirst = before === undefined || before.isRestored;
     const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
     if (counted.setBackSeconds === 0)
-      for (const { job } of this.runners) ticks.count = countAfter(job.schedule, ticks.count);
+      ticks.count = this.runners.reduce((count, { job }) => countAfter(job.schedule, count), ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
   }
 
@@ -5846,7 +5853,8 @@ class Listener implements JobHost {
     this.lookAtCrontab(); // the jobs that come are fitted with the others
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.recordJobs();
+    const isNews = this.options.tickType === undefined || this.runners.some(({ job }) => job.jitterSeconds > 0);
+    if (isNews) this.recordJobs();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
@@ -5891,7 +5899,7 @@ class Listener implements JobHost {
   // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
   private withHeld(clock: TickClock): TickClock {
     let written = clock;
-    for (const { undecided } of this.runners) {
+    for (const { undecided } of this.holding) {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }

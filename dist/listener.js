@@ -195,8 +195,11 @@ function dueTime(schedule, count, window) {
       const start2 = sliceStart(schedule, window.upTo);
       return start2 > window.after ? start2 : void 0;
     }
-    case "cron":
-      return dueTimes(schedule.cron, schedule.zone, cronAfter(schedule.cron, window), window.upTo).latest;
+    case "cron": {
+      const { cron, zone } = schedule;
+      const after = cronAfter(cron, window);
+      return isSurelyQuiet(cron, zone, after, window.upTo) ? void 0 : dueTimes(cron, zone, after, window.upTo).latest;
+    }
     case "events":
     case "start":
       return void 0;
@@ -241,19 +244,6 @@ function nextDueTimes(schedule, from, count) {
 }
 function countAfter(schedule, count) {
   return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
-}
-function createDueFinder(schedule) {
-  if (schedule.kind !== "cron") return (count, window) => dueTime(schedule, count, window);
-  const { cron, zone } = schedule;
-  let quiet = { after: 0, before: 0 };
-  return (count, window) => {
-    const after = cronAfter(cron, window);
-    if (after >= quiet.after && window.upTo < quiet.before) return void 0;
-    const due = dueTime(schedule, count, window);
-    const [next = Number.POSITIVE_INFINITY] = nextDues(cron, zone, window.upTo, 1);
-    quiet = { after: due === void 0 ? after : window.upTo, before: next };
-    return due;
-  };
 }
 function nextRunTick(schedule, { clock, count, periodSeconds }, delaySeconds) {
   if (schedule.kind === "ticks") return clock.whenSeconds + ticksToGo(schedule, count) * periodSeconds;
@@ -393,7 +383,7 @@ function parseCron(text) {
     text: fields.join(" "),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
-    seconds: sets[0].values,
+    seconds: fields[0] === "0" ? WHOLE_MINUTES : sets[0].values,
     minutes: sets[1].values,
     hours: sets[2].values,
     months: sets[4].values[0],
@@ -407,6 +397,7 @@ function parseCron(text) {
   }
   return cron;
 }
+var WHOLE_MINUTES = [1, 0];
 var knownFields = CRON_FIELDS.map(() => /* @__PURE__ */ new Map());
 var MAX_KNOWN_FIELDS = 100;
 function fieldSets(text, index) {
@@ -432,7 +423,7 @@ function splitCron(text) {
   const isPlain = !text.includes("	") && !text.includes("  ") && text === text.trim();
   const fields = isPlain && text !== "" ? text.split(" ") : text.split(/[ \t]+/).filter((field) => field !== "");
   if (fields.length > 0 && fields[0].startsWith("@")) return ["0", ...expandMacro(fields).split(" ")];
-  if (fields.length === 5) return ["0", ...fields];
+  if (fields.length === 5) return ["0"].concat(fields);
   const mistake = countMistake(fields);
   if (mistake !== void 0) throw new Error(mistake);
   return fields;
@@ -692,6 +683,9 @@ function nearestWeekday(day, length, weekday) {
 function isLeapYear(year) {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
+function hasMember(set, value) {
+  return ((value < 32 ? set[0] : set[1]) & 1 << (value & 31)) !== 0;
+}
 function firstMember(set, from) {
   const low = from < 32 ? set[0] & -1 << from : 0;
   if (low !== 0) return lowestBit(low);
@@ -833,6 +827,15 @@ function firstDueWithin(cron, span, second, until) {
     if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
   }
   return firstReading(cron, from, until + span.offset) - span.offset;
+}
+function isSurelyQuiet(cron, zone, after, upTo) {
+  const minute = Math.floor(upTo / 60);
+  if (upTo - after > 60 || cron.seconds !== WHOLE_MINUTES) return false;
+  if (minute * 60 <= after) return true;
+  const { offset, jump } = zone.spanAt(upTo);
+  if (jump !== 0 || offset % 60 !== 0) return false;
+  const reading = minute + offset / 60 + 2 * 24 * 60;
+  return !hasMember(cron.minutes, reading % 60) || !hasMember(cron.hours, Math.floor(reading / 60) % 24);
 }
 function previousDue(cron, zone, from) {
   let clear = Math.floor(from);
@@ -2103,10 +2106,10 @@ function nameJobs(jobs, mistakes, path) {
   }
 }
 function commandName(command) {
-  var _a2;
-  const word = (_a2 = command.split(/\s+/).find((part) => !/^(\w+=|exec$)/.test(part))) != null ? _a2 : "";
-  const name = word.replace(/["'();]/g, "").split("/").pop();
-  return isLegalName(name) ? name : "job";
+  const word = /^(?:(?:\w+=\S*|exec)\s+)*(\S*)/.exec(command)[1];
+  const name = word.replace(/["'();]/g, "");
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  return isLegalName(base) ? base : "job";
 }
 function matchJobs(jobs, known) {
   const left = new Map(known.map((one) => [one.name, one]));
@@ -3090,7 +3093,7 @@ function openJournal(path, log) {
       if (records.length === 0) return;
       const at = Date.now() / 1e3;
       const lines = records.map((record) => {
-        const line = { ...record, at };
+        const line = Object.assign(record, { at });
         return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
       });
       try {
@@ -3162,7 +3165,7 @@ ${tryReadFile(this.path)}`;
   }
 };
 function withPast(line, { lastRun, failures, recent, last }) {
-  return { ...line, lastRun, failures, recent, last };
+  return Object.assign(line, { lastRun, failures, recent, last });
 }
 function linesOf(name, past) {
   const { job, openRuns } = past;
@@ -3730,7 +3733,6 @@ var JobRunner = class {
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
     this.runs = new JobRuns(this, host, this.past);
-    this.findDue = createDueFinder(job.schedule);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
   }
   host;
@@ -3740,7 +3742,6 @@ var JobRunner = class {
   // what earlier listeners did
   lastSerials;
   setup;
-  findDue;
   delaySeconds = 0;
   // by --jitter
   restSeconds = 0;
@@ -3760,7 +3761,6 @@ var JobRunner = class {
   change(job) {
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
-    this.findDue = createDueFinder(job.schedule);
   }
   /** Nothing of it is left to be done. */
   get isDone() {
@@ -3790,7 +3790,7 @@ var JobRunner = class {
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
     const shifted = shift === 0 ? window : delayWindow(window, shift);
-    const due = this.findDue(this.host.ticks.count, shifted);
+    const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === void 0) return void 0;
@@ -3802,6 +3802,7 @@ var JobRunner = class {
   // after a restart the next tick decides it again, so that nothing is lost.
   hold(dueRun, undecided) {
     this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
+    this.host.holding.add(this);
   }
   /** Its time has come, or the next tick has. */
   startHeld() {
@@ -3809,6 +3810,7 @@ var JobRunner = class {
     const { dueRun, cancel } = this.held;
     cancel();
     this.held = void 0;
+    this.host.holding.delete(this);
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
   // Tells what was missed, and what is made up for.
@@ -3876,9 +3878,8 @@ var JobRunner = class {
     return { type: "job", job: name, was, ...record };
   }
 };
-function isSameRecord(known, { schedule, delay, period, id }) {
-  const isSameSchedule = JSON.stringify(known.schedule) === JSON.stringify(schedule);
-  return isSameSchedule && known.delay === delay && known.id === id && (period === void 0 || known.period === period);
+function isSameRecord(known, { delay, period, id }) {
+  return known.id === id && known.delay === delay && (period === void 0 || known.period === period);
 }
 var SETTLE_SECONDS = 1;
 function openCrontab(path, flags, environment) {
@@ -3936,7 +3937,7 @@ function withoutMistakes({ jobs, mistakes }) {
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
 function jobsOfCrontab(jobs) {
-  const policies = new Map(jobs.map(({ settings }) => [settings, policyOf(settings)]));
+  const policies = new Map([...new Set(jobs.map(({ settings }) => settings))].map((one) => [one, policyOf(one)]));
   return jobs.map((job) => {
     const { name, shell, command, schedule, settings } = job;
     return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
@@ -3990,6 +3991,7 @@ var Listener = class {
   counter;
   input;
   turns;
+  holding = /* @__PURE__ */ new Set();
   runners;
   tickType;
   hasSeenEvent = false;
@@ -4135,7 +4137,7 @@ var Listener = class {
     const isTaken = ({ job }) => givenUp.has(job);
     this.journal.append(...this.removed.map((job) => ({ type: "removed", job })));
     this.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record));
-    this.journal.append(...records.map((record, i) => ({ ...record, was: `~${i}` })).filter(isTaken));
+    this.journal.append(...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : []));
     this.removed = [];
   }
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
@@ -4201,7 +4203,7 @@ var Listener = class {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
-    for (const runner of this.runners) runner.startHeld();
+    for (const runner of [...this.holding]) runner.startHeld();
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
     if (counted.setBackSeconds === 0 || this.options.crontab === void 0) ticks.count++;
@@ -4213,7 +4215,7 @@ var Listener = class {
     const isFirst = before === void 0 || before.isRestored;
     const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
     if (counted.setBackSeconds === 0)
-      for (const { job } of this.runners) ticks.count = countAfter(job.schedule, ticks.count);
+      ticks.count = this.runners.reduce((count, { job }) => countAfter(job.schedule, count), ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
   }
   answerAndPerform(taken, beforeAnswer) {
@@ -4234,7 +4236,8 @@ var Listener = class {
     this.lookAtCrontab();
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.recordJobs();
+    const isNews = this.options.tickType === void 0 || this.runners.some(({ job }) => job.jitterSeconds > 0);
+    if (isNews) this.recordJobs();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
@@ -4273,7 +4276,7 @@ var Listener = class {
   // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
   withHeld(clock) {
     let written = clock;
-    for (const { undecided } of this.runners) {
+    for (const { undecided } of this.holding) {
       if (undecided !== void 0 && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
