@@ -12,6 +12,7 @@ import {
   dueTime,
   formatDuration,
   judgeDueTime,
+  nextDue,
   parseCommandLine,
   parseCron,
   parseDuration,
@@ -23,6 +24,7 @@ import {
   type TickClock,
   tickMismatches,
 } from "../listener";
+import * as valid from "./vectors/cron-valid.json";
 import * as durations from "./vectors/durations.json";
 import * as vectors from "./vectors/ticks.json";
 
@@ -449,6 +451,76 @@ describe("whatever supervisord sends", () => {
           whens.filter((_, i) => (i + 1) % every === 0),
         );
       }),
+    );
+  });
+});
+
+// ── At a glance ────────────────────────────────────────────────────────────
+
+describe("what a tick decides at a glance is what a search finds", () => {
+  const cases = Array.from(valid).flatMap(({ expr, tz, next }) => (next === undefined ? [] : [{ expr, tz, next }]));
+  const schedules = new Map(
+    cases.map(({ expr, tz }) => {
+      const [cron, zone] = [parseCron(expr), createZone(tz)];
+      return [`${expr} ${tz}`, { kind: "cron", cron, zone, catchUpSeconds: 0 } as const];
+    }),
+  );
+  const decides = (expr: string, tz: string, after: number, upTo: number) => {
+    const schedule = schedules.get(`${expr} ${tz}`)!;
+    const found = dueTime(schedule, 0, { after, fixedAfter: after, upTo });
+    let due = nextDue(schedule.cron, schedule.zone, after, upTo);
+    for (let next = due; next !== undefined; next = nextDue(schedule.cron, schedule.zone, next, upTo)) due = next;
+    assert.equal(found, due, `${expr} ${tz} (${after}, ${upTo}]`);
+    return found;
+  };
+
+  it("around each due time of the vectors, on ticks of five and of sixty seconds", () => {
+    let dues = 0;
+    for (const { expr, tz, next } of cases) {
+      for (const due of next) {
+        for (const period of [5, 60]) {
+          const tick = Math.ceil(due / period) * period;
+          for (const upTo of [tick - period, tick, tick + period]) {
+            if (decides(expr, tz, upTo - period, upTo) !== undefined) dues++;
+          }
+        }
+      }
+    }
+    assert.ok(dues > 1000);
+  });
+
+  it("around any change of a clock, and anywhere else", () => {
+    const zones = [
+      "Europe/Berlin",
+      "America/St_Johns",
+      "Australia/Lord_Howe",
+      "Asia/Kolkata",
+      "UTC",
+      "Africa/Casablanca",
+    ];
+    const expressions = ["30 2 * * *", "* 2 * * *", "*/7 * * * *", "0 */3 * * *", "59 23 31 12 *", "15,45 1-3 * * SUN"];
+    for (const expr of expressions)
+      for (const tz of zones)
+        schedules.set(`${expr} ${tz}`, {
+          kind: "cron",
+          cron: parseCron(expr),
+          zone: createZone(tz),
+          catchUpSeconds: 0,
+        });
+    const change = fc.constantFrom(1743296400, 1761440400, 1741498200, 1762065000, 1728142200, 1743867000, 1700000000);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...expressions),
+        fc.constantFrom(...zones),
+        change,
+        fc.integer({ min: -200, max: 200 }),
+        fc.constantFrom(5, 60),
+        (expr, tz, near, minutes, period) => {
+          const upTo = Math.floor((near + minutes * 60) / period) * period;
+          decides(expr, tz, upTo - period, upTo);
+        },
+      ),
+      { numRuns: 3000 },
     );
   });
 });
