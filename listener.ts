@@ -5441,11 +5441,12 @@ const SETTLE_SECONDS = 1;
 
 function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFile {
   let appearance: string | undefined; // when it was read
-  const lookSince = (known: string | undefined) => {
-    const { text, changedSeconds } = appearanceOf(path);
-    if (text === known) return "same";
-    const age = Date.now() / 1000 - changedSeconds;
-    return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+  let emptied: string | undefined; // its appearance then
+  // While a file is being emptied it has no bytes, but still its old times: so that is looked at twice.
+  const isChanging = (now: Appearance) => {
+    const isJustEmptied = now.size === 0 && now.text !== emptied;
+    if (isJustEmptied) emptied = now.text;
+    return isJustEmptied || isYoung(now);
   };
   return {
     path,
@@ -5457,18 +5458,35 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
       const known = appearance;
       appearance = appearanceOf(path).text;
       const found = readCrontab(path, flags, environment);
-      if (lookSince(known) !== "changing") return jobsOfCrontab(withoutMistakes(found));
+      // Looked at before and behind: cp -p writes it and makes it look old at once.
+      const now = appearanceOf(path);
+      const isWhole = now.text === appearance && (now.text === known || !isChanging(now));
+      if (isWhole) return jobsOfCrontab(withoutMistakes(found));
       appearance = known;
       return undefined;
     },
-    look: () => lookSince(appearance),
+    look() {
+      const now = appearanceOf(path);
+      return now.text === appearance ? "same" : isChanging(now) ? "changing" : "changed";
+    },
   };
 }
 
-function appearanceOf(path: string): { text: string; changedSeconds: number } {
+interface Appearance {
+  readonly text: string;
+  readonly size?: number;
+  readonly changedSeconds: number;
+}
+
+/** Either side, for a file has finer times than Date.now(). */
+function isYoung({ changedSeconds }: Appearance): boolean {
+  return Math.abs(Date.now() / 1000 - changedSeconds) < SETTLE_SECONDS;
+}
+
+function appearanceOf(path: string): Appearance {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: mtimeMs / 1000 };
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), size, changedSeconds: mtimeMs / 1000 };
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0 };
   }

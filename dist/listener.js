@@ -3884,11 +3884,11 @@ function isSameRecord(known, { delay, period, id }) {
 var SETTLE_SECONDS = 1;
 function openCrontab(path, flags, environment) {
   let appearance;
-  const lookSince = (known) => {
-    const { text, changedSeconds } = appearanceOf(path);
-    if (text === known) return "same";
-    const age = Date.now() / 1e3 - changedSeconds;
-    return age >= 0 && age < SETTLE_SECONDS ? "changing" : "changed";
+  let emptied;
+  const isChanging = (now) => {
+    const isJustEmptied = now.size === 0 && now.text !== emptied;
+    if (isJustEmptied) emptied = now.text;
+    return isJustEmptied || isYoung(now);
   };
   return {
     path,
@@ -3900,17 +3900,25 @@ function openCrontab(path, flags, environment) {
       const known = appearance;
       appearance = appearanceOf(path).text;
       const found = readCrontab(path, flags, environment);
-      if (lookSince(known) !== "changing") return jobsOfCrontab(withoutMistakes(found));
+      const now = appearanceOf(path);
+      const isWhole = now.text === appearance && (now.text === known || !isChanging(now));
+      if (isWhole) return jobsOfCrontab(withoutMistakes(found));
       appearance = known;
       return void 0;
     },
-    look: () => lookSince(appearance)
+    look() {
+      const now = appearanceOf(path);
+      return now.text === appearance ? "same" : isChanging(now) ? "changing" : "changed";
+    }
   };
+}
+function isYoung({ changedSeconds }) {
+  return Math.abs(Date.now() / 1e3 - changedSeconds) < SETTLE_SECONDS;
 }
 function appearanceOf(path) {
   try {
     const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: mtimeMs / 1e3 };
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), size, changedSeconds: mtimeMs / 1e3 };
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0 };
   }

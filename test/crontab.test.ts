@@ -541,6 +541,13 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     assert.equal(lines(supervisord, /new, \d+ changed/).length, 1);
   });
 
+  it("and one that stays empty has no jobs any more", async (t) => {
+    const supervisord = await listen(t, ONE);
+    fs.writeFileSync(supervisord.crontab, "");
+    age(supervisord.crontab);
+    await hangUp(supervisord, /0 jobs of .*: 0 new, 0 changed, 1 removed/);
+  });
+
   const changes: Array<[title: string, change: (file: string) => void]> = [
     [
       "edited in place",
