@@ -5438,6 +5438,7 @@ interface CrontabFile {
 }
 
 const SETTLE_SECONDS = 1;
+const MAX_CRONTAB_BYTES = 1024 * 1024; // some ten thousand jobs; reading more would keep supervisord waiting
 
 function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFile {
   let appearance: string | undefined; // when it was read
@@ -5497,8 +5498,10 @@ function readCrontab(path: string, flags: Layer, environment: Layer, localZone =
   let text: string;
   try {
     const fd = openRegular(path, fs.constants.O_RDONLY);
-    text = fs.readFileSync(fd, "utf8");
+    const isTooLarge = fs.fstatSync(fd).size > MAX_CRONTAB_BYTES;
+    text = isTooLarge ? "" : fs.readFileSync(fd, "utf8");
     fs.closeSync(fd);
+    if (isTooLarge) throw Object.assign(new Error(), { code: "it has over 1 MiB" });
   } catch (error) {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }

@@ -3882,6 +3882,7 @@ function isSameRecord(known, { delay, period, id }) {
   return known.id === id && known.delay === delay && (period === void 0 || known.period === period);
 }
 var SETTLE_SECONDS = 1;
+var MAX_CRONTAB_BYTES = 1024 * 1024;
 function openCrontab(path, flags, environment) {
   let appearance;
   let emptied;
@@ -3927,8 +3928,10 @@ function readCrontab(path, flags, environment, localZone = defaultZone) {
   let text;
   try {
     const fd = openRegular(path, fs.constants.O_RDONLY);
-    text = fs.readFileSync(fd, "utf8");
+    const isTooLarge = fs.fstatSync(fd).size > MAX_CRONTAB_BYTES;
+    text = isTooLarge ? "" : fs.readFileSync(fd, "utf8");
     fs.closeSync(fd);
+    if (isTooLarge) throw Object.assign(new Error(), { code: "it has over 1 MiB" });
   } catch (error) {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }

@@ -1078,6 +1078,16 @@ describe("supertick with --crontab", () => {
     });
   }
 
+  it("ends with 2 where the file is no crontab by its size: a log, an image", (t) => {
+    const name = file(t, "");
+    fs.truncateSync(name, 1024 * 1024 + 1);
+    const { status, stderr } = supertick(["--crontab", name]);
+    assert.equal(status, 2);
+    assert.equal(stderr, `supertick: cannot read the crontab ${name}: it has over 1 MiB\n`);
+    fs.writeFileSync(name, "@daily x #\n".padEnd(1024 * 1024, "#\n"));
+    assert.equal(supertick(["check", "--crontab", name]).status, 0);
+  });
+
   it("ends with 2 and the first mistake of a bad file", (t) => {
     const name = file(t, "@daily x\n0 25 * * * y\n@dayly z\n");
     const { status, stderr } = supertick(["--crontab", name]);
