@@ -3660,7 +3660,7 @@ export function pingUrl(base: string, what: "start" | "success" | "fail", rid: s
   const url = new URL(base);
   if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
   url.searchParams.set("rid", rid);
-  // Node decodes these two, and throws where a % is just a %.
+  // These two are decoded, which throws where a % is just a %.
   for (const part of ["username", "password"] as const)
     if (!isPercentEncoded(url[part])) url[part] = url[part].replace(/%/g, "%25");
   return url.href;
@@ -3684,6 +3684,14 @@ function pingRunId(job: string, { number, due }: { number: number; due: number }
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
+// Node 12 would send user and password as they stand in the URL, encoded.
+function pingHeaders({ username, password }: URL): Record<string, string> {
+  const headers = { "user-agent": `supertick/${SUPERTICK_VERSION}` };
+  if (username === "" && password === "") return headers;
+  const credentials = Buffer.from([username, password].map(decodeURIComponent).join(":"));
+  return { ...headers, authorization: `Basic ${credentials.toString("base64")}` };
+}
+
 /** What went wrong; undefined if the service has taken it. Redirects are not followed. */
 function sendPing(url: string): Promise<string | undefined> {
   const { get } = require(url.startsWith("https:") ? "https" : "http") as typeof import("http");
@@ -3694,8 +3702,7 @@ function sendPing(url: string): Promise<string | undefined> {
       request.destroy();
     };
     const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
-    const headers = { "user-agent": `supertick/${SUPERTICK_VERSION}` };
-    const request = get(url, { agent: false, headers }, ({ statusCode = 0 }) =>
+    const request = get(url, { agent: false, headers: pingHeaders(new URL(url)) }, ({ statusCode = 0 }) =>
       end(statusCode >= 200 && statusCode < 300 ? undefined : `HTTP status ${statusCode}`),
     );
     request.on("error", (error) => end(errorCode(error)));

@@ -2602,6 +2602,12 @@ function pingRunId(job, { number, due }) {
   const variant = (Number.parseInt(hex[16], 16) & 3 | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
+function pingHeaders({ username, password }) {
+  const headers = { "user-agent": `supertick/${"0.1.0"}` };
+  if (username === "" && password === "") return headers;
+  const credentials = Buffer.from([username, password].map(decodeURIComponent).join(":"));
+  return { ...headers, authorization: `Basic ${credentials.toString("base64")}` };
+}
 function sendPing(url) {
   const { get } = url.startsWith("https:") ? require("https") : require("http");
   return new Promise((resolve) => {
@@ -2611,10 +2617,9 @@ function sendPing(url) {
       request.destroy();
     };
     const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
-    const headers = { "user-agent": `supertick/${"0.1.0"}` };
     const request = get(
       url,
-      { agent: false, headers },
+      { agent: false, headers: pingHeaders(new URL(url)) },
       ({ statusCode = 0 }) => end(statusCode >= 200 && statusCode < 300 ? void 0 : `HTTP status ${statusCode}`)
     );
     request.on("error", (error) => end(errorCode(error)));
