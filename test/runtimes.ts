@@ -25,6 +25,10 @@ const TESTS = [
   "runs",
   "simulate",
   "status",
+  "crontab",
+  "init",
+  "check-conf",
+  "security",
 ];
 
 // ── The runtimes ───────────────────────────────────────────────────────────
@@ -112,7 +116,14 @@ interface Outcome {
 function runTests({ executable, folder }: Installed, prefix: string[]): Outcome {
   const { stdout, stderr, status, signal } = spawnSync(
     process.execPath,
-    ["--import", "tsx", "--test", "--test-reporter=tap", ...TESTS.map((name) => `test/${name}.test.ts`)],
+    [
+      "--import",
+      "tsx",
+      "--test",
+      "--test-concurrency=4",
+      "--test-reporter=tap",
+      ...TESTS.map((name) => `test/${name}.test.ts`),
+    ],
     {
       cwd: PROJECT,
       env: { ...process.env, SUPERTICK_RUNTIME: [executable, ...prefix].join(" ") },
