@@ -5262,6 +5262,8 @@ class JobRunner implements RunOwner {
   setup: JobSetup;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
+  private decidedSeconds: number | undefined; // due times up to here are
+  private goesOnFrom: number | undefined; // since the delay has changed: no due time is lost or comes twice
   private held: HeldRun | undefined;
   private readonly isNew: boolean; // others have a past, it has none
   /** It is not configured any more, and starts nothing new. */
@@ -5311,6 +5313,7 @@ class JobRunner implements RunOwner {
   fitTicks(whenSeconds: number, periodSeconds: number): void {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     // Whole periods move the window; only the rest below one is a timer.
@@ -5324,11 +5327,15 @@ class JobRunner implements RunOwner {
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
+    if (counted.setBackSeconds > 0 || this.isLeaving) {
+      this.decidedSeconds = this.goesOnFrom = undefined;
+      return undefined;
+    }
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
-    const shifted = shift === 0 ? window : delayWindow(window, shift);
+    const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
+    if (shifted === undefined) return undefined;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
     const dueRun = this.judge(tick, due, shifted);
@@ -5336,6 +5343,15 @@ class JobRunner implements RunOwner {
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
     this.hold(dueRun, window);
     return undefined;
+  }
+
+  private goOn(window: Window): Window | undefined {
+    const from = this.goesOnFrom;
+    if (from !== undefined && window.upTo <= from) return undefined; // decided already, with the shorter delay
+    this.goesOnFrom = undefined;
+    this.decidedSeconds = Math.max(window.after, window.upTo);
+    if (from === undefined) return window;
+    return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
 
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:

@@ -3751,6 +3751,10 @@ var JobRunner = class {
   // by --jitter
   restSeconds = 0;
   // of it, below one period
+  decidedSeconds;
+  // due times up to here are
+  goesOnFrom;
+  // since the delay has changed: no due time is lost or comes twice
   held;
   isNew;
   // others have a past, it has none
@@ -3779,8 +3783,10 @@ var JobRunner = class {
   // When it is due:
   /** To be called when the period is known, and when the job has changed. */
   fitTicks(whenSeconds, periodSeconds) {
+    var _a2;
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     const { hostname } = require("os");
@@ -3791,10 +3797,14 @@ var JobRunner = class {
   }
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick, counted, isFirst) {
-    if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
+    if (counted.setBackSeconds > 0 || this.isLeaving) {
+      this.decidedSeconds = this.goesOnFrom = void 0;
+      return void 0;
+    }
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
-    const shifted = shift === 0 ? window : delayWindow(window, shift);
+    const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
+    if (shifted === void 0) return void 0;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
     const dueRun = this.judge(tick, due, shifted);
@@ -3802,6 +3812,14 @@ var JobRunner = class {
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
     this.hold(dueRun, window);
     return void 0;
+  }
+  goOn(window) {
+    const from = this.goesOnFrom;
+    if (from !== void 0 && window.upTo <= from) return void 0;
+    this.goesOnFrom = void 0;
+    this.decidedSeconds = Math.max(window.after, window.upTo);
+    if (from === void 0) return window;
+    return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
   // after a restart the next tick decides it again, so that nothing is lost.

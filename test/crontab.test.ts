@@ -541,6 +541,29 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     assert.equal(lines(supervisord, /new, \d+ changed/).length, 1);
   });
 
+  it("and another --jitter neither repeats a due time nor loses one", async (t) => {
+    const hour = 1_700_006_400;
+    const job = (jitter: string) => `TICK_JITTER=${jitter}\nTICK_NAME=job\n0 * * * * echo due $SUPERTICK_DUE\n`;
+    const change = async (supervisord: Listening, jitter: string) => {
+      fs.writeFileSync(supervisord.crontab, job(jitter));
+      age(supervisord.crontab);
+      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+    };
+    const delayed = await listen(t, job(""));
+    await delayed.tick({ when: hour - 60 });
+    await delayed.tick({ when: hour });
+    await change(delayed, "59m");
+    for (let when = hour + 60; when <= hour + 3660; when += 60) await delayed.tick({ when });
+    const hurried = await listen(t, job("59m"));
+    await hurried.tick({ when: hour - 60 });
+    await hurried.tick({ when: hour });
+    await change(hurried, "");
+    await hurried.tick({ when: hour + 60 });
+    await hurried.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    await delayed.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    assert.doesNotMatch(delayed.stderr, /run 2/);
+  });
+
   it("and one that stays empty has no jobs any more", async (t) => {
     const supervisord = await listen(t, ONE);
     fs.writeFileSync(supervisord.crontab, "");
