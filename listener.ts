@@ -2430,7 +2430,9 @@ export function parseCommandLine(
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
     if (!word.startsWith("-")) {
-      if (files === undefined) throw noOption(word);
+      if (isSwitch(keys, args[i - 1]) && [...YES, ...NO].includes(word.toLowerCase()))
+        throw new UsageError(`${args[i - 1]} is a switch, its value is behind =: write ${args[i - 1]}=${word}`);
+      if (files === undefined) throw noOption(word, i === 0 ? otherStart(word) : "");
       files.push(word);
       continue;
     }
@@ -2459,9 +2461,23 @@ function optionVariables(): string[] {
   return OPTION_KEYS.map((key) => specOf(key).env ?? "");
 }
 
-function noOption(word: string): UsageError {
+function isSwitch(keys: readonly OptionKey[], word: string | undefined): boolean {
+  return keys.some((key) => specOf(key).flag === word && specOf(key).metavar === undefined);
+}
+
+const SUBCOMMANDS: readonly string[] = ["init", "check", "simulate", "status"];
+
+/** What is meant by a first word that is neither an option nor a subcommand; "" where nothing is near. */
+function otherStart(word: string): string {
+  if (SUBCOMMANDS.includes(word)) return "";
+  return ["--help", "--version"].includes(`--${word}`) ? `; did you mean --${word}?` : suggestion(word, SUBCOMMANDS);
+}
+
+function noOption(word: string, hint = ""): UsageError {
   return new UsageError(
-    `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`,
+    hint === ""
+      ? `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`
+      : `${quote(word)} is no option${hint}`,
   );
 }
 
@@ -2618,10 +2634,13 @@ function oneOf<T extends string>(...words: T[]): (text: string) => T {
   };
 }
 
+const YES: readonly string[] = ["yes", "true", "1", "on"];
+const NO: readonly string[] = ["no", "false", "0", "off"];
+
 function yesOrNo(text: string): boolean {
   const word = text.toLowerCase();
-  if (["yes", "true", "1", "on"].includes(word)) return true;
-  if (["no", "false", "0", "off"].includes(word)) return false;
+  if (YES.includes(word)) return true;
+  if (NO.includes(word)) return false;
   throw new Expectation("yes or no");
 }
 
@@ -5849,7 +5868,8 @@ class Listener implements JobHost {
   }
 
   private otherTickWarning(type: string): string {
-    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
+    const remedy = `write events=${this.tickType} and --tick ${this.tickType}, or ${type} in both places`;
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored: ${remedy}`;
   }
 
   private onCountedType(tick: Tick): void {
@@ -6485,13 +6505,14 @@ interface Forecast {
 }
 
 /** @param asked what the user of `check` asks for: --from, -n, --tick */
-function forecastOf(schedule: Schedule, { jitter, onlyIf }: Settings, asked: Settings): Forecast {
+function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings, asked: Settings): Forecast {
   const from = asked.from ?? Math.floor(Date.now() / 1000);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
   if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
     const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
+  if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
   if (onlyIf !== undefined && schedule.kind !== "cron" && schedule.kind !== "slices")
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
   return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };

@@ -1657,7 +1657,9 @@ function parseCommandLine(args, scopes, files) {
     const word = args[i];
     if (word === "--") return { layer: { isFlags: true, texts }, command: args.slice(i + 1) };
     if (!word.startsWith("-")) {
-      if (files === void 0) throw noOption(word);
+      if (isSwitch(keys, args[i - 1]) && [...YES, ...NO].includes(word.toLowerCase()))
+        throw new UsageError(`${args[i - 1]} is a switch, its value is behind =: write ${args[i - 1]}=${word}`);
+      if (files === void 0) throw noOption(word, i === 0 ? otherStart(word) : "");
       files.push(word);
       continue;
     }
@@ -1687,9 +1689,17 @@ function optionVariables() {
     return (_a2 = specOf(key).env) != null ? _a2 : "";
   });
 }
-function noOption(word) {
+function isSwitch(keys, word) {
+  return keys.some((key) => specOf(key).flag === word && specOf(key).metavar === void 0);
+}
+var SUBCOMMANDS = ["init", "check", "simulate", "status"];
+function otherStart(word) {
+  if (SUBCOMMANDS.includes(word)) return "";
+  return ["--help", "--version"].includes(`--${word}`) ? `; did you mean --${word}?` : suggestion(word, SUBCOMMANDS);
+}
+function noOption(word, hint = "") {
   return new UsageError(
-    `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes`
+    hint === "" ? `${quote(word)} is no option: the command goes behind --, and a value with spaces needs quotes` : `${quote(word)} is no option${hint}`
   );
 }
 function parseEnvironment(env) {
@@ -1824,10 +1834,12 @@ function oneOf(...words) {
     return word;
   };
 }
+var YES = ["yes", "true", "1", "on"];
+var NO = ["no", "false", "0", "off"];
 function yesOrNo(text) {
   const word = text.toLowerCase();
-  if (["yes", "true", "1", "on"].includes(word)) return true;
-  if (["no", "false", "0", "off"].includes(word)) return false;
+  if (YES.includes(word)) return true;
+  if (NO.includes(word)) return false;
   throw new Expectation("yes or no");
 }
 function isLegalName(text) {
@@ -4225,7 +4237,8 @@ var Listener = class {
     return this.options.crontab !== void 0 || this.runners.some(({ job }) => job.schedule.kind !== "events");
   }
   otherTickWarning(type) {
-    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored. One type in events= is enough, and --tick says which`;
+    const remedy = `write events=${this.tickType} and --tick ${this.tickType}, or ${type} in both places`;
+    return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored: ${remedy}`;
   }
   onCountedType(tick) {
     const { ticks } = this;
@@ -4736,7 +4749,7 @@ function checkCrontab(path, settings, layer, environment) {
 `));
   if (crontab.mistakes.length > 0) process.exitCode = 2;
 }
-function forecastOf(schedule, { jitter, onlyIf }, asked) {
+function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   var _a2;
   const from = (_a2 = asked.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
@@ -4744,6 +4757,7 @@ function forecastOf(schedule, { jitter, onlyIf }, asked) {
     const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
+  if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
   if (onlyIf !== void 0 && schedule.kind !== "cron" && schedule.kind !== "slices")
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
   return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };

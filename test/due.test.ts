@@ -242,6 +242,12 @@ describe("check", { concurrency: 2 }, () => {
     assert.ok(readme.includes(`\n${check(args).stdout}`), "README shows the same");
   });
 
+  it("notes a run at the start, which no list of due times has", () => {
+    const note = /^note: it also runs once when the listener starts \(--run-on-start\)$/m;
+    assert.match(check(["--ticks", "5", "--run-on-start"]).stdout, note);
+    assert.doesNotMatch(check(["--ticks", "5"]).stdout, note);
+  });
+
   it("knows TZ, with --tz before it", () => {
     const next = (args: string[], env: NodeJS.ProcessEnv) =>
       JSON.parse(

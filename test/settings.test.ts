@@ -196,6 +196,16 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--", ""], {}, "the command behind -- is empty"],
     // words that are no options
     [[...T, "x"], {}, '"x" is no option: the command goes behind --, and a value with spaces needs quotes'],
+    [[...T, "x", "yes"], {}, '"x" is no option: the command goes behind --, and a value with spaces needs quotes'],
+    [["statu"], {}, '"statu" is no option; did you mean status?'],
+    [["help"], {}, '"help" is no option; did you mean --help?'],
+    [["version"], {}, '"version" is no option; did you mean --version?'],
+    [[...T, "--verbose", "yes", ...X], {}, "--verbose is a switch, its value is behind =: write --verbose=yes"],
+    [
+      ["--run-on-start", "OFF", ...T, ...X],
+      {},
+      "--run-on-start is a switch, its value is behind =: write --run-on-start=OFF",
+    ],
     [["--tiks", "5", ...X], {}, 'unknown option "--tiks"; did you mean --ticks?'],
     [["--kill_after=5", ...T, ...X], {}, 'unknown option "--kill_after"; did you mean --kill-after?'],
     [[...T, "--something-else", ...X], {}, 'unknown option "--something-else"'],
