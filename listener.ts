@@ -32,6 +32,7 @@
 //   Runs of a job              the only place where what the policy asks for is performed
 //   Job runner                 one job: what makes it due, and what the journal knows of it
 //   Crontab file               where the jobs come from when there are many, and when it is read again
+//   Roster                     all runners: each with its past, and kept when the crontab changes
 //   Listener                   events in, answers out, and what a tick means for each job
 //   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
 //   check                      what will happen, in words; what is wrong with a supervisord.conf
@@ -3150,7 +3151,8 @@ function copyLines(stream: NodeJS.ReadableStream, format: OutputFormat, queue: L
 class LogQueue {
   /** To be called, each once, when there is room again. */
   readonly waitingReaders = new Set<() => void>();
-  private readonly own = openOwnStderr();
+  private own: number | undefined;
+  private isOpen = false;
   private readonly queue: Array<{ bytes: Buffer; isOwn: boolean }> = [];
   private queuedBytes = 0;
   private ownQueuedBytes = 0;
@@ -3168,6 +3170,8 @@ class LogQueue {
 
   /** Is taken in any case: `hasRoom` tells whether to send more. */
   send(bytes: Buffer, isOwn = false): void {
+    if (!this.isOpen) this.own = openOwnStderr(); // not before READY, which goes out as early as it can
+    this.isOpen = true;
     this.push(bytes, isOwn);
     this.drain();
     // Without a description of our own the write may meet EAGAIN only because a job made the shared one non-blocking;
@@ -5285,7 +5289,7 @@ class JobRunner implements RunOwner {
   private goesOnFrom: number | undefined; // since the delay has changed: no due time is lost or comes twice
   private held: HeldRun | undefined;
   private readonly isNew: boolean; // others have a past, it has none
-  /** It is not configured any more, and starts nothing new. */
+  /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
 
   /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
@@ -5597,6 +5601,120 @@ function fingerprint({ schedule, ...rest }: Job): string {
   return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
 }
 
+// ── Roster ──────────────────────────────────────────────────────────────────
+// The runners of all jobs: each with its past from the journal, and kept when the crontab changes, so that a job that is the
+// same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
+
+class Roster {
+  runners: readonly JobRunner[];
+  private removed: string[] = []; // jobs that the journal may forget
+
+  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
+  constructor(
+    jobs: readonly Job[],
+    private readonly host: JobHost,
+    isSame: boolean,
+    isOnlyOne: boolean,
+  ) {
+    const { pasts } = host.journal;
+    const known = [...pasts].map(([name, { job }]) => ({ name, id: job?.id }));
+    const names = matchJobs(jobs, known);
+    const [only] = known;
+    if (isOnlyOne && known.length === 1) names[0] = only.name; // its name may have changed
+    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSame));
+    const freeName = createFreeNames(jobs);
+    for (const [name, { openRuns, job }] of pasts) {
+      if (names.includes(name)) continue;
+      if (openRuns.length === 0) this.removed.push(name);
+      else runners.push(this.caretaker(name, freeName(name), job?.id, isSame));
+    }
+    this.runners = runners;
+  }
+
+  private caretaker(recordedName: string, name: string, id: string | undefined, isSame: boolean): JobRunner {
+    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
+    const runner = new JobRunner({ ...job, id: id ?? job.id, isRunOnStart: false }, this.host, recordedName, isSame);
+    runner.isLeaving = true;
+    return runner;
+  }
+
+  countJobs(): string {
+    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count === 1 ? "1 job" : `${count} jobs`;
+  }
+
+  /** @returns what has changed, in words */
+  change(jobs: readonly Job[]): string {
+    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
+    const names = matchJobs(
+      jobs,
+      [...before.values()].map(({ job }) => job),
+    );
+    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
+    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
+    const runners = jobs.map((job, i) => {
+      const runner = names[i] === undefined ? undefined : before.get(names[i]);
+      if (runner === undefined) {
+        added++;
+        return this.fitted(new JobRunner(job, this.host, undefined, true));
+      }
+      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      changed++;
+      runner.change(job);
+      return this.fitted(runner);
+    });
+    const freeName = createFreeNames(jobs);
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
+    this.record();
+    this.dismissDone();
+    return `${added} new, ${changed} changed, ${removed} removed`;
+  }
+
+  private fitted(runner: JobRunner): JobRunner {
+    const { clock, periodSeconds } = this.host.ticks;
+    if (clock !== undefined && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
+    return runner;
+  }
+
+  // Its runs go on. If another job has its name now, it needs one that is free.
+  private leave(runner: JobRunner, name: string): JobRunner {
+    if (name !== runner.job.name) runner.change({ ...runner.job, name });
+    runner.isLeaving = true;
+    return runner;
+  }
+
+  dismissDone(): void {
+    const isGone = (runner: JobRunner) => runner.isLeaving && runner.isDone;
+    if (!this.runners.some(isGone)) return;
+    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
+    this.runners = this.runners.filter((runner) => !isGone(runner));
+    this.record();
+  }
+
+  // A new name may be one that another job has yet to give up: those go by a name in between.
+  /** Writes down what has changed since the last time. */
+  record(): void {
+    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+    const givenUp = new Set(records.map(({ was }) => was));
+    const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
+    this.host.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const));
+    this.host.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)));
+    this.host.journal.append(...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])));
+    this.removed = [];
+  }
+}
+
+/** For removed jobs whose runs go on: names that neither another job nor another one of them has. */
+function createFreeNames(jobs: readonly Job[]): (name: string) => string {
+  const taken = new Set(jobs.map(({ name }) => name));
+  return (wanted) => {
+    let name = wanted;
+    while (taken.has(name)) name += ".removed";
+    taken.add(name);
+    return name;
+  };
+}
+
 // ── Listener ────────────────────────────────────────────────────────────────
 // One process between supervisord and the jobs: events in, answers out, and what a tick means for each job in between.
 // To listen to another event: extend `onEvent`.
@@ -5629,7 +5747,7 @@ class Listener implements JobHost {
   private readonly input: Input;
   readonly turns: Turns;
   readonly holding = new Set<JobRunner>();
-  private runners: readonly JobRunner[];
+  private readonly roster: Roster;
   private tickType: string | undefined;
   private hasSeenEvent = false;
   private isLookingAgain = false; // the crontab was still changing
@@ -5638,7 +5756,6 @@ class Listener implements JobHost {
   private stopSignals = 0;
   private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private exitStatus = 0;
-  private removed: string[] = []; // jobs that the journal may forget
 
   constructor(
     jobs: readonly Job[],
@@ -5653,41 +5770,21 @@ class Listener implements JobHost {
     const clock = found.clock && { ...found.clock, isForeign: !isSame };
     this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
     this.tickType = options.tickType;
-    this.runners = this.beginWith(jobs, isSame);
+    this.roster = new Roster(jobs, this, isSame, options.crontab === undefined);
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd(),
     );
   }
 
-  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
-  private beginWith(jobs: readonly Job[], isSame: boolean): JobRunner[] {
-    const { pasts } = this.journal;
-    const known = [...pasts].map(([name, { job }]) => ({ name, id: job?.id }));
-    const names = matchJobs(jobs, known);
-    const [only] = known;
-    if (this.options.crontab === undefined && known.length === 1) names[0] = only.name; // its name may have changed
-    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
-    const freeName = createFreeNames(jobs);
-    for (const [name, { openRuns, job }] of pasts) {
-      if (names.includes(name)) continue;
-      if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, freeName(name), job?.id, isSame));
-    }
-    return runners;
-  }
-
-  private caretaker(recordedName: string, name: string, id: string | undefined, isSame: boolean): JobRunner {
-    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, id: id ?? job.id, isRunOnStart: false }, this, recordedName, isSame);
-    runner.isLeaving = true;
-    return runner;
+  private get runners(): readonly JobRunner[] {
+    return this.roster.runners;
   }
 
   start(): void {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
-    this.recordJobs();
+    this.roster.record();
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -5699,17 +5796,12 @@ class Listener implements JobHost {
     const where = statePath === undefined ? "in memory only" : `in ${statePath}`;
     const tick = tickType ?? "the first type of tick seen";
     if (crontab !== undefined)
-      return this.log.line(`${this.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
+      return this.log.line(`${this.roster.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
     const { schedule } = this.runners[0].job;
     let state = `on ${tick}; state ${where}`;
     if (schedule.kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
     const glue = schedule.kind === "events" ? `; state ${where}` : ` ${state}`;
     this.log.line(`${describeSchedule(schedule)}${glue}`);
-  }
-
-  private countJobs(): string {
-    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count === 1 ? "1 job" : `${count} jobs`;
   }
 
   onSignal(signal: NodeJS.Signals): void {
@@ -5741,72 +5833,13 @@ class Listener implements JobHost {
     if (crontab === undefined || this.isStopping) return;
     try {
       const jobs = crontab.readAgain();
-      if (jobs === undefined) this.lookAgain();
-      else this.changeJobs(jobs);
+      if (jobs === undefined) return this.lookAgain();
+      const changes = this.roster.change(jobs);
+      this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.log.line(`${error.message}; the jobs stay as they are`);
     }
-  }
-
-  private changeJobs(jobs: readonly Job[]): void {
-    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
-    const names = matchJobs(
-      jobs,
-      [...before.values()].map(({ job }) => job),
-    );
-    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
-    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
-    const runners = jobs.map((job, i) => {
-      const runner = names[i] === undefined ? undefined : before.get(names[i]);
-      if (runner === undefined) {
-        added++;
-        return this.fitted(new JobRunner(job, this, undefined, true));
-      }
-      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
-      changed++;
-      runner.change(job);
-      return this.fitted(runner);
-    });
-    const freeName = createFreeNames(jobs);
-    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
-    this.log.line(
-      `${this.countJobs()} of ${this.options.crontab!.path}: ${added} new, ${changed} changed, ${removed} removed`,
-    );
-    this.recordJobs();
-    this.dismissDone();
-  }
-
-  private fitted(runner: JobRunner): JobRunner {
-    const { clock, periodSeconds } = this.ticks;
-    if (clock !== undefined && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
-    return runner;
-  }
-
-  // Its runs go on. If another job has its name now, it needs one that is free.
-  private leave(runner: JobRunner, name: string): JobRunner {
-    if (name !== runner.job.name) runner.change({ ...runner.job, name });
-    runner.isLeaving = true;
-    return runner;
-  }
-
-  private dismissDone(): void {
-    const isGone = (runner: JobRunner) => runner.isLeaving && runner.isDone;
-    if (!this.runners.some(isGone)) return;
-    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
-    this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.recordJobs();
-  }
-
-  // A new name may be one that another job has yet to give up: those go by a name in between.
-  private recordJobs(): void {
-    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
-    const givenUp = new Set(records.map(({ was }) => was));
-    const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
-    this.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const));
-    this.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)));
-    this.journal.append(...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])));
-    this.removed = [];
   }
 
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
@@ -5918,7 +5951,7 @@ class Listener implements JobHost {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     const isNews = this.options.tickType === undefined || this.runners.some(({ job }) => job.jitterSeconds > 0);
-    if (isNews) this.recordJobs();
+    if (isNews) this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
@@ -6013,7 +6046,7 @@ class Listener implements JobHost {
 
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled(): void {
-    if (!this.isStopping) return this.dismissDone();
+    if (!this.isStopping) return this.roster.dismissDone();
     if (this.runners.some((runner) => runner.runs.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
@@ -6031,17 +6064,6 @@ class Listener implements JobHost {
     this.log.flush();
     process.exit(this.exitStatus);
   }
-}
-
-/** For removed jobs whose runs go on: names that neither another job nor another one of them has. */
-function createFreeNames(jobs: readonly Job[]): (name: string) => string {
-  const taken = new Set(jobs.map(({ name }) => name));
-  return (wanted) => {
-    let name = wanted;
-    while (taken.has(name)) name += ".removed";
-    taken.add(name);
-    return name;
-  };
 }
 
 const NO_SUPERVISORD =

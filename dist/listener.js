@@ -2203,7 +2203,8 @@ var LogQueue = class {
   lostLine;
   /** To be called, each once, when there is room again. */
   waitingReaders = /* @__PURE__ */ new Set();
-  own = openOwnStderr();
+  own;
+  isOpen = false;
   queue = [];
   queuedBytes = 0;
   ownQueuedBytes = 0;
@@ -2216,6 +2217,8 @@ var LogQueue = class {
   }
   /** Is taken in any case: `hasRoom` tells whether to send more. */
   send(bytes, isOwn = false) {
+    if (!this.isOpen) this.own = openOwnStderr();
+    this.isOpen = true;
     this.push(bytes, isOwn);
     this.drain();
     if (this.own === void 0) this.flush();
@@ -3770,7 +3773,7 @@ var JobRunner = class {
   held;
   isNew;
   // others have a past, it has none
-  /** It is not configured any more, and starts nothing new. */
+  /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
   get job() {
     return this.setup.job;
@@ -4002,13 +4005,109 @@ function fingerprint({ schedule, ...rest }) {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
   return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
 }
+var Roster = class {
+  // jobs that the journal may forget
+  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
+  constructor(jobs, host, isSame, isOnlyOne) {
+    this.host = host;
+    const { pasts } = host.journal;
+    const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
+    const names = matchJobs(jobs, known);
+    const [only] = known;
+    if (isOnlyOne && known.length === 1) names[0] = only.name;
+    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSame));
+    const freeName = createFreeNames(jobs);
+    for (const [name, { openRuns, job }] of pasts) {
+      if (names.includes(name)) continue;
+      if (openRuns.length === 0) this.removed.push(name);
+      else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSame));
+    }
+    this.runners = runners;
+  }
+  host;
+  runners;
+  removed = [];
+  caretaker(recordedName, name, id, isSame) {
+    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
+    const runner = new JobRunner({ ...job, id: id != null ? id : job.id, isRunOnStart: false }, this.host, recordedName, isSame);
+    runner.isLeaving = true;
+    return runner;
+  }
+  countJobs() {
+    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count === 1 ? "1 job" : `${count} jobs`;
+  }
+  /** @returns what has changed, in words */
+  change(jobs) {
+    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
+    const names = matchJobs(
+      jobs,
+      [...before.values()].map(({ job }) => job)
+    );
+    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
+    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
+    const runners = jobs.map((job, i) => {
+      const runner = names[i] === void 0 ? void 0 : before.get(names[i]);
+      if (runner === void 0) {
+        added++;
+        return this.fitted(new JobRunner(job, this.host, void 0, true));
+      }
+      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      changed++;
+      runner.change(job);
+      return this.fitted(runner);
+    });
+    const freeName = createFreeNames(jobs);
+    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
+    this.record();
+    this.dismissDone();
+    return `${added} new, ${changed} changed, ${removed} removed`;
+  }
+  fitted(runner) {
+    const { clock, periodSeconds } = this.host.ticks;
+    if (clock !== void 0 && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
+    return runner;
+  }
+  // Its runs go on. If another job has its name now, it needs one that is free.
+  leave(runner, name) {
+    if (name !== runner.job.name) runner.change({ ...runner.job, name });
+    runner.isLeaving = true;
+    return runner;
+  }
+  dismissDone() {
+    const isGone = (runner) => runner.isLeaving && runner.isDone;
+    if (!this.runners.some(isGone)) return;
+    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
+    this.runners = this.runners.filter((runner) => !isGone(runner));
+    this.record();
+  }
+  // A new name may be one that another job has yet to give up: those go by a name in between.
+  /** Writes down what has changed since the last time. */
+  record() {
+    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+    const givenUp = new Set(records.map(({ was }) => was));
+    const isTaken = ({ job }) => givenUp.has(job);
+    this.host.journal.append(...this.removed.map((job) => ({ type: "removed", job })));
+    this.host.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record));
+    this.host.journal.append(...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : []));
+    this.removed = [];
+  }
+};
+function createFreeNames(jobs) {
+  const taken = new Set(jobs.map(({ name }) => name));
+  return (wanted) => {
+    let name = wanted;
+    while (taken.has(name)) name += ".removed";
+    taken.add(name);
+    return name;
+  };
+}
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_ERRANDS_SECONDS = 1;
 var _a, _b;
 var Listener = class {
-  // jobs that the journal may forget
   constructor(jobs, options, log) {
     this.options = options;
     this.log = log;
@@ -4020,7 +4119,7 @@ var Listener = class {
     const clock = found.clock && { ...found.clock, isForeign: !isSame };
     this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
     this.tickType = options.tickType;
-    this.runners = this.beginWith(jobs, isSame);
+    this.roster = new Roster(jobs, this, isSame, options.crontab === void 0);
     this.input = openInput(
       (bytes) => this.onBytes(bytes),
       () => this.onInputEnd()
@@ -4038,7 +4137,7 @@ var Listener = class {
   input;
   turns;
   holding = /* @__PURE__ */ new Set();
-  runners;
+  roster;
   tickType;
   hasSeenEvent = false;
   isLookingAgain = false;
@@ -4050,33 +4149,13 @@ var Listener = class {
   stopDeadlineSeconds = Number.POSITIVE_INFINITY;
   // on the monotonic clock
   exitStatus = 0;
-  removed = [];
-  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
-  beginWith(jobs, isSame) {
-    const { pasts } = this.journal;
-    const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
-    const names = matchJobs(jobs, known);
-    const [only] = known;
-    if (this.options.crontab === void 0 && known.length === 1) names[0] = only.name;
-    const runners = jobs.map((job, i) => new JobRunner(job, this, names[i], isSame));
-    const freeName = createFreeNames(jobs);
-    for (const [name, { openRuns, job }] of pasts) {
-      if (names.includes(name)) continue;
-      if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSame));
-    }
-    return runners;
-  }
-  caretaker(recordedName, name, id, isSame) {
-    const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, id: id != null ? id : job.id, isRunOnStart: false }, this, recordedName, isSame);
-    runner.isLeaving = true;
-    return runner;
+  get runners() {
+    return this.roster.runners;
   }
   start() {
     this.writeCounter();
     this.tellBeginning();
-    this.recordJobs();
+    this.roster.record();
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -4087,16 +4166,12 @@ var Listener = class {
     const where = statePath === void 0 ? "in memory only" : `in ${statePath}`;
     const tick = tickType != null ? tickType : "the first type of tick seen";
     if (crontab !== void 0)
-      return this.log.line(`${this.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
+      return this.log.line(`${this.roster.countJobs()} of ${crontab.path} on ${tick}; state ${where}`);
     const { schedule } = this.runners[0].job;
     let state = `on ${tick}; state ${where}`;
     if (schedule.kind === "ticks") state = `of ${tick}; count ${this.ticks.count} ${where}`;
     const glue = schedule.kind === "events" ? `; state ${where}` : ` ${state}`;
     this.log.line(`${describeSchedule(schedule)}${glue}`);
-  }
-  countJobs() {
-    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count === 1 ? "1 job" : `${count} jobs`;
   }
   onSignal(signal) {
     if (signal === "SIGHUP")
@@ -4124,67 +4199,13 @@ var Listener = class {
     if (crontab === void 0 || this.isStopping) return;
     try {
       const jobs = crontab.readAgain();
-      if (jobs === void 0) this.lookAgain();
-      else this.changeJobs(jobs);
+      if (jobs === void 0) return this.lookAgain();
+      const changes = this.roster.change(jobs);
+      this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       this.log.line(`${error.message}; the jobs stay as they are`);
     }
-  }
-  changeJobs(jobs) {
-    const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
-    const names = matchJobs(
-      jobs,
-      [...before.values()].map(({ job }) => job)
-    );
-    const gone = [...before.values()].filter(({ job }) => !names.includes(job.name));
-    let [added, changed, removed] = [0, 0, gone.filter(({ isLeaving }) => !isLeaving).length];
-    const runners = jobs.map((job, i) => {
-      const runner = names[i] === void 0 ? void 0 : before.get(names[i]);
-      if (runner === void 0) {
-        added++;
-        return this.fitted(new JobRunner(job, this, void 0, true));
-      }
-      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
-      changed++;
-      runner.change(job);
-      return this.fitted(runner);
-    });
-    const freeName = createFreeNames(jobs);
-    this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
-    this.log.line(
-      `${this.countJobs()} of ${this.options.crontab.path}: ${added} new, ${changed} changed, ${removed} removed`
-    );
-    this.recordJobs();
-    this.dismissDone();
-  }
-  fitted(runner) {
-    const { clock, periodSeconds } = this.ticks;
-    if (clock !== void 0 && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
-    return runner;
-  }
-  // Its runs go on. If another job has its name now, it needs one that is free.
-  leave(runner, name) {
-    if (name !== runner.job.name) runner.change({ ...runner.job, name });
-    runner.isLeaving = true;
-    return runner;
-  }
-  dismissDone() {
-    const isGone = (runner) => runner.isLeaving && runner.isDone;
-    if (!this.runners.some(isGone)) return;
-    this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
-    this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.recordJobs();
-  }
-  // A new name may be one that another job has yet to give up: those go by a name in between.
-  recordJobs() {
-    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
-    const givenUp = new Set(records.map(({ was }) => was));
-    const isTaken = ({ job }) => givenUp.has(job);
-    this.journal.append(...this.removed.map((job) => ({ type: "removed", job })));
-    this.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record));
-    this.journal.append(...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : []));
-    this.removed = [];
   }
   // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
   onStopSignal(signal) {
@@ -4284,7 +4305,7 @@ var Listener = class {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     const isNews = this.options.tickType === void 0 || this.runners.some(({ job }) => job.jitterSeconds > 0);
-    if (isNews) this.recordJobs();
+    if (isNews) this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
     return true;
@@ -4367,7 +4388,7 @@ var Listener = class {
   }
   // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled() {
-    if (!this.isStopping) return this.dismissDone();
+    if (!this.isStopping) return this.roster.dismissDone();
     if (this.runners.some((runner) => runner.runs.isBusy)) return;
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
@@ -4385,15 +4406,6 @@ var Listener = class {
     process.exit(this.exitStatus);
   }
 };
-function createFreeNames(jobs) {
-  const taken = new Set(jobs.map(({ name }) => name));
-  return (wanted) => {
-    let name = wanted;
-    while (taken.has(name)) name += ".removed";
-    taken.add(name);
-    return name;
-  };
-}
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function isRunNow(event, job) {
   if (event.name !== "REMOTE_COMMUNICATION") return false;
