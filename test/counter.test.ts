@@ -334,7 +334,8 @@ describe("a file that is found", { concurrency: 4 }, () => {
         file,
         ...NEVER,
       ];
-      const supervisord = await listen(t, "", [], { command });
+      // The warning takes the log's descriptor before the file is read.
+      const supervisord = await listen(t, "", [], { command, env: { TICK_UNKNOWN: "1" } });
       await supervisord.until(() => !supervisord.isRunning || /count \d/.test(supervisord.stderr), "its first line");
       if (supervisord.isRunning) await supervisord.stop();
       log += supervisord.stderr;
