@@ -317,6 +317,26 @@ describe("check", { concurrency: 2 }, () => {
   });
 });
 
+describe("check warns of a lock among replicas whose due times differ", () => {
+  const note =
+    /^note: --only-if as a lock among replicas needs due times that are the same for all: --every or --cron$/m;
+  const cases: Array<[schedule: string[], isWarned: boolean]> = [
+    [["--ticks", "5"], true],
+    [["--on", "PROCESS_STATE_FATAL"], true],
+    [["--every", "5m"], false],
+    [["--cron", "@daily"], false],
+  ];
+  for (const [schedule, isWarned] of cases) {
+    it(schedule.join(" "), () => {
+      const [command, ...prefix] = RUNTIME;
+      const args = [...prefix, LISTENER, "check", ...schedule, "--only-if", "mkdir /shared/$SUPERTICK_DUE"];
+      const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
+      assert.equal(status, 0);
+      assert.equal(note.test(stdout), isWarned, stdout);
+    });
+  }
+});
+
 describe("the tokens of a payload", () => {
   const cases: Array<[payload: string, tokens: Record<string, string>]> = [
     [
