@@ -74,7 +74,7 @@ const MAX_PAYLOAD_LENGTH = 2 ** 31;
 const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
 
 /** Cuts the byte stream from supervisord into events. */
-export interface EventReader {
+interface EventReader {
   /**
    * Takes the next bytes, one character each (latin1): strings cost a tick less than buffers. Returns the event that
    * they complete.
@@ -198,7 +198,7 @@ function decodeUtf8(bytes: string): string {
 }
 
 /** The text of a REMOTE_COMMUNICATION event: `type:TYPE`, a newline, then the data. */
-export function parseRemoteCommunication(payload: string): { type: string; data: string } {
+function parseRemoteCommunication(payload: string): { type: string; data: string } {
   const newline = payload.indexOf("\n");
   const head = newline < 0 ? payload : payload.slice(0, newline);
   return { type: head.replace(/^type:/, ""), data: newline < 0 ? "" : payload.slice(newline + 1) };
@@ -262,14 +262,14 @@ export interface TickClock {
 }
 
 /** The times that one tick decides: (after, upTo], or (fixedAfter, upTo] for fixed cron jobs. May be empty. */
-export interface Window {
+interface Window {
   readonly after: number;
   readonly fixedAfter: number;
   readonly upTo: number;
 }
 
 /** A tick that counts: the window it decides, and by how many seconds the clock was set back. */
-export interface CountedTick {
+interface CountedTick {
   readonly clock: TickClock;
   readonly window: Window;
   readonly setBackSeconds: number;
@@ -400,12 +400,12 @@ export function judgeDueTime(
 }
 
 /** The clock as if that window had not been decided yet. */
-export function withUndecided(clock: TickClock, { after, fixedAfter }: Window): TickClock {
+function withUndecided(clock: TickClock, { after, fixedAfter }: Window): TickClock {
   return { ...clock, decidedSeconds: after, fixedDecidedSeconds: fixedAfter };
 }
 
 /** The window of a job whose runs come so much later than they are due. */
-export function delayWindow({ after, fixedAfter, upTo }: Window, seconds: number): Window {
+function delayWindow({ after, fixedAfter, upTo }: Window, seconds: number): Window {
   return { after: after - seconds, fixedAfter: fixedAfter - seconds, upTo: upTo - seconds };
 }
 
@@ -416,7 +416,7 @@ export function countDueTimes(schedule: Schedule, window: Window): number {
 }
 
 /** The next `count` due times after `from`, in epoch seconds; none for a schedule that counts ticks. */
-export function nextDueTimes(schedule: Schedule, from: number, count: number): number[] {
+function nextDueTimes(schedule: Schedule, from: number, count: number): number[] {
   switch (schedule.kind) {
     case "ticks":
     case "events":
@@ -440,7 +440,7 @@ export function countAfter(schedule: Schedule, count: number): number {
  * The time of the tick that brings the next run, in epoch seconds; undefined where none is known.
  * @param delaySeconds whole periods, by which each run comes later than it is due
  */
-export function nextRunTick(
+function nextRunTick(
   schedule: Schedule,
   { clock, count, periodSeconds }: { clock: TickClock; count: number; periodSeconds: number },
   delaySeconds: number,
@@ -455,7 +455,7 @@ function sliceStart(slices: { everySeconds: number; offsetSeconds: number }, at:
 }
 
 /** Does the job run on this event? An abstract type means all of its kind: PROCESS_STATE also PROCESS_STATE_FATAL. */
-export function isListenedTo(schedule: Schedule, eventName: string): boolean {
+function isListenedTo(schedule: Schedule, eventName: string): boolean {
   if (schedule.kind !== "events") return false;
   return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
 }
@@ -475,7 +475,7 @@ function hash32(text: string, seed = 0): number {
 }
 
 /** The largest delay that can't reach the next due time, looking at the next hundred. */
-export function longestDelay(schedule: Schedule, from: number): number {
+function longestDelay(schedule: Schedule, from: number): number {
   const dues = nextDueTimes(schedule, from, 100);
   return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), Number.POSITIVE_INFINITY);
 }
@@ -499,7 +499,7 @@ export function describeSchedule(schedule: Schedule): string {
 }
 
 /** A schedule as the run journal keeps it. A zone is left out where the process's own clock is meant. */
-export type ScheduleRecord =
+type ScheduleRecord =
   | { readonly ticks: number; readonly ofAll?: boolean }
   | { readonly every: number; readonly offset: number }
   | { readonly cron: string; readonly tz?: string }
@@ -522,7 +522,7 @@ export function scheduleRecord(schedule: Schedule): ScheduleRecord {
 }
 
 /** What scheduleRecord has made of a schedule → the schedule; undefined for anything else. */
-export function tryReadSchedule(record: unknown, localZone: () => Zone): Schedule | undefined {
+function tryReadSchedule(record: unknown, localZone: () => Zone): Schedule | undefined {
   const { ticks, ofAll, every, offset, cron, tz, on, start } = Object(record) as { [key: string]: unknown };
   try {
     if (Number.isInteger(ticks)) return { kind: "ticks", every: Number(ticks), isOfAll: ofAll === true };
@@ -646,7 +646,7 @@ const MACROS: { readonly [macro: string]: string } = {
 /** Members 0 to 31 are the bits of the first number, 32 to 63 those of the second. */
 type BitSet = readonly [number, number];
 
-export type CronExpression = {
+type CronExpression = {
   readonly text: string; // six fields, one blank between them, macros spelled out
   readonly isFixed: boolean; // neither the minute nor the hour begins with "*": see the daylight saving rules
   readonly needsBothDays: boolean; // else a day that matches either day field suffices
@@ -1076,7 +1076,7 @@ Chile/EasterIsland=Pacific/Easter Europe/Kyiv=Europe/Kiev Mexico/BajaNorte=Ameri
 Pacific/Kanton=Pacific/Enderbury`;
 
 /** In seconds. While start ≤ second < end, a clock of the zone reads second + offset; `jump` is how far it was put forward at start. */
-export type ZoneSpan = { readonly start: number; readonly end: number; readonly offset: number; readonly jump: number };
+type ZoneSpan = { readonly start: number; readonly end: number; readonly offset: number; readonly jump: number };
 
 export type Zone = { readonly name: string; readonly spanAt: (second: number) => ZoneSpan };
 
@@ -1097,7 +1097,7 @@ export function checkZone(name: string): void {
 }
 
 /** The name of the zone that is the process's own clock. */
-export const LOCAL_TIME = "local time";
+const LOCAL_TIME = "local time";
 
 /**
  * Throws as checkZone does. One zone serves all its jobs: it keeps the spans of the slices asked for last.
@@ -1124,7 +1124,7 @@ export function createZone(name: string, offsetAt: OffsetAt | undefined = intlOf
 const namedZones = new Map<string, Zone>(); // a formatter of Intl's is large
 
 /** createZone, once for each name. */
-export function zoneNamed(name: string): Zone {
+function zoneNamed(name: string): Zone {
   const zone = namedZones.get(name) ?? createZone(name);
   namedZones.set(name, zone);
   return zone;
@@ -1254,11 +1254,6 @@ function isSurelyQuiet(cron: CronExpression, zone: Zone, after: number, upTo: nu
   if (jump !== 0 || offset % 60 !== 0) return false;
   const reading = minute + offset / 60 + 2 * 24 * 60; // in minutes; two days more, so that it is positive even in 1970
   return !hasMember(cron.minutes, reading % 60) || !hasMember(cron.hours, Math.floor(reading / 60) % 24);
-}
-
-/** Is the job due in (after, upTo]? Half-open, so that no two ticks share a second. */
-export function isDue(cron: CronExpression, zone: Zone, after: number, upTo: number): boolean {
-  return nextDue(cron, zone, after, upTo) !== undefined;
 }
 
 /** The latest due time at or before `from`. */
@@ -1567,11 +1562,11 @@ function dateWords(reading: number): string {
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
 /** How an attempt, and with its last one the run, ended. */
 const RESULTS = ["success", "failure", "timeout", "interrupted"] as const;
-export type Result = (typeof RESULTS)[number];
+type Result = (typeof RESULTS)[number];
 /** What --only-if said: exit 0, exit 1, anything else, or nothing in time. */
 export type Verdict = "allowed" | "held" | "error" | "timeout";
 /** Why a run that was due did not start after all. */
-export type HoldReason = Exclude<Verdict, "allowed"> | "replaced" | "stopped";
+type HoldReason = Exclude<Verdict, "allowed"> | "replaced" | "stopped";
 
 export interface JobPolicy {
   /** What a due run does while the last one is still going. */
@@ -1708,7 +1703,7 @@ export type Step = [JobState, JobAction[]];
 /** How long a stop waits for a process that was sent SIGKILL: it may hang in the kernel. */
 const LAST_GRACE_SECONDS = 1;
 /** However often the delay before a retry has doubled. */
-export const MAX_RETRY_DELAY_SECONDS = 3600;
+const MAX_RETRY_DELAY_SECONDS = 3600;
 
 const NOTHING: readonly never[] = []; // one for all jobs at rest
 
@@ -2050,7 +2045,7 @@ function withoutRun(state: JobState, run: Run): JobState {
 // parseSetting makes the sentence, with the option's name and the user's own text.
 
 /** What a parser would have accepted: "a duration such as 30s, 5m or 1h30m". */
-export class Expectation extends Error {}
+class Expectation extends Error {}
 
 /** The user's mistake. The message is the one line to show; no stack trace. */
 export class UsageError extends Error {}
@@ -2406,7 +2401,7 @@ interface EnvironmentLayer {
 }
 
 /** What a command line asks for. */
-export interface CommandLine {
+interface CommandLine {
   readonly layer: Layer;
   readonly command: readonly string[];
 }
@@ -2730,7 +2725,7 @@ const GROUP_TITLES: Readonly<Record<OptionSpec["group"], string>> = {
 };
 
 /** The text of --help, made from the table. */
-export function helpText(): string {
+function helpText(): string {
   const lines = [
     `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file`,
     "",
@@ -2782,7 +2777,7 @@ function helpRow(spec: OptionSpec): string[] {
 // To add a kind of line: extend the grammar, then takeLine; to add an @word: AT_WORDS and lineSchedule.
 
 /** One job of a crontab. */
-export interface CrontabJob {
+interface CrontabJob {
   readonly line: number;
   readonly name: string;
   readonly schedule: Schedule;
@@ -2804,7 +2799,7 @@ export interface Crontab {
 }
 
 /** What a crontab's text does not say itself. */
-export interface CrontabContext {
+interface CrontabContext {
   /** For messages. */
   readonly path: string;
   readonly flags: Layer;
@@ -3076,12 +3071,12 @@ const MAX_LOG_RETRY_MS = 200;
 const LOG_PATIENCE_MS = 1000;
 const MAX_OUTPUT_LINE_BYTES = 64 * 1024;
 
-export type LogForm = "raw" | "prefix" | "json";
+type LogForm = "raw" | "prefix" | "json";
 /** What a line of ours is about, for --log json. */
 type LogFacts = Readonly<Record<string, string | number | null | undefined>>;
 
 /** Whose output it is. */
-export interface OutputSource {
+interface OutputSource {
   readonly job: string;
   readonly run?: number;
   /** "only-if", "on-failure", …; none: the job's command. */
@@ -3095,7 +3090,7 @@ interface Output {
   read(stream: NodeJS.ReadableStream, name: "stdout" | "stderr"): void;
 }
 
-export interface Log {
+interface Log {
   /** One line; control characters in it are escaped. */
   line(text: string, facts?: LogFacts): void;
   /** The log of one job: its name stands in every line. */
@@ -3106,7 +3101,7 @@ export interface Log {
   flush(): void;
 }
 
-export function createLog(form: LogForm): Log {
+function createLog(form: LogForm): Log {
   const queue = new LogQueue((lost) =>
     ownLine(form, undefined, `the reader of this log was stopped; lines lost: ${lost}`, {}),
   );
@@ -3283,7 +3278,7 @@ function utf8Bytes(text: string): string {
 }
 
 /** A piece of what a command writes: a line without its newline, or 64 KiB of one. One character a byte (latin1). */
-export interface OutputLine {
+interface OutputLine {
   readonly bytes: string;
   /** The line goes on. */
   readonly isPartial: boolean;
@@ -3361,7 +3356,7 @@ function errorCode(error: unknown): string {
 // Who is alive, and the commands that are run.
 
 /** A process that can be recognised later: its pid may be somebody else's by then, its pid and start time may not. */
-export interface ProcessIdentity {
+interface ProcessIdentity {
   readonly pid: number;
   /** In clock ticks since the machine's boot; 0 where there is no /proc. */
   readonly start: number;
@@ -4210,7 +4205,7 @@ type JournalLine = JournalRecord & { at: number };
 type LineOf<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }> & { at: number };
 
 /** What the last run came to. */
-export interface LastResult {
+interface LastResult {
   readonly result: Result;
   /** Epoch seconds. */
   readonly at: number;
@@ -4219,7 +4214,7 @@ export interface LastResult {
 }
 
 /** A run that the journal saw start but not come to its result: what it says of the last attempt. */
-export interface OpenRun {
+interface OpenRun {
   readonly starting: LineOf<"starting">;
   readonly started?: LineOf<"started">;
   /** It waits for its next attempt. */
@@ -4571,7 +4566,7 @@ function tryReadFile(path: string): string {
 // What is configured, what the jobs share with the listener, and in which order their commands start.
 
 /** What is to be run, and when. */
-export interface Job {
+interface Job {
   readonly name: string;
   readonly command: readonly string[];
   readonly schedule: Schedule;
@@ -6895,7 +6890,7 @@ interface ConfigurationSection extends Place {
   readonly values: Map<string, Place & { text: string }>;
 }
 
-export interface Configuration {
+interface Configuration {
   readonly sections: Map<string, ConfigurationSection>;
   /** [DEFAULT] */
   readonly defaults: ConfigurationSection["values"];
@@ -7054,7 +7049,7 @@ export function expand(text: string, names: ReadonlyMap<string, string | number>
  * Python's shlex.split.
  * @throws Error
  */
-export function splitWords(text: string): string[] {
+function splitWords(text: string): string[] {
   const words: string[] = [];
   let isOpen = false; // does the next piece belong to the last word?
   for (const [piece, blanks, single, double, escaped] of text.matchAll(
@@ -7075,7 +7070,7 @@ export function splitWords(text: string): string[] {
  * What environment= sets. Here quotes are closed by the next of their kind, and a word ends at most other signs.
  * @throws Error
  */
-export function parseVariables(text: string): Record<string, string> {
+function parseVariables(text: string): Record<string, string> {
   const tokens: string[] = [];
   const pattern = /[ \t\r\n]+|#[^\n]*\n?|("[^"]*"|'[^']*'|[\w/.+\-():](?:[\w/.+\-():"']|#[^\n]*\n?)*|[\s\S])/gu;
   for (const [, token] of text.matchAll(pattern)) {
@@ -7276,7 +7271,7 @@ function isWell({ problem, jobs }: StateReport): boolean {
 }
 
 /** Where the table is shown. */
-export interface Terminal {
+interface Terminal {
   readonly columns: number;
   readonly isColoured: boolean;
 }
