@@ -436,28 +436,44 @@ export function countAfter(schedule: Schedule, count: number): number {
   return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
 }
 
+/** The ticks so far. */
+interface TickFacts {
+  readonly clock: TickClock | undefined;
+  readonly count: number;
+  /** 0 where it is not known. */
+  readonly periodSeconds: number;
+}
+
 /**
- * The time of the tick that brings the next run, in epoch seconds; undefined where none is known.
- * @param delaySeconds whole periods, by which each run comes later than it is due
+ * When the next run starts, in epoch seconds; undefined where that is not known.
+ * @param delaySeconds by which each run comes later than it is due: whole periods of it move the tick that brings the run,
+ * and the rest is waited for after that tick
  */
-function nextRunTick(
+function nextRun(
   schedule: Schedule,
-  { clock, count, periodSeconds }: { clock: TickClock; count: number; periodSeconds: number },
+  { clock, count, periodSeconds }: TickFacts,
   delaySeconds: number,
 ): number | undefined {
+  if (clock === undefined || periodSeconds === 0) return undefined;
   if (schedule.kind === "ticks") return clock.whenSeconds + ticksToGo(schedule, count) * periodSeconds;
-  const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
-  return due === undefined ? undefined : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
+  const rest = delaySeconds % periodSeconds;
+  const shift = delaySeconds - rest;
+  const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
+  return due === undefined ? undefined : Math.ceil((due + shift) / periodSeconds) * periodSeconds + rest;
 }
 
 function sliceStart(slices: { everySeconds: number; offsetSeconds: number }, at: number): number {
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
 }
 
-/** Does the job run on this event? An abstract type means all of its kind: PROCESS_STATE also PROCESS_STATE_FATAL. */
+/** Does the job run on this event? */
 function isListenedTo(schedule: Schedule, eventName: string): boolean {
-  if (schedule.kind !== "events") return false;
-  return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
+  return schedule.kind === "events" && isAmong(schedule.names, eventName);
+}
+
+/** Does a list of events name this one? An abstract type means all of its kind: PROCESS_STATE also PROCESS_STATE_FATAL. */
+function isAmong(eventNames: readonly string[], wanted: string): boolean {
+  return eventNames.some((name) => name === "EVENT" || name === wanted || wanted.startsWith(`${name}_`));
 }
 
 /**
@@ -3348,6 +3364,11 @@ function monotonicSeconds(): number {
   return seconds + nanoseconds / 1e9;
 }
 
+/** An error of ours that is told as those of the system are: by its code alone. */
+function codedError(code: string): Error {
+  return Object.assign(new Error(), { code });
+}
+
 function errorCode(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
 }
@@ -3784,10 +3805,11 @@ function openInputStream(take: (buffer: Buffer, length: number) => void): NodeJS
 
 /** Writes all of it. @throws EPIPE when supervisord has closed the pipe */
 function writeToSupervisord(text: string): void {
-  writeFully(1, Buffer.from(text));
+  writeFully(1, text);
 }
 
-function writeFully(fd: number, bytes: Buffer): void {
+function writeFully(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
@@ -3900,7 +3922,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
       opening = fs.fstatSync(fd);
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
-    if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+    if (written < bytes.length) throw codedError("ENOSPC");
     if (!isCut) fs.ftruncateSync(fd, bytes.length);
     isCut = true;
   }
@@ -3994,7 +4016,7 @@ function refuseForeign(path: string): void {
   if (!isShared) return;
   const owner = tryOwnerOf(path);
   if (owner === undefined || owner === process.geteuid!() || owner === directory.uid) return;
-  throw Object.assign(new Error(), { code: "it belongs to another user" });
+  throw codedError("it belongs to another user");
 }
 
 function tryOwnerOf(path: string): number | undefined {
@@ -4021,7 +4043,7 @@ function openRegular(path: string, access: number): number {
   const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
-  throw Object.assign(new Error(), { code: "no regular file" });
+  throw codedError("no regular file");
 }
 
 function readStart(fd: number): string {
@@ -4484,7 +4506,7 @@ class JournalFile {
       this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
       if (this.isTorn) {
         fs.ftruncateSync(fd, size); // all of it is written again
-        throw Object.assign(new Error(), { code: "ENOSPC" });
+        throw codedError("ENOSPC");
       }
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
@@ -4645,7 +4667,7 @@ interface JobHost {
   onSettled(): void;
 }
 
-/** The ticks so far. */
+/** The ticks so far, as they are counted. */
 interface TickState {
   clock: TickClock | undefined;
   count: number;
@@ -5431,14 +5453,12 @@ class JobRunner implements RunOwner {
     if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
 
-  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  // By supervisord's clock, which the last tick told.
   secondsToNextRun(): number {
-    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
-    if (clock === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
-    const shift = this.delaySeconds - this.restSeconds;
-    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
-    return due === undefined ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
+    const { ticks } = this.host;
+    const next = nextRun(this.job.schedule, ticks, this.delaySeconds);
+    if (ticks.clock === undefined || next === undefined) return Number.POSITIVE_INFINITY;
+    return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
 
   /** What an earlier listener left. */
@@ -5542,7 +5562,7 @@ function readCrontab(path: string, flags: Layer, environment: Layer, localZone =
     const isTooLarge = fs.fstatSync(fd).size > MAX_CRONTAB_BYTES;
     text = isTooLarge ? "" : fs.readFileSync(fd, "utf8");
     fs.closeSync(fd);
-    if (isTooLarge) throw Object.assign(new Error(), { code: "it has over 1 MiB" });
+    if (isTooLarge) throw codedError("it has over 1 MiB");
   } catch (error) {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }
@@ -6368,9 +6388,8 @@ function init(args: readonly string[]): void {
     .filter((file) => !file.startsWith("/"))
     .map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
   const late = tick === undefined ? [] : new Set(mismatches(tick));
-  for (const note of [...environment.warnings, ...late, ...relative])
-    writeFully(2, Buffer.from(`supertick: note: ${note}\n`));
-  writeFully(1, Buffer.from(section));
+  for (const note of [...environment.warnings, ...late, ...relative]) writeFully(2, `supertick: note: ${note}\n`);
+  writeFully(1, section);
 }
 
 function longestGrace(jobs: readonly PlannedJob[]): number {
@@ -6486,7 +6505,7 @@ function check(args: readonly string[]): void {
   const text = settings.json
     ? JSON.stringify({ ...forecast, warnings })
     : describeForecast(schedule, { ...forecast, warnings }).join("\n");
-  writeFully(1, Buffer.from(`${text}\n`));
+  writeFully(1, `${text}\n`);
 }
 
 function checkCrontab(path: string, settings: Settings, layer: Layer, environment: EnvironmentLayer): void {
@@ -6508,7 +6527,7 @@ function checkCrontab(path: string, settings: Settings, layer: Layer, environmen
     warnings,
     jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast })),
   });
-  writeFully(1, Buffer.from(`${settings.json ? JSON.stringify(object()) : list().join("\n")}\n`));
+  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n")}\n`);
   if (crontab.mistakes.length > 0) process.exitCode = 2;
 }
 
@@ -6588,7 +6607,7 @@ function checkConfiguration(file: string, isJson: boolean): void {
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
   const shown = lines.map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit));
   const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : shown.join("\n");
-  writeFully(1, Buffer.from(`${text}\n`));
+  writeFully(1, `${text}\n`);
   process.exitCode = mistakes.length > 0 ? 1 : 0;
 }
 
@@ -6783,8 +6802,7 @@ function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | 
   const fix = `events=${[...new Set([...others, ...on, named ?? fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === undefined) return;
-  const isSent = (type: string) =>
-    events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
+  const isSent = (type: string) => isAmong(events, type);
   const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
   const ticks = Object.keys(TICK_PERIODS).filter(isSent);
   const tick = named ?? (ticks.length === 1 ? ticks[0] : undefined);
@@ -7160,7 +7178,7 @@ function status(args: readonly string[]): void {
   const text = isGiven(layer, "json")
     ? jsonText({ healthy: isHealthy, states: reports })
     : describeReports(reports, now, openTerminal());
-  writeFully(1, Buffer.from(`${text}\n`));
+  writeFully(1, `${text}\n`);
   process.exitCode = isHealthy ? 0 : 1;
 }
 
@@ -7198,11 +7216,10 @@ const USUAL_PERIOD_SECONDS = 60;
 
 /** `now`: epoch seconds. */
 function reportOf(file: string, now: number): StateReport {
-  const pasts = [...readJournal(`${tryReadFile(`${file}.runs.1`)}\n${tryReadFile(`${file}.runs`)}`.split("\n"))];
+  const pasts = [...readJournal(new JournalFile(`${file}.runs`).read())];
   const { content, problem } = lookAtCounter(file);
-  const { clock, periodSeconds = 0 } = content ?? {};
-  const ticks = content && clock && { clock, count: content.count, periodSeconds };
-  const jobs = pasts.map(([name, past]) => jobReport(name, past, ticks));
+  const { clock, count = 0, periodSeconds = 0 } = content ?? {};
+  const jobs = pasts.map(([name, past]) => jobReport(name, past, { clock, count, periodSeconds }));
   const began = Math.max(0, ...pasts.map(([, { job }]) => job?.at ?? 0));
   const isWaiting = jobs.length > 0 && jobs.every(({ schedule }) => schedule?.startsWith("on "));
   const silent = isWaiting && clock === undefined ? undefined : describeSilence(clock, periodSeconds, began, now);
@@ -7237,13 +7254,7 @@ function describeSilence(clock: TickClock | undefined, period: number, began: nu
   return `the last tick was counted ${formatAge(age)} ago, ${formatTime(clock.whenSeconds)}: no listener is at work`;
 }
 
-interface TickFacts {
-  readonly clock: TickClock;
-  readonly count: number;
-  readonly periodSeconds: number;
-}
-
-function jobReport(name: string, past: JobPast, ticks: TickFacts | undefined): JobReport {
+function jobReport(name: string, past: JobPast, ticks: TickFacts): JobReport {
   const schedule = tryReadSchedule(past.job?.schedule, defaultZone);
   const outcomes = Object.values(OUTCOMES);
   return {
@@ -7252,18 +7263,11 @@ function jobReport(name: string, past: JobPast, ticks: TickFacts | undefined): J
     last: past.last,
     recent: [...past.recent].map((letter) => (outcomes.find(({ outcome }) => outcome[0] === letter) ?? NONE).outcome),
     failures: past.failures,
-    next: schedule && ticks && nextRun(schedule, ticks, past.job?.delay ?? 0),
+    next: schedule && nextRun(schedule, ticks, past.job?.delay ?? 0),
     running: past.openRuns.flatMap(({ started, finished }) =>
       started === undefined || finished !== undefined ? [] : [{ run: started.run, since: started.at }],
     ),
   };
-}
-
-function nextRun(schedule: Schedule, ticks: TickFacts, delay: number): number | undefined {
-  if (ticks.periodSeconds === 0) return undefined;
-  const rest = delay % ticks.periodSeconds;
-  const tick = nextRunTick(schedule, ticks, delay - rest);
-  return tick === undefined ? undefined : tick + rest;
 }
 
 function isWell({ problem, jobs }: StateReport): boolean {
@@ -7514,8 +7518,8 @@ export function main(): void {
   const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   try {
-    if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
-    else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${SUPERTICK_VERSION}\n`));
+    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText());
+    else if (options.includes("--version")) writeFully(1, `supertick ${SUPERTICK_VERSION}\n`);
     else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
@@ -7524,7 +7528,7 @@ export function main(): void {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     try {
-      writeFully(2, Buffer.from(`supertick: ${error.message}\n`));
+      writeFully(2, `supertick: ${error.message}\n`);
     } finally {
       process.exit(2);
     }

@@ -245,17 +245,22 @@ function nextDueTimes(schedule, from, count) {
 function countAfter(schedule, count) {
   return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
 }
-function nextRunTick(schedule, { clock, count, periodSeconds }, delaySeconds) {
+function nextRun(schedule, { clock, count, periodSeconds }, delaySeconds) {
+  if (clock === void 0 || periodSeconds === 0) return void 0;
   if (schedule.kind === "ticks") return clock.whenSeconds + ticksToGo(schedule, count) * periodSeconds;
-  const [due] = nextDueTimes(schedule, clock.decidedSeconds - delaySeconds, 1);
-  return due === void 0 ? void 0 : Math.ceil((due + delaySeconds) / periodSeconds) * periodSeconds;
+  const rest = delaySeconds % periodSeconds;
+  const shift = delaySeconds - rest;
+  const [due] = nextDueTimes(schedule, clock.decidedSeconds - shift, 1);
+  return due === void 0 ? void 0 : Math.ceil((due + shift) / periodSeconds) * periodSeconds + rest;
 }
 function sliceStart(slices, at) {
   return Math.floor((at - slices.offsetSeconds) / slices.everySeconds) * slices.everySeconds + slices.offsetSeconds;
 }
 function isListenedTo(schedule, eventName) {
-  if (schedule.kind !== "events") return false;
-  return schedule.names.some((name) => name === "EVENT" || name === eventName || eventName.startsWith(`${name}_`));
+  return schedule.kind === "events" && isAmong(schedule.names, eventName);
+}
+function isAmong(eventNames, wanted) {
+  return eventNames.some((name) => name === "EVENT" || name === wanted || wanted.startsWith(`${name}_`));
 }
 function stableDelay(key, limitSeconds) {
   return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
@@ -2368,6 +2373,9 @@ function monotonicSeconds() {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds + nanoseconds / 1e9;
 }
+function codedError(code) {
+  return Object.assign(new Error(), { code });
+}
 function errorCode(error) {
   var _a2;
   return (_a2 = error.code) != null ? _a2 : String(error);
@@ -2680,9 +2688,10 @@ function openInputStream(take) {
   return new net.Socket({ fd: 0, readable: true, writable: false, onread });
 }
 function writeToSupervisord(text) {
-  writeFully(1, Buffer.from(text));
+  writeFully(1, text);
 }
-function writeFully(fd, bytes) {
+function writeFully(fd, text) {
+  const bytes = Buffer.from(text);
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
@@ -2747,7 +2756,7 @@ function openCounterFile(path, log) {
       opening = fs.fstatSync(fd);
     }
     const written = fs.writeSync(fd, bytes, 0, bytes.length, 0);
-    if (written < bytes.length) throw Object.assign(new Error(), { code: "ENOSPC" });
+    if (written < bytes.length) throw codedError("ENOSPC");
     if (!isCut) fs.ftruncateSync(fd, bytes.length);
     isCut = true;
   }
@@ -2816,7 +2825,7 @@ function refuseForeign(path) {
   if (!isShared) return;
   const owner = tryOwnerOf(path);
   if (owner === void 0 || owner === process.geteuid() || owner === directory.uid) return;
-  throw Object.assign(new Error(), { code: "it belongs to another user" });
+  throw codedError("it belongs to another user");
 }
 function tryOwnerOf(path) {
   try {
@@ -2839,7 +2848,7 @@ function openRegular(path, access) {
   const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
-  throw Object.assign(new Error(), { code: "no regular file" });
+  throw codedError("no regular file");
 }
 function readStart(fd) {
   const bytes = Buffer.alloc(4096);
@@ -3165,7 +3174,7 @@ ${tryReadFile(this.path)}`;
       this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
       if (this.isTorn) {
         fs.ftruncateSync(fd, size);
-        throw Object.assign(new Error(), { code: "ENOSPC" });
+        throw codedError("ENOSPC");
       }
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
@@ -3889,14 +3898,12 @@ var JobRunner = class {
   runNow(reason) {
     if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
-  // By supervisord's clock, which the last tick told: the tick that the next due time comes with.
+  // By supervisord's clock, which the last tick told.
   secondsToNextRun() {
-    const { clock, periodSeconds, lastSeconds, count } = this.host.ticks;
-    if (clock === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const now = clock.whenSeconds + monotonicSeconds() - lastSeconds;
-    const shift = this.delaySeconds - this.restSeconds;
-    const due = nextRunTick(this.job.schedule, { clock, count, periodSeconds }, shift);
-    return due === void 0 ? Number.POSITIVE_INFINITY : due + this.restSeconds - now;
+    const { ticks } = this.host;
+    const next = nextRun(this.job.schedule, ticks, this.delaySeconds);
+    if (ticks.clock === void 0 || next === void 0) return Number.POSITIVE_INFINITY;
+    return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
   /** What an earlier listener left. */
   takeOverRuns(formerListener) {
@@ -3969,7 +3976,7 @@ function readCrontab(path, flags, environment, localZone = defaultZone) {
     const isTooLarge = fs.fstatSync(fd).size > MAX_CRONTAB_BYTES;
     text = isTooLarge ? "" : fs.readFileSync(fd, "utf8");
     fs.closeSync(fd);
-    if (isTooLarge) throw Object.assign(new Error(), { code: "it has over 1 MiB" });
+    if (isTooLarge) throw codedError("it has over 1 MiB");
   } catch (error) {
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
   }
@@ -4639,10 +4646,9 @@ function init(args) {
   });
   const relative = [(_e = settings.state) != null ? _e : "/", ((_f = command[0]) == null ? void 0 : _f.includes("/")) ? command[0] : "/"].filter((file) => !file.startsWith("/")).map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
   const late = tick === void 0 ? [] : new Set(mismatches(tick));
-  for (const note of [...environment.warnings, ...late, ...relative])
-    writeFully(2, Buffer.from(`supertick: note: ${note}
-`));
-  writeFully(1, Buffer.from(section));
+  for (const note of [...environment.warnings, ...late, ...relative]) writeFully(2, `supertick: note: ${note}
+`);
+  writeFully(1, section);
 }
 function longestGrace(jobs) {
   return Math.max(0, ...jobs.map(({ settings }) => settings.killAfter));
@@ -4737,8 +4743,8 @@ function check(args) {
   const forecast = forecastOf(schedule, settings, settings);
   const warnings = [...environment.warnings, ...forecast.warnings];
   const text = settings.json ? JSON.stringify({ ...forecast, warnings }) : describeForecast(schedule, { ...forecast, warnings }).join("\n");
-  writeFully(1, Buffer.from(`${text}
-`));
+  writeFully(1, `${text}
+`);
 }
 function checkCrontab(path, settings, layer, environment) {
   const { jobs, ...crontab } = readCrontab(path, layer, environment.layer);
@@ -4757,8 +4763,8 @@ function checkCrontab(path, settings, layer, environment) {
     warnings,
     jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast }))
   });
-  writeFully(1, Buffer.from(`${settings.json ? JSON.stringify(object()) : list().join("\n")}
-`));
+  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n")}
+`);
   if (crontab.mistakes.length > 0) process.exitCode = 2;
 }
 function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
@@ -4810,8 +4816,8 @@ function checkConfiguration(file, isJson) {
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
   const shown = lines.map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit));
   const text = isJson ? JSON.stringify({ file, sections, mistakes, warnings }) : shown.join("\n");
-  writeFully(1, Buffer.from(`${text}
-`));
+  writeFully(1, `${text}
+`);
   process.exitCode = mistakes.length > 0 ? 1 : 0;
 }
 function describeFinding({ file, line, section, key, value, message }) {
@@ -4984,7 +4990,7 @@ function checkEvents({ tell, read }, listener) {
   const fix = `events=${[...new Set([...others, ...on, named != null ? named : fitting].filter(isPresent))].join(",")}`;
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === void 0) return;
-  const isSent = (type) => events.some((name) => name === "EVENT" || name === type || type.startsWith(`${name}_`));
+  const isSent = (type) => isAmong(events, type);
   const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
   const ticks = Object.keys(TICK_PERIODS).filter(isSent);
   const tick = named != null ? named : ticks.length === 1 ? ticks[0] : void 0;
@@ -5252,8 +5258,8 @@ function status(args) {
   const reports = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
   const isHealthy = reports.length > 0 && reports.every(isWell);
   const text = isGiven(layer, "json") ? jsonText({ healthy: isHealthy, states: reports }) : describeReports(reports, now, openTerminal());
-  writeFully(1, Buffer.from(`${text}
-`));
+  writeFully(1, `${text}
+`);
   process.exitCode = isHealthy ? 0 : 1;
 }
 function findStateFiles() {
@@ -5281,12 +5287,10 @@ function namesIn(directory) {
 var STALE_PERIODS = 3;
 var USUAL_PERIOD_SECONDS = 60;
 function reportOf(file, now) {
-  const pasts = [...readJournal(`${tryReadFile(`${file}.runs.1`)}
-${tryReadFile(`${file}.runs`)}`.split("\n"))];
+  const pasts = [...readJournal(new JournalFile(`${file}.runs`).read())];
   const { content, problem } = lookAtCounter(file);
-  const { clock, periodSeconds = 0 } = content != null ? content : {};
-  const ticks = content && clock && { clock, count: content.count, periodSeconds };
-  const jobs = pasts.map(([name, past]) => jobReport(name, past, ticks));
+  const { clock, count = 0, periodSeconds = 0 } = content != null ? content : {};
+  const jobs = pasts.map(([name, past]) => jobReport(name, past, { clock, count, periodSeconds }));
   const began = Math.max(0, ...pasts.map(([, { job }]) => {
     var _a2;
     return (_a2 = job == null ? void 0 : job.at) != null ? _a2 : 0;
@@ -5333,17 +5337,11 @@ function jobReport(name, past, ticks) {
       return ((_a3 = outcomes.find(({ outcome }) => outcome[0] === letter)) != null ? _a3 : NONE).outcome;
     }),
     failures: past.failures,
-    next: schedule && ticks && nextRun(schedule, ticks, (_c = (_b2 = past.job) == null ? void 0 : _b2.delay) != null ? _c : 0),
+    next: schedule && nextRun(schedule, ticks, (_c = (_b2 = past.job) == null ? void 0 : _b2.delay) != null ? _c : 0),
     running: past.openRuns.flatMap(
       ({ started, finished }) => started === void 0 || finished !== void 0 ? [] : [{ run: started.run, since: started.at }]
     )
   };
-}
-function nextRun(schedule, ticks, delay) {
-  if (ticks.periodSeconds === 0) return void 0;
-  const rest = delay % ticks.periodSeconds;
-  const tick = nextRunTick(schedule, ticks, delay - rest);
-  return tick === void 0 ? void 0 : tick + rest;
 }
 function isWell({ problem, jobs }) {
   return problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
@@ -5539,9 +5537,9 @@ function main() {
   const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   try {
-    if (options.includes("--help") || options.includes("-h")) writeFully(1, Buffer.from(helpText()));
-    else if (options.includes("--version")) writeFully(1, Buffer.from(`supertick ${"0.1.0"}
-`));
+    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText());
+    else if (options.includes("--version")) writeFully(1, `supertick ${"0.1.0"}
+`);
     else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
@@ -5550,8 +5548,8 @@ function main() {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     try {
-      writeFully(2, Buffer.from(`supertick: ${error.message}
-`));
+      writeFully(2, `supertick: ${error.message}
+`);
     } finally {
       process.exit(2);
     }
