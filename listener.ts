@@ -3072,6 +3072,10 @@ export function jobId(schedule: Schedule, command: readonly string[]): string {
 
 // ═══ The outside world starts here ══════════════════════════════════════════
 
+// Where Bun or Deno must be treated otherwise than Node, a comment says why.
+const isBun = process.versions.bun !== undefined;
+const isDeno = process.versions.deno !== undefined;
+
 // ── Log ─────────────────────────────────────────────────────────────────────
 // Lines for people, on stderr: our own and, with --log prefix or json, what the commands write. A pipe whose reader has
 // stopped must cost no tick, so nothing here ever waits for it: our own lines are dropped and counted when too many are
@@ -3344,7 +3348,7 @@ function openOwnStderr(): number | undefined {
 
 // Deno's writeSync goes on until all is written: when the pipe fills up halfway, it throws and does not say how much went
 // out. Of so few bytes a pipe takes all or none.
-const MAX_WRITE_BYTES = process.versions.deno === undefined ? Number.POSITIVE_INFINITY : 4096;
+const MAX_WRITE_BYTES = isDeno ? 4096 : Number.POSITIVE_INFINITY;
 
 /** Bytes written; undefined if the reader is behind. A log that nobody can ever read again swallows everything. */
 function tryWrite(fd: number, bytes: Buffer): number | undefined {
@@ -3362,6 +3366,10 @@ function sleep(ms: number): void {
 function monotonicSeconds(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds + nanoseconds / 1e9;
+}
+
+function hostName(): string {
+  return (require("os") as typeof import("os")).hostname();
 }
 
 /** An error of ours that is told as those of the system are: by its code alone. */
@@ -3517,7 +3525,7 @@ interface OutputPipes {
 /** @returns undefined where that can't be done: then sockets must do */
 function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
   // Bun can't read from one; Deno's own are pipes already.
-  if (process.versions.bun !== undefined || process.versions.deno !== undefined) return undefined;
+  if (isBun || isDeno) return undefined;
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const { Socket } = require("net") as typeof import("net");
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
@@ -3717,8 +3725,7 @@ function isPercentEncoded(text: string): boolean {
 // The same after a restart: a hash of what the run is, in the form of a UUID of version 5 (RFC 9562).
 function pingRunId(job: string, { number, due }: { number: number; due: number }): string {
   const { createHash } = require("crypto") as typeof import("crypto");
-  const { hostname } = require("os") as typeof import("os");
-  const hex = createHash("sha1").update(`${hostname()} ${job} ${number} ${due}`).digest("hex");
+  const hex = createHash("sha1").update(`${hostName()} ${job} ${number} ${due}`).digest("hex");
   const variant = ((Number.parseInt(hex[16], 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -3787,7 +3794,7 @@ function openInput(onBytes: (bytes: string) => void, onEnd: () => void): Input {
 // With `onread` every read lands in the same small buffer.
 function openInputStream(take: (buffer: Buffer, length: number) => void): NodeJS.ReadableStream {
   const stats = fs.fstatSync(0);
-  if ((!stats.isFIFO() && !stats.isSocket()) || process.versions.bun !== undefined) {
+  if ((!stats.isFIFO() && !stats.isSocket()) || isBun) {
     return process.stdin.on("data", (bytes: Buffer) => take(bytes, bytes.length));
   }
   const net = require("net") as typeof import("net");
@@ -4046,17 +4053,25 @@ function openRegular(path: string, access: number): number {
   throw codedError("no regular file");
 }
 
+/** The first 4 KiB. */
 function readStart(fd: number): string {
   const bytes = Buffer.alloc(4096);
   return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
 }
 
+/** The first 4 KiB of a file. @throws with the system's code, or one of ours */
+function readStartOf(path: string): string {
+  const { fd } = openRegularFile(path);
+  try {
+    return readStart(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 function tryReadCounter(path: string): CounterContent | undefined {
   try {
-    const { fd } = openRegularFile(path);
-    const text = readStart(fd);
-    fs.closeSync(fd);
-    return parseCounter(text);
+    return parseCounter(readStartOf(path));
   } catch {
     return undefined;
   }
@@ -4151,7 +4166,7 @@ function defaultStatePath(name: string): string {
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
     // Deno looks at the permissions alone, which say nothing about a disk that is read-only.
-    if (process.versions.deno !== undefined) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
+    if (isDeno) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
     return `/var/lib/supertick/${file}`;
   } catch {
     const uid = process.getuid!();
@@ -5357,9 +5372,8 @@ class JobRunner implements RunOwner {
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     // Whole periods move the window; only the rest below one is a timer.
-    const { hostname } = require("os") as typeof import("os");
     const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.delaySeconds = stableDelay(`${hostName()} ${name}`, limit);
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
@@ -6228,7 +6242,7 @@ function startSimulatedListener(args: readonly string[]): import("child_process"
   const env: NodeJS.ProcessEnv = { ...process.env, SUPERVISOR_ENABLED: "1" };
   delete env.SUPERVISOR_PROCESS_NAME; // of a supervisord that this trial may itself run under
   delete env.SUPERVISOR_GROUP_NAME;
-  const runtimeArgs = "deno" in process.versions ? ["run", "-A"] : process.execArgv;
+  const runtimeArgs = isDeno ? ["run", "-A"] : process.execArgv;
   return spawn(process.execPath, [...runtimeArgs, process.argv[1], ...args], { env, stdio: "pipe" });
 }
 
@@ -6298,7 +6312,7 @@ function followRuns(path: string) {
   const open = new Set<string>();
   const results = new Map<string, number>();
   let offset = tryReadFile(path).length; // what stands there already is not of this trial
-  let isOver = false;
+  let isListenerGone = false;
 
   function look(): void {
     const text = tryReadFile(path);
@@ -6312,8 +6326,8 @@ function followRuns(path: string) {
       const run = `${line.run} ${line.job}`;
       if (line.type === "starting") open.add(run);
       if (line.type === "held") open.delete(run);
-      const isOver = line.type === "givenUp" || (line.type === "finished" && line.retryIn === undefined);
-      if (isOver && open.delete(run)) results.set(line.result, (results.get(line.result) ?? 0) + 1);
+      const hasResult = line.type === "givenUp" || (line.type === "finished" && line.retryIn === undefined);
+      if (hasResult && open.delete(run)) results.set(line.result, (results.get(line.result) ?? 0) + 1);
     }
     offset = end;
   }
@@ -6321,11 +6335,11 @@ function followRuns(path: string) {
   return {
     look,
     async allEnded(): Promise<void> {
-      for (look(); open.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
+      for (look(); open.size > 0 && !isListenerGone; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
     /** The listener is gone: nobody will write the end of a run any more. */
     end(): void {
-      isOver = true;
+      isListenerGone = true;
     },
     summary(): string {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
@@ -6417,13 +6431,16 @@ function fittingTickOf(schedule: Schedule, from: number): string | undefined {
 function ownCommand(): string[] {
   const given = (require("path") as typeof import("path")).resolve(process.argv[1]);
   const file = fs.existsSync(given) ? given : `${given}.js`; // Node takes the name without it too
-  if ("deno" in process.versions) return [process.execPath, "run", "-A", file];
+  if (isDeno) return [process.execPath, "run", "-A", file];
+  return isBun || !isExecutable(file) ? [process.execPath, file] : [file]; // its first line asks for Node
+}
+
+function isExecutable(file: string): boolean {
   try {
-    if (!("bun" in process.versions)) fs.accessSync(file, fs.constants.X_OK);
-    else throw new Error("its first line asks for Node");
-    return [file];
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
   } catch {
-    return [process.execPath, file];
+    return false;
   }
 }
 
@@ -6922,8 +6939,10 @@ interface Configuration {
 export function readConfiguration(file: string): Configuration {
   const { dirname, resolve } = require("path") as typeof import("path");
   const here = dirname(resolve(file));
-  const names = new Map<string, string | number>([["here", here]]);
-  names.set("host_node_name", (require("os") as typeof import("os")).hostname());
+  const names = new Map<string, string | number>([
+    ["here", here],
+    ["host_node_name", hostName()],
+  ]);
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]!);
   const configuration: Configuration = { sections: new Map(), defaults: new Map(), errors: [], names };
   readFile(configuration, file);
@@ -7234,9 +7253,7 @@ function reportOf(file: string, now: number): StateReport {
 
 function lookAtCounter(file: string): { content?: CounterContent; problem?: string } {
   try {
-    const { fd } = openRegularFile(file);
-    const text = readStart(fd);
-    fs.closeSync(fd);
+    const text = readStartOf(file);
     if (text === "") return { problem: "the file is empty" };
     const content = tryParseCounter(text);
     return content === undefined ? { problem: `expected a count, got ${quote(text)}` } : { content };
@@ -7508,7 +7525,7 @@ function tryDefaultStatePath(name: string, log: Log): string | undefined {
 // Bun leaves out a `--` that is the first word. The kernel has it.
 function commandLineWords(): string[] {
   const words = process.argv.slice(2);
-  if (process.versions.bun === undefined) return words;
+  if (!isBun) return words;
   const all = tryReadFile("/proc/self/cmdline").split("\0").slice(0, -1);
   return all[all.length - words.length - 1] === "--" ? ["--", ...words] : words;
 }

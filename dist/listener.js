@@ -2156,6 +2156,8 @@ function jobId(schedule, command) {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
   return hash32(text, 0).toString(36) + hash32(text, 1).toString(36);
 }
+var isBun = process.versions.bun !== void 0;
+var isDeno = process.versions.deno !== void 0;
 var MAX_QUEUED_LOG_BYTES = 64 * 1024;
 var MAX_LOG_RETRY_MS = 200;
 var LOG_PATIENCE_MS = 1e3;
@@ -2358,7 +2360,7 @@ function openOwnStderr() {
     return void 0;
   }
 }
-var MAX_WRITE_BYTES = process.versions.deno === void 0 ? Number.POSITIVE_INFINITY : 4096;
+var MAX_WRITE_BYTES = isDeno ? 4096 : Number.POSITIVE_INFINITY;
 function tryWrite(fd, bytes) {
   try {
     return fs.writeSync(fd, bytes, 0, Math.min(bytes.length, MAX_WRITE_BYTES));
@@ -2372,6 +2374,9 @@ function sleep(ms) {
 function monotonicSeconds() {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds + nanoseconds / 1e9;
+}
+function hostName() {
+  return require("os").hostname();
 }
 function codedError(code) {
   return Object.assign(new Error(), { code });
@@ -2467,7 +2472,7 @@ function whenOutputEnds(streams, closing, onEnd) {
   }
 }
 function tryMakePipes(count) {
-  if (process.versions.bun !== void 0 || process.versions.deno !== void 0) return void 0;
+  if (isBun || isDeno) return void 0;
   const { execFileSync } = require("child_process");
   const { Socket } = require("net");
   const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
@@ -2620,8 +2625,7 @@ function isPercentEncoded(text) {
 }
 function pingRunId(job, { number, due }) {
   const { createHash } = require("crypto");
-  const { hostname } = require("os");
-  const hex = createHash("sha1").update(`${hostname()} ${job} ${number} ${due}`).digest("hex");
+  const hex = createHash("sha1").update(`${hostName()} ${job} ${number} ${due}`).digest("hex");
   const variant = (Number.parseInt(hex[16], 16) & 3 | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -2673,7 +2677,7 @@ function openInput(onBytes, onEnd) {
 }
 function openInputStream(take) {
   const stats = fs.fstatSync(0);
-  if (!stats.isFIFO() && !stats.isSocket() || process.versions.bun !== void 0) {
+  if (!stats.isFIFO() && !stats.isSocket() || isBun) {
     return process.stdin.on("data", (bytes) => take(bytes, bytes.length));
   }
   const net = require("net");
@@ -2854,12 +2858,17 @@ function readStart(fd) {
   const bytes = Buffer.alloc(4096);
   return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
 }
+function readStartOf(path) {
+  const { fd } = openRegularFile(path);
+  try {
+    return readStart(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
 function tryReadCounter(path) {
   try {
-    const { fd } = openRegularFile(path);
-    const text = readStart(fd);
-    fs.closeSync(fd);
-    return parseCounter(text);
+    return parseCounter(readStartOf(path));
   } catch {
     return void 0;
   }
@@ -2936,7 +2945,7 @@ function defaultStatePath(name) {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   try {
     fs.accessSync("/var/lib/supertick/", fs.constants.W_OK | fs.constants.X_OK);
-    if (process.versions.deno !== void 0) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
+    if (isDeno) fs.rmdirSync(fs.mkdtempSync("/var/lib/supertick/.writable-"));
     return `/var/lib/supertick/${file}`;
   } catch {
     const uid = process.getuid();
@@ -3813,9 +3822,8 @@ var JobRunner = class {
     if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
-    const { hostname } = require("os");
     const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
-    this.delaySeconds = stableDelay(`${hostname()} ${name}`, limit);
+    this.delaySeconds = stableDelay(`${hostName()} ${name}`, limit);
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
@@ -4523,7 +4531,7 @@ function startSimulatedListener(args) {
   const env = { ...process.env, SUPERVISOR_ENABLED: "1" };
   delete env.SUPERVISOR_PROCESS_NAME;
   delete env.SUPERVISOR_GROUP_NAME;
-  const runtimeArgs = "deno" in process.versions ? ["run", "-A"] : process.execArgv;
+  const runtimeArgs = isDeno ? ["run", "-A"] : process.execArgv;
   return spawn(process.execPath, [...runtimeArgs, process.argv[1], ...args], { env, stdio: "pipe" });
 }
 function formatEvent(name, serial, when) {
@@ -4584,7 +4592,7 @@ function followRuns(path) {
   const open2 = /* @__PURE__ */ new Set();
   const results = /* @__PURE__ */ new Map();
   let offset = tryReadFile(path).length;
-  let isOver = false;
+  let isListenerGone = false;
   function look() {
     var _a2;
     const text = tryReadFile(path);
@@ -4595,19 +4603,19 @@ function followRuns(path) {
       const run = `${line.run} ${line.job}`;
       if (line.type === "starting") open2.add(run);
       if (line.type === "held") open2.delete(run);
-      const isOver2 = line.type === "givenUp" || line.type === "finished" && line.retryIn === void 0;
-      if (isOver2 && open2.delete(run)) results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
+      const hasResult = line.type === "givenUp" || line.type === "finished" && line.retryIn === void 0;
+      if (hasResult && open2.delete(run)) results.set(line.result, ((_a2 = results.get(line.result)) != null ? _a2 : 0) + 1);
     }
     offset = end;
   }
   return {
     look,
     async allEnded() {
-      for (look(); open2.size > 0 && !isOver; look()) await waitUntil(monotonicSeconds() + 0.01);
+      for (look(); open2.size > 0 && !isListenerGone; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
     /** The listener is gone: nobody will write the end of a run any more. */
     end() {
-      isOver = true;
+      isListenerGone = true;
     },
     summary() {
       const counts = [...results].map(([result, n]) => `${n} ${result}`);
@@ -4669,13 +4677,15 @@ function fittingTickOf(schedule, from) {
 function ownCommand() {
   const given = require("path").resolve(process.argv[1]);
   const file = fs.existsSync(given) ? given : `${given}.js`;
-  if ("deno" in process.versions) return [process.execPath, "run", "-A", file];
+  if (isDeno) return [process.execPath, "run", "-A", file];
+  return isBun || !isExecutable(file) ? [process.execPath, file] : [file];
+}
+function isExecutable(file) {
   try {
-    if (!("bun" in process.versions)) fs.accessSync(file, fs.constants.X_OK);
-    else throw new Error("its first line asks for Node");
-    return [file];
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
   } catch {
-    return [process.execPath, file];
+    return false;
   }
 }
 function flagWords({ texts }, tick) {
@@ -5061,8 +5071,10 @@ function isSupertick(word) {
 function readConfiguration(file) {
   const { dirname, resolve } = require("path");
   const here = dirname(resolve(file));
-  const names = /* @__PURE__ */ new Map([["here", here]]);
-  names.set("host_node_name", require("os").hostname());
+  const names = /* @__PURE__ */ new Map([
+    ["here", here],
+    ["host_node_name", hostName()]
+  ]);
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]);
   const configuration = { sections: /* @__PURE__ */ new Map(), defaults: /* @__PURE__ */ new Map(), errors: [], names };
   readFile(configuration, file);
@@ -5307,9 +5319,7 @@ function reportOf(file, now) {
 }
 function lookAtCounter(file) {
   try {
-    const { fd } = openRegularFile(file);
-    const text = readStart(fd);
-    fs.closeSync(fd);
+    const text = readStartOf(file);
     if (text === "") return { problem: "the file is empty" };
     const content = tryParseCounter(text);
     return content === void 0 ? { problem: `expected a count, got ${quote(text)}` } : { content };
@@ -5529,7 +5539,7 @@ function tryDefaultStatePath(name, log) {
 }
 function commandLineWords() {
   const words = process.argv.slice(2);
-  if (process.versions.bun === void 0) return words;
+  if (!isBun) return words;
   const all = tryReadFile("/proc/self/cmdline").split("\0").slice(0, -1);
   return all[all.length - words.length - 1] === "--" ? ["--", ...words] : words;
 }
