@@ -26,6 +26,7 @@
 //   Processes                  who is alive; the commands that are run
 //   Pings                      a service that watches over the job
 //   Supervisord's pipes        events in, answers out
+//   Files                      opened with care, for their names are known to all
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
 //   Jobs and their turns       what is configured; in which order commands start
@@ -3140,6 +3141,20 @@ function createLog(form: LogForm): Log {
   return logOf(undefined);
 }
 
+/** Tells a trouble that lasts once, and again when it is another one or was over in between. */
+function createTroubleReport(log: Log) {
+  let told: string | undefined;
+  return {
+    is(text: string): void {
+      if (text !== told) log.line(text);
+      told = text;
+    },
+    isOver(): void {
+      told = undefined;
+    },
+  };
+}
+
 /** Whole lines of what a command writes go to the log; while that is full, nothing is read. */
 function copyLines(stream: NodeJS.ReadableStream, format: OutputFormat, queue: LogQueue): void {
   const cutter = createLineCutter();
@@ -3828,6 +3843,143 @@ function writeFully(fd: number, text: string): void {
   }
 }
 
+// ── Files ───────────────────────────────────────────────────────────────────
+// Somebody else may have made what stands under the name of a file of ours. So what is no regular file is not opened, and
+// in a directory that all may write to, neither is what belongs to others. Nor does a missing file ever stop a listener:
+// whoever asks gets nothing, or an error whose code tells why.
+
+/**
+ * In a directory like /tmp anybody may have made the name before us: as a link to what is ours, or with a run in it that
+ * we would kill. So what belongs neither to us nor to the directory's owner is left alone, as by the kernel's
+ * protected_symlinks. Elsewhere the owner may be anybody, as on a container's volume.
+ * @throws with a code that says so
+ */
+function refuseForeign(path: string): void {
+  const directory = fs.statSync(directoryOf(path));
+  const isShared = (directory.mode & 0o1002) === 0o1002;
+  if (!isShared) return;
+  const owner = tryOwnerOf(path);
+  if (owner === undefined || owner === process.geteuid!() || owner === directory.uid) return;
+  throw codedError("it belongs to another user");
+}
+
+function directoryOf(path: string): string {
+  return path.replace(/[^/]*$/, "") || ".";
+}
+
+function tryOwnerOf(path: string): number | undefined {
+  try {
+    return fs.lstatSync(path).uid;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Opens a file for reading and, where that is allowed, for writing: one that can only be read still has a count to take over.
+ * @throws with a code of the system's or of ours
+ */
+function openRegularFile(path: string): { fd: number; isWritable: boolean } {
+  const { O_RDWR, O_RDONLY } = fs.constants;
+  try {
+    return { fd: openRegular(path, O_RDWR), isWritable: true };
+  } catch (error) {
+    if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
+    return { fd: openRegular(path, O_RDONLY), isWritable: false };
+  }
+}
+
+// O_NONBLOCK: a FIFO in its place must not hang us.
+function openRegular(path: string, access: number): number {
+  refuseForeign(path);
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw codedError("no regular file");
+}
+
+/** Its first 4 KiB: no counter file is longer. */
+function readStart(fd: number): string {
+  const bytes = Buffer.alloc(4096);
+  return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+}
+
+/** @throws as openRegularFile does */
+function readStartOf(path: string): string {
+  const { fd } = openRegularFile(path);
+  try {
+    return readStart(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** All of it; "" where it cannot be read. */
+function tryReadFile(path: string): string {
+  try {
+    const { fd } = openRegularFile(path);
+    const text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+    return text;
+  } catch {
+    return "";
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return fs.statSync(path).isFile();
+  } catch {
+    return false; // a link to nowhere, or in another user's directory
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return fs.lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** In bytes; 0 where there is none. */
+function sizeOf(path: string): number {
+  try {
+    return fs.lstatSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+
+/** What is in a directory; nothing where it cannot be read. */
+function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** A new name is on the disk only when its directory is. */
+function syncDirectory(file: string): void {
+  try {
+    const fd = fs.openSync(directoryOf(file), fs.constants.O_RDONLY);
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+  } catch {
+    // not every file system can
+  }
+}
+
 // ── Counter file ────────────────────────────────────────────────────────────
 // 256 bytes, overwritten by one write at each tick: killed at any instruction, the old or the new content is there.
 // Line 1 is the count alone, as the script that supertick replaces wrote it. Line 2 is the last tick, and who counts:
@@ -3966,20 +4118,6 @@ function inUseBy(path: string, rival: Rival): string {
   return `${path} is in use by the listener with pid ${rival.pid}`;
 }
 
-/** Tells a trouble that lasts once, and again when it is another one or was over in between. */
-function createTroubleReport(log: Log) {
-  let told: string | undefined;
-  return {
-    is(text: string): void {
-      if (text !== told) log.line(text);
-      told = text;
-    },
-    isOver(): void {
-      told = undefined;
-    },
-  };
-}
-
 interface FoundCounterFile {
   readonly found: CounterContent;
   readonly fd?: number;
@@ -4011,62 +4149,6 @@ function findCounterFile(path: string, log: Log): FoundCounterFile {
     : "it is left as it is, and the count is kept in memory only";
   log.line(`${path}: ${got}; ${kept}`);
   return { ...NO_FILE, isKept: !isAside };
-}
-
-// In a directory like /tmp anybody may have made the name before us: as a link to what is ours, or with a run in it that
-// we would kill. So what belongs neither to us nor to the directory's owner is left alone, as by the kernel's
-// protected_symlinks. Elsewhere the owner may be anybody, as on a container's volume.
-/** @throws with a code that says so */
-function refuseForeign(path: string): void {
-  const directory = fs.statSync(path.replace(/[^/]*$/, "") || ".");
-  const isShared = (directory.mode & 0o1002) === 0o1002;
-  if (!isShared) return;
-  const owner = tryOwnerOf(path);
-  if (owner === undefined || owner === process.geteuid!() || owner === directory.uid) return;
-  throw codedError("it belongs to another user");
-}
-
-function tryOwnerOf(path: string): number | undefined {
-  try {
-    return fs.lstatSync(path).uid;
-  } catch {
-    return undefined;
-  }
-}
-
-// O_NONBLOCK: a FIFO in its place must not hang us. A file that can only be read still has a count to take over.
-function openRegularFile(path: string): { fd: number; isWritable: boolean } {
-  const { O_RDWR, O_RDONLY } = fs.constants;
-  try {
-    return { fd: openRegular(path, O_RDWR), isWritable: true };
-  } catch (error) {
-    if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
-    return { fd: openRegular(path, O_RDONLY), isWritable: false };
-  }
-}
-
-function openRegular(path: string, access: number): number {
-  refuseForeign(path);
-  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
-  throw codedError("no regular file");
-}
-
-/** The first 4 KiB. */
-function readStart(fd: number): string {
-  const bytes = Buffer.alloc(4096);
-  return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
-}
-
-/** The first 4 KiB of a file. @throws with the system's code, or one of ours */
-function readStartOf(path: string): string {
-  const { fd } = openRegularFile(path);
-  try {
-    return readStart(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
 }
 
 function tryReadCounter(path: string): CounterContent | undefined {
@@ -4142,14 +4224,6 @@ function createCounterFile(path: string, bytes: Buffer): number {
     }
   } catch {
     return fs.openSync(path, O_RDWR | O_CREAT, 0o600);
-  }
-}
-
-function isLink(path: string): boolean {
-  try {
-    return fs.lstatSync(path).isSymbolicLink();
-  } catch {
-    return false;
   }
 }
 
@@ -4567,36 +4641,6 @@ function openAppending(path: string): number {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   refuseForeign(path);
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
-}
-
-function sizeOf(path: string): number {
-  try {
-    return fs.lstatSync(path).size;
-  } catch {
-    return 0;
-  }
-}
-
-/** A new name is on the disk only when its directory is. */
-function syncDirectory(file: string): void {
-  try {
-    const fd = fs.openSync(file.replace(/[^/]*$/, "") || ".", fs.constants.O_RDONLY);
-    fs.fsyncSync(fd);
-    fs.closeSync(fd);
-  } catch {
-    // not every file system can
-  }
-}
-
-function tryReadFile(path: string): string {
-  try {
-    const { fd } = openRegularFile(path);
-    const text = fs.readFileSync(fd, "utf8");
-    fs.closeSync(fd);
-    return text;
-  } catch {
-    return "";
-  }
 }
 
 // ── Jobs and their turns ────────────────────────────────────────────────────
@@ -6435,15 +6479,6 @@ function ownCommand(): string[] {
   return isBun || !isExecutable(file) ? [process.execPath, file] : [file]; // its first line asks for Node
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The flags as they were given, and --tick. */
 function flagWords({ texts }: Layer, tick: string | undefined): string[] {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
@@ -7212,22 +7247,6 @@ function findStateFiles(): string[] {
       .map((name) => `${directory}/${name}`)
       .filter(isFile),
   );
-}
-
-function isFile(path: string): boolean {
-  try {
-    return fs.statSync(path).isFile();
-  } catch {
-    return false; // a link to nowhere, or in another user's directory
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory).sort();
-  } catch {
-    return [];
-  }
 }
 
 const STALE_PERIODS = 3;

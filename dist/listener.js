@@ -2180,6 +2180,18 @@ function createLog(form) {
   }
   return logOf(void 0);
 }
+function createTroubleReport(log) {
+  let told;
+  return {
+    is(text) {
+      if (text !== told) log.line(text);
+      told = text;
+    },
+    isOver() {
+      told = void 0;
+    }
+  };
+}
 function copyLines(stream, format, queue) {
   const cutter = createLineCutter();
   const send = (lines) => {
@@ -2705,6 +2717,106 @@ function writeFully(fd, text) {
     }
   }
 }
+function refuseForeign(path) {
+  const directory = fs.statSync(directoryOf(path));
+  const isShared = (directory.mode & 514) === 514;
+  if (!isShared) return;
+  const owner = tryOwnerOf(path);
+  if (owner === void 0 || owner === process.geteuid() || owner === directory.uid) return;
+  throw codedError("it belongs to another user");
+}
+function directoryOf(path) {
+  return path.replace(/[^/]*$/, "") || ".";
+}
+function tryOwnerOf(path) {
+  try {
+    return fs.lstatSync(path).uid;
+  } catch {
+    return void 0;
+  }
+}
+function openRegularFile(path) {
+  const { O_RDWR, O_RDONLY } = fs.constants;
+  try {
+    return { fd: openRegular(path, O_RDWR), isWritable: true };
+  } catch (error) {
+    if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
+    return { fd: openRegular(path, O_RDONLY), isWritable: false };
+  }
+}
+function openRegular(path, access) {
+  refuseForeign(path);
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw codedError("no regular file");
+}
+function readStart(fd) {
+  const bytes = Buffer.alloc(4096);
+  return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+}
+function readStartOf(path) {
+  const { fd } = openRegularFile(path);
+  try {
+    return readStart(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+function tryReadFile(path) {
+  try {
+    const { fd } = openRegularFile(path);
+    const text = fs.readFileSync(fd, "utf8");
+    fs.closeSync(fd);
+    return text;
+  } catch {
+    return "";
+  }
+}
+function isFile(path) {
+  try {
+    return fs.statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+function isLink(path) {
+  try {
+    return fs.lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
+function isExecutable(file) {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+function sizeOf(path) {
+  try {
+    return fs.lstatSync(path).size;
+  } catch {
+    return 0;
+  }
+}
+function namesIn(directory) {
+  try {
+    return fs.readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+function syncDirectory(file) {
+  try {
+    const fd = fs.openSync(directoryOf(file), fs.constants.O_RDONLY);
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+  } catch {
+  }
+}
 var COUNTER_FILE_BYTES = 256;
 function formatCounter(content) {
   const { count, clock, supervisor, listener, periodSeconds } = content;
@@ -2789,18 +2901,6 @@ function findRival(path) {
 function inUseBy(path, rival) {
   return `${path} is in use by the listener with pid ${rival.pid}`;
 }
-function createTroubleReport(log) {
-  let told;
-  return {
-    is(text) {
-      if (text !== told) log.line(text);
-      told = text;
-    },
-    isOver() {
-      told = void 0;
-    }
-  };
-}
 var NO_FILE = { found: { count: 0 } };
 function findCounterFile(path, log) {
   let got;
@@ -2822,49 +2922,6 @@ function findCounterFile(path, log) {
   const kept = isAside ? `kept as ${path}.bad, counting from 0` : "it is left as it is, and the count is kept in memory only";
   log.line(`${path}: ${got}; ${kept}`);
   return { ...NO_FILE, isKept: !isAside };
-}
-function refuseForeign(path) {
-  const directory = fs.statSync(path.replace(/[^/]*$/, "") || ".");
-  const isShared = (directory.mode & 514) === 514;
-  if (!isShared) return;
-  const owner = tryOwnerOf(path);
-  if (owner === void 0 || owner === process.geteuid() || owner === directory.uid) return;
-  throw codedError("it belongs to another user");
-}
-function tryOwnerOf(path) {
-  try {
-    return fs.lstatSync(path).uid;
-  } catch {
-    return void 0;
-  }
-}
-function openRegularFile(path) {
-  const { O_RDWR, O_RDONLY } = fs.constants;
-  try {
-    return { fd: openRegular(path, O_RDWR), isWritable: true };
-  } catch (error) {
-    if (errorCode(error) !== "EACCES" && errorCode(error) !== "EROFS") throw error;
-    return { fd: openRegular(path, O_RDONLY), isWritable: false };
-  }
-}
-function openRegular(path, access) {
-  refuseForeign(path);
-  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
-  if (fs.fstatSync(fd).isFile()) return fd;
-  fs.closeSync(fd);
-  throw codedError("no regular file");
-}
-function readStart(fd) {
-  const bytes = Buffer.alloc(4096);
-  return bytes.toString("utf8", 0, fs.readSync(fd, bytes, 0, bytes.length, 0));
-}
-function readStartOf(path) {
-  const { fd } = openRegularFile(path);
-  try {
-    return readStart(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
 }
 function tryReadCounter(path) {
   try {
@@ -2931,13 +2988,6 @@ function createCounterFile(path, bytes) {
     }
   } catch {
     return fs.openSync(path, O_RDWR | O_CREAT, 384);
-  }
-}
-function isLink(path) {
-  try {
-    return fs.lstatSync(path).isSymbolicLink();
-  } catch {
-    return false;
   }
 }
 var FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
@@ -3221,31 +3271,6 @@ function openAppending(path) {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
   refuseForeign(path);
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
-}
-function sizeOf(path) {
-  try {
-    return fs.lstatSync(path).size;
-  } catch {
-    return 0;
-  }
-}
-function syncDirectory(file) {
-  try {
-    const fd = fs.openSync(file.replace(/[^/]*$/, "") || ".", fs.constants.O_RDONLY);
-    fs.fsyncSync(fd);
-    fs.closeSync(fd);
-  } catch {
-  }
-}
-function tryReadFile(path) {
-  try {
-    const { fd } = openRegularFile(path);
-    const text = fs.readFileSync(fd, "utf8");
-    fs.closeSync(fd);
-    return text;
-  } catch {
-    return "";
-  }
 }
 function jobOf(name, command, schedule, settings, policy = policyOf(settings), more = {}) {
   const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
@@ -4680,14 +4705,6 @@ function ownCommand() {
   if (isDeno) return [process.execPath, "run", "-A", file];
   return isBun || !isExecutable(file) ? [process.execPath, file] : [file];
 }
-function isExecutable(file) {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
 function flagWords({ texts }, tick) {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
     if (specOf(key).metavar === void 0) return text === "yes" ? [origin] : [`${origin}=${text}`];
@@ -5281,20 +5298,6 @@ function findStateFiles() {
   return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap(
     (directory) => namesIn(directory).filter((name) => !FURTHER_FILES.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
   );
-}
-function isFile(path) {
-  try {
-    return fs.statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-function namesIn(directory) {
-  try {
-    return fs.readdirSync(directory).sort();
-  } catch {
-    return [];
-  }
 }
 var STALE_PERIODS = 3;
 var USUAL_PERIOD_SECONDS = 60;
