@@ -35,8 +35,12 @@
 //   Crontab file               where the jobs come from when there are many, and when it is read again
 //   Roster                     all runners: each with its past, and kept when the crontab changes
 //   Listener                   events in, answers out, and what a tick means for each job
-//   simulate, init             a supervisord for the newcomer; the section for supervisord.conf
-//   check                      what will happen, in words; what is wrong with a supervisord.conf
+//   Start                      from the command line to a listener that is ready
+//   simulate                   a supervisord for the newcomer
+//   init                       the section for supervisord.conf
+//   check                      what will happen, in words
+//   check supervisord.conf     what is wrong with its sections that run supertick
+//   supervisord.conf           how supervisord reads it
 //   status                     what has happened
 //   main
 //
@@ -5653,27 +5657,6 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
 
-/** What subcommands need to know of a job. */
-type PlannedJob = Pick<CrontabJob, "schedule" | "settings">;
-
-/** The jobs that the settings of a listener name. @throws UsageError */
-function plannedJobs(
-  settings: Settings,
-  flags: Layer,
-  environment: Layer,
-  localZone = defaultZone,
-): readonly PlannedJob[] {
-  if (settings.crontab !== undefined)
-    return withoutMistakes(readCrontab(settings.crontab, flags, environment, localZone));
-  return [{ schedule: scheduleOf(settings, localZone), settings }];
-}
-
-/** The same for jobs that are alike in everything. */
-function fingerprint({ schedule, ...rest }: Job): string {
-  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : undefined;
-  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
-}
-
 // ── Roster ──────────────────────────────────────────────────────────────────
 // The runners of all jobs: each with its past from the journal, and kept when the crontab changes, so that a job that is the
 // same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
@@ -5775,6 +5758,12 @@ class Roster {
     this.host.journal.append(...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])));
     this.removed = [];
   }
+}
+
+/** The same for jobs that are alike in everything. */
+function fingerprint({ schedule, ...rest }: Job): string {
+  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : undefined;
+  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
 }
 
 /** For removed jobs whose runs go on: names that neither another job nor another one of them has. */
@@ -6149,6 +6138,137 @@ function isRunNow(event: SupervisorEvent, job: string): boolean {
   return type === "supertick" && ["", job].includes(data.trim());
 }
 
+// ── Start ───────────────────────────────────────────────────────────────────
+// From the words of a command line to a listener that is ready. What it was called with is all read, and any mistake told,
+// before READY goes out: then supervisord shows it as FATAL, instead of a listener that runs nothing.
+
+/** What supertick was called with. */
+interface Invocation {
+  readonly flags: Layer;
+  readonly environment: EnvironmentLayer;
+  readonly settings: Settings;
+  readonly command: readonly string[];
+}
+
+/** @throws UsageError */
+function readInvocation({ layer: flags, command }: CommandLine, env: NodeJS.ProcessEnv = process.env): Invocation {
+  const environment = parseEnvironment(env);
+  return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+}
+
+function startListener(args: readonly string[]): void {
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const { settings, flags, environment, command } = invocation;
+  checkCommand(invocation);
+  if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
+    throw new UsageError(NO_SUPERVISORD);
+  const allLog = createLog(settings.log);
+  checkProcessName(process.env, allLog);
+  const program = settings.crontab ?? command[0];
+  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (program.split("/").pop() || "job");
+  const log = settings.crontab === undefined ? allLog.ofJob(name) : allLog;
+  for (const warning of environment.warnings) log.line(warning);
+  const crontab = settings.crontab === undefined ? undefined : openCrontab(settings.crontab, flags, environment.layer);
+  const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  const options = {
+    tickType: settings.tick,
+    statePath: settings.state ?? tryDefaultStatePath(name, log),
+    isVerbose: settings.verbose,
+    maxRunning: settings.maxRunning,
+    crontab,
+  };
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
+    if (!announce((signal) => listener.onSignal(signal))) {
+      log.line("supervisord does not read our stdout: stopping");
+      process.exit(0);
+    }
+    const listener = new Listener(jobs, options, log);
+    listener.start();
+  });
+}
+
+/** @throws UsageError where --crontab or a command is missing, and where both are there */
+function checkCommand({ command, settings }: Invocation): void {
+  if (settings.crontab !== undefined) {
+    if (command.length === 0) return;
+    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
+  }
+  if (command.length === 0)
+    throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
+  if (command[0] === "") throw new UsageError("the command behind -- is empty");
+}
+
+// Python's supervisord shares the ticks out among the processes of a pool. When all but the first refuse, it gets every
+// one. A name that ends in a number above 0 and is not the group's is such a further process.
+function checkProcessName(env: NodeJS.ProcessEnv, log: Pick<Log, "line">): void {
+  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
+  if (name === undefined || group === undefined || name === group) return;
+  const isFurther = Number(/\d+$/.exec(name)?.[0] ?? 0) > 0;
+  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
+  if (isFurther) throw new UsageError(why);
+  log.line(why);
+}
+
+function tryDefaultStatePath(name: string, log: Log): string | undefined {
+  try {
+    return defaultStatePath(name);
+  } catch (error) {
+    log.line(
+      `no place for the counter file: ${(error as Error).message}; counting in memory only, --state names a place`,
+    );
+    return undefined;
+  }
+}
+
+const RIVAL_PATIENCE_SECONDS = 2;
+const RIVAL_POLL_SECONDS = 0.2;
+
+// Two live listeners on one file would count double, so the second one ends. But one whose supervisord is dead is only
+// ending its job, with a grace: it is waited for, or supervisord's few attempts to start us would be used up by then.
+function whenRivalIsGone(path: string | undefined, patienceSeconds: number, log: Log, start: () => void): void {
+  const rival = path === undefined ? undefined : findRival(path);
+  if (rival === undefined) return start();
+  if (rival.isEnding && patienceSeconds > 0) {
+    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
+    return;
+  }
+  log.line(inUseBy(path!, rival));
+  log.flush();
+  process.exit(1);
+}
+
+// READY as soon as the settings are known to be right: events wait in the pipe while the rest is loaded. The signals are
+// caught before, for a USR2 would otherwise end us; their handler runs only when the listener is there.
+function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"] as const) process.on(signal, onSignal);
+  try {
+    writeToSupervisord(READY);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What subcommands need to know of a job. */
+type PlannedJob = Pick<CrontabJob, "schedule" | "settings">;
+
+/** The jobs of a listener that is called so. @throws UsageError */
+function plannedJobs({ settings, flags, environment }: Invocation, localZone = defaultZone): readonly PlannedJob[] {
+  if (settings.crontab === undefined) return [{ schedule: scheduleOf(settings, localZone), settings }];
+  return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
+}
+
+// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock knows
+// the system's zone, and asking that spares the listener what Intl costs.
+function defaultZone(name = process.env.TZ): Zone {
+  if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
+  try {
+    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+  } catch (error) {
+    throw new UsageError(`TZ: ${(error as Error).message}; --tz goes before it`);
+  }
+}
+
 // ── simulate ────────────────────────────────────────────────────────────────
 // Plays supervisord for the newcomer: starts this very file as a child, sends it ticks over pipes, as strictly as
 // Python's supervisord would, and shows every frame. The count of a trial is kept in a temporary directory.
@@ -6161,27 +6281,20 @@ interface SimulationPlan {
   readonly tickCount: number;
   /** The machine's seconds between two ticks; 0: none. */
   readonly pauseSeconds: number;
+  /** Without --state. */
   readonly listenerArgs: readonly string[];
-  readonly statePath: string;
 }
 
 function simulate(args: readonly string[]): void {
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
-  const environment = parseEnvironment(process.env).layer;
-  const settings = resolveSettings([layer, environment]);
-  checkCommand(command, settings);
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener", "simulate", "trial"]));
+  const { flags, settings } = invocation;
+  checkCommand(invocation);
   if (settings.on !== undefined)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
-  const jobs = plannedJobs(settings, layer, environment);
-  const directory = settings.state === undefined || !layer.texts.has("state") ? makeTemporaryDirectory() : undefined;
-  const plan = planSimulation(
-    settings,
-    jobs,
-    layer,
-    command,
-    directory === undefined ? settings.state! : `${directory}/count`,
-  );
-  play(plan)
+  const plan = planSimulation(invocation);
+  const statePath = flags.texts.has("state") ? settings.state : undefined; // never that of TICK_STATE: it may be in use
+  const directory = statePath === undefined ? makeTemporaryDirectory() : undefined;
+  play(plan, statePath ?? `${directory}/count`)
     .catch((error: Error) => {
       console.log(`simulate: ${error.message}`);
       return 1;
@@ -6192,20 +6305,15 @@ function simulate(args: readonly string[]): void {
     });
 }
 
-function planSimulation(
-  settings: Settings,
-  jobs: readonly PlannedJob[],
-  layer: Layer,
-  command: readonly string[],
-  statePath: string,
-): SimulationPlan {
+function planSimulation(invocation: Invocation): SimulationPlan {
+  const { flags, settings, command } = invocation;
   const from = settings.from ?? Date.now() / 1000;
-  const fitsMinutes = jobs.every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
+  const fitsMinutes = plannedJobs(invocation).every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = settings.tick ?? (fitsMinutes ? "TICK_60" : "TICK_5");
   const periodSeconds = TICK_PERIODS[tickType]!;
   if (settings.for < periodSeconds)
     throw new UsageError(`--for: expected at least one ${tickType}, ${formatDuration(periodSeconds)}`);
-  const options = [...layer.texts].filter(
+  const options = [...flags.texts].filter(
     ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state",
   );
   return {
@@ -6216,16 +6324,15 @@ function planSimulation(
     pauseSeconds: periodSeconds / settings.speed,
     listenerArgs: [
       ...options.map(([, { text, origin }]) => `${origin}=${text}`),
-      `--state=${statePath}`,
       ...(command.length === 0 ? [] : ["--", ...command]),
     ],
-    statePath,
   };
 }
 
-async function play(plan: SimulationPlan): Promise<number> {
-  const listener = startSimulatedListener(plan.listenerArgs);
-  const runs = followRuns(`${plan.statePath}.runs`);
+/** Returns the exit status. */
+async function play(plan: SimulationPlan, statePath: string): Promise<number> {
+  const listener = startSimulatedListener([`--state=${statePath}`, ...plan.listenerArgs]);
+  const runs = followRuns(`${statePath}.runs`);
   const answers = createStrictReader(listener.stdout!);
   const ended = new Promise<string>((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal ?? `exit ${code}`));
@@ -6423,18 +6530,17 @@ export interface ListenerSection {
 }
 
 function init(args: readonly string[]): void {
-  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command, settings);
-  const jobs = plannedJobs(settings, layer, environment.layer);
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const { settings, flags, environment, command } = invocation;
+  checkCommand(invocation);
+  const jobs = plannedJobs(invocation);
   const from = Math.floor(Date.now() / 1000);
   const tick = settings.tick ?? fittingTick(jobs, from);
   const mismatches = (type: string) =>
     jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[type]!, from));
   const section = formatSection({
     name: settings.name ?? (settings.crontab ?? command[0]).split("/").pop()!,
-    command: [...ownCommand(), ...flagWords(layer, tick), ...(command.length === 0 ? [] : ["--", ...command])],
+    command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), ...(tick === undefined ? [] : [tick])],
     killAfterSeconds: longestGrace(jobs),
     environment: [...environment.layer.texts.values()]
@@ -6542,15 +6648,16 @@ function quoteVariable([name, value]: readonly [string, string]): string {
 
 function check(args: readonly string[]): void {
   const files: string[] = [];
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  const commandLine = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
   if (files.length > 0) {
+    const { layer, command } = commandLine;
     if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
       throw noOption(files[0]);
     return checkConfiguration(files[0], isGiven(layer, "json"));
   }
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  if (settings.crontab !== undefined) return checkCrontab(settings.crontab, settings, layer, environment);
+  const invocation = readInvocation(commandLine);
+  const { settings, environment } = invocation;
+  if (settings.crontab !== undefined) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const forecast = forecastOf(schedule, settings, settings);
   const warnings = [...environment.warnings, ...forecast.warnings];
@@ -6560,8 +6667,8 @@ function check(args: readonly string[]): void {
   writeFully(1, `${text}\n`);
 }
 
-function checkCrontab(path: string, settings: Settings, layer: Layer, environment: EnvironmentLayer): void {
-  const { jobs, ...crontab } = readCrontab(path, layer, environment.layer);
+function checkCrontab(path: string, { settings, flags, environment }: Invocation): void {
+  const { jobs, ...crontab } = readCrontab(path, flags, environment.layer);
   const warnings = [...environment.warnings, ...crontab.warnings];
   const forecasts = jobs.map((job) => ({ job, forecast: forecastOf(job.schedule, job.settings, settings) }));
   const list = () => [
@@ -6818,14 +6925,13 @@ function readListener(
   env: NodeJS.ProcessEnv,
 ): CheckedListener | undefined {
   try {
-    const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-    const environment = parseEnvironment(env);
-    const settings = resolveSettings([layer, environment.layer]);
-    checkCommand(command, settings);
+    const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]), env);
+    const { settings, environment } = invocation;
+    checkCommand(invocation);
     for (const warning of environment.warnings) tell("environment", warning, undefined, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, undefined, false) });
     if (settings.crontab === undefined || fs.existsSync(settings.crontab))
-      return { settings, jobs: plannedJobs(settings, layer, environment.layer, () => defaultZone(env.TZ)) };
+      return { settings, jobs: plannedJobs(invocation, () => defaultZone(env.TZ)) };
     tell("command", `there is no ${settings.crontab} here: its jobs are not checked`, undefined, false);
     return { settings, jobs: [] };
   } catch (error) {
@@ -7436,110 +7542,7 @@ function displayWidth(text: string): number {
 }
 
 // ── main ────────────────────────────────────────────────────────────────────
-
-function checkCommand(command: readonly string[], { crontab }: Settings): void {
-  if (crontab !== undefined) {
-    if (command.length === 0) return;
-    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
-  }
-  if (command.length === 0)
-    throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
-  if (command[0] === "") throw new UsageError("the command behind -- is empty");
-}
-
-// Python's supervisord shares the ticks out among the processes of a pool. When all but the first refuse, it gets every
-// one. A name that ends in a number above 0 and is not the group's is such a further process.
-function checkProcessName(env: NodeJS.ProcessEnv, log: Pick<Log, "line">): void {
-  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
-  if (name === undefined || group === undefined || name === group) return;
-  const isFurther = Number(/\d+$/.exec(name)?.[0] ?? 0) > 0;
-  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (isFurther) throw new UsageError(why);
-  log.line(why);
-}
-
-function startListener(args: readonly string[]): void {
-  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command, settings);
-  if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
-    throw new UsageError(NO_SUPERVISORD);
-  const allLog = createLog(settings.log);
-  checkProcessName(process.env, allLog);
-  const program = settings.crontab ?? command[0];
-  const name = settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (program.split("/").pop() || "job");
-  const log = settings.crontab === undefined ? allLog.ofJob(name) : allLog;
-  for (const warning of environment.warnings) log.line(warning);
-  const crontab = settings.crontab === undefined ? undefined : openCrontab(settings.crontab, layer, environment.layer);
-  const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
-  const options = {
-    tickType: settings.tick,
-    statePath: settings.state ?? tryDefaultStatePath(name, log),
-    isVerbose: settings.verbose,
-    maxRunning: settings.maxRunning,
-    crontab,
-  };
-  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
-    if (!announce((signal) => listener.onSignal(signal))) {
-      log.line("supervisord does not read our stdout: stopping");
-      process.exit(0);
-    }
-    const listener = new Listener(jobs, options, log);
-    listener.start();
-  });
-}
-
-const RIVAL_PATIENCE_SECONDS = 2;
-const RIVAL_POLL_SECONDS = 0.2;
-
-// Two live listeners on one file would count double, so the second one ends. But one whose supervisord is dead is only
-// ending its job, with a grace: it is waited for, or supervisord's few attempts to start us would be used up by then.
-function whenRivalIsGone(path: string | undefined, patienceSeconds: number, log: Log, start: () => void): void {
-  const rival = path === undefined ? undefined : findRival(path);
-  if (rival === undefined) return start();
-  if (rival.isEnding && patienceSeconds > 0) {
-    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
-    return;
-  }
-  log.line(inUseBy(path!, rival));
-  log.flush();
-  process.exit(1);
-}
-
-// READY as soon as the settings are known to be right: events wait in the pipe while the rest is loaded. The signals are
-// caught before, for a USR2 would otherwise end us; their handler runs only when the listener is there.
-function announce(onSignal: (signal: NodeJS.Signals) => void): boolean {
-  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"] as const) process.on(signal, onSignal);
-  try {
-    writeToSupervisord(READY);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock knows
-// the system's zone, and asking that spares the listener what Intl costs.
-function defaultZone(name = process.env.TZ): Zone {
-  if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
-  try {
-    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
-  } catch (error) {
-    throw new UsageError(`TZ: ${(error as Error).message}; --tz goes before it`);
-  }
-}
-
-function tryDefaultStatePath(name: string, log: Log): string | undefined {
-  try {
-    return defaultStatePath(name);
-  } catch (error) {
-    log.line(
-      `no place for the counter file: ${(error as Error).message}; counting in memory only, --state names a place`,
-    );
-    return undefined;
-  }
-}
+// To add a subcommand: its name in SUBCOMMANDS, its line in helpText, a section like those above, and its line in main.
 
 // Bun leaves out a `--` that is the first word. The kernel has it.
 function commandLineWords(): string[] {

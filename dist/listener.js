@@ -4036,15 +4036,6 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
-function plannedJobs(settings, flags, environment, localZone = defaultZone) {
-  if (settings.crontab !== void 0)
-    return withoutMistakes(readCrontab(settings.crontab, flags, environment, localZone));
-  return [{ schedule: scheduleOf(settings, localZone), settings }];
-}
-function fingerprint({ schedule, ...rest }) {
-  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
-  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
-}
 var Roster = class {
   // jobs that the journal may forget
   // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
@@ -4133,6 +4124,10 @@ var Roster = class {
     this.removed = [];
   }
 };
+function fingerprint({ schedule, ...rest }) {
+  const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
+  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
+}
 function createFreeNames(jobs) {
   const taken = new Set(jobs.map(({ name }) => name));
   return (wanted) => {
@@ -4452,23 +4447,113 @@ function isRunNow(event, job) {
   const { type, data } = parseRemoteCommunication(event.payload);
   return type === "supertick" && ["", job].includes(data.trim());
 }
+function readInvocation({ layer: flags, command }, env = process.env) {
+  const environment = parseEnvironment(env);
+  return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+}
+function startListener(args) {
+  var _a2, _b2, _c, _d, _e;
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const { settings, flags, environment, command } = invocation;
+  checkCommand(invocation);
+  if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
+    throw new UsageError(NO_SUPERVISORD);
+  const allLog = createLog(settings.log);
+  checkProcessName(process.env, allLog);
+  const program = (_a2 = settings.crontab) != null ? _a2 : command[0];
+  const name = (_c = (_b2 = settings.name) != null ? _b2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _c : program.split("/").pop() || "job";
+  const log = settings.crontab === void 0 ? allLog.ofJob(name) : allLog;
+  for (const warning of environment.warnings) log.line(warning);
+  const crontab = settings.crontab === void 0 ? void 0 : openCrontab(settings.crontab, flags, environment.layer);
+  const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  const options = {
+    tickType: settings.tick,
+    statePath: (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log),
+    isVerbose: settings.verbose,
+    maxRunning: settings.maxRunning,
+    crontab
+  };
+  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
+    if (!announce((signal) => listener.onSignal(signal))) {
+      log.line("supervisord does not read our stdout: stopping");
+      process.exit(0);
+    }
+    const listener = new Listener(jobs, options, log);
+    listener.start();
+  });
+}
+function checkCommand({ command, settings }) {
+  if (settings.crontab !== void 0) {
+    if (command.length === 0) return;
+    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
+  }
+  if (command.length === 0)
+    throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
+  if (command[0] === "") throw new UsageError("the command behind -- is empty");
+}
+function checkProcessName(env, log) {
+  var _a2, _b2;
+  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
+  if (name === void 0 || group === void 0 || name === group) return;
+  const isFurther = Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0;
+  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
+  if (isFurther) throw new UsageError(why);
+  log.line(why);
+}
+function tryDefaultStatePath(name, log) {
+  try {
+    return defaultStatePath(name);
+  } catch (error) {
+    log.line(
+      `no place for the counter file: ${error.message}; counting in memory only, --state names a place`
+    );
+    return void 0;
+  }
+}
+var RIVAL_PATIENCE_SECONDS = 2;
+var RIVAL_POLL_SECONDS = 0.2;
+function whenRivalIsGone(path, patienceSeconds, log, start2) {
+  const rival = path === void 0 ? void 0 : findRival(path);
+  if (rival === void 0) return start2();
+  if (rival.isEnding && patienceSeconds > 0) {
+    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start2));
+    return;
+  }
+  log.line(inUseBy(path, rival));
+  log.flush();
+  process.exit(1);
+}
+function announce(onSignal) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, onSignal);
+  try {
+    writeToSupervisord(READY);
+    return true;
+  } catch {
+    return false;
+  }
+}
+function plannedJobs({ settings, flags, environment }, localZone = defaultZone) {
+  if (settings.crontab === void 0) return [{ schedule: scheduleOf(settings, localZone), settings }];
+  return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
+}
+function defaultZone(name = process.env.TZ) {
+  if (name === void 0) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
+  try {
+    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+  } catch (error) {
+    throw new UsageError(`TZ: ${error.message}; --tz goes before it`);
+  }
+}
 function simulate(args) {
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "simulate", "trial"]);
-  const environment = parseEnvironment(process.env).layer;
-  const settings = resolveSettings([layer, environment]);
-  checkCommand(command, settings);
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener", "simulate", "trial"]));
+  const { flags, settings } = invocation;
+  checkCommand(invocation);
   if (settings.on !== void 0)
     throw new UsageError("simulate plays ticks only; --on waits for other events of supervisord");
-  const jobs = plannedJobs(settings, layer, environment);
-  const directory = settings.state === void 0 || !layer.texts.has("state") ? makeTemporaryDirectory() : void 0;
-  const plan = planSimulation(
-    settings,
-    jobs,
-    layer,
-    command,
-    directory === void 0 ? settings.state : `${directory}/count`
-  );
-  play(plan).catch((error) => {
+  const plan = planSimulation(invocation);
+  const statePath = flags.texts.has("state") ? settings.state : void 0;
+  const directory = statePath === void 0 ? makeTemporaryDirectory() : void 0;
+  play(plan, statePath != null ? statePath : `${directory}/count`).catch((error) => {
     console.log(`simulate: ${error.message}`);
     return 1;
   }).then((status2) => {
@@ -4476,15 +4561,16 @@ function simulate(args) {
     process.exit(status2);
   });
 }
-function planSimulation(settings, jobs, layer, command, statePath) {
+function planSimulation(invocation) {
   var _a2, _b2;
+  const { flags, settings, command } = invocation;
   const from = (_a2 = settings.from) != null ? _a2 : Date.now() / 1e3;
-  const fitsMinutes = jobs.every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
+  const fitsMinutes = plannedJobs(invocation).every(({ schedule }) => tickMismatches(schedule, 60, from).length === 0);
   const tickType = (_b2 = settings.tick) != null ? _b2 : fitsMinutes ? "TICK_60" : "TICK_5";
   const periodSeconds = TICK_PERIODS[tickType];
   if (settings.for < periodSeconds)
     throw new UsageError(`--for: expected at least one ${tickType}, ${formatDuration(periodSeconds)}`);
-  const options = [...layer.texts].filter(
+  const options = [...flags.texts].filter(
     ([key]) => ["job", "listener"].includes(specOf(key).scope) && key !== "state"
   );
   return {
@@ -4495,15 +4581,13 @@ function planSimulation(settings, jobs, layer, command, statePath) {
     pauseSeconds: periodSeconds / settings.speed,
     listenerArgs: [
       ...options.map(([, { text, origin }]) => `${origin}=${text}`),
-      `--state=${statePath}`,
       ...command.length === 0 ? [] : ["--", ...command]
-    ],
-    statePath
+    ]
   };
 }
-async function play(plan) {
-  const listener = startSimulatedListener(plan.listenerArgs);
-  const runs2 = followRuns(`${plan.statePath}.runs`);
+async function play(plan, statePath) {
+  const listener = startSimulatedListener([`--state=${statePath}`, ...plan.listenerArgs]);
+  const runs2 = followRuns(`${statePath}.runs`);
   const answers = createStrictReader(listener.stdout);
   const ended = new Promise((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal != null ? signal : `exit ${code}`));
@@ -4662,17 +4746,16 @@ function removeDirectory(directory) {
 }
 function init(args) {
   var _a2, _b2, _c, _d, _e, _f;
-  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command, settings);
-  const jobs = plannedJobs(settings, layer, environment.layer);
+  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const { settings, flags, environment, command } = invocation;
+  checkCommand(invocation);
+  const jobs = plannedJobs(invocation);
   const from = Math.floor(Date.now() / 1e3);
   const tick = (_a2 = settings.tick) != null ? _a2 : fittingTick(jobs, from);
   const mismatches = (type) => jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[type], from));
   const section = formatSection({
     name: (_c = settings.name) != null ? _c : ((_b2 = settings.crontab) != null ? _b2 : command[0]).split("/").pop(),
-    command: [...ownCommand(), ...flagWords(layer, tick), ...command.length === 0 ? [] : ["--", ...command]],
+    command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_d = settings.on) != null ? _d : [], ...tick === void 0 ? [] : [tick]],
     killAfterSeconds: longestGrace(jobs),
     environment: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map(({ text, origin }) => [origin, text]).sort()
@@ -4757,15 +4840,16 @@ function quoteVariable([name, value]) {
 }
 function check(args) {
   const files = [];
-  const { layer, command } = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  const commandLine = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
   if (files.length > 0) {
+    const { layer, command } = commandLine;
     if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
       throw noOption(files[0]);
     return checkConfiguration(files[0], isGiven(layer, "json"));
   }
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  if (settings.crontab !== void 0) return checkCrontab(settings.crontab, settings, layer, environment);
+  const invocation = readInvocation(commandLine);
+  const { settings, environment } = invocation;
+  if (settings.crontab !== void 0) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const forecast = forecastOf(schedule, settings, settings);
   const warnings = [...environment.warnings, ...forecast.warnings];
@@ -4773,8 +4857,8 @@ function check(args) {
   writeFully(1, `${text}
 `);
 }
-function checkCrontab(path, settings, layer, environment) {
-  const { jobs, ...crontab } = readCrontab(path, layer, environment.layer);
+function checkCrontab(path, { settings, flags, environment }) {
+  const { jobs, ...crontab } = readCrontab(path, flags, environment.layer);
   const warnings = [...environment.warnings, ...crontab.warnings];
   const forecasts = jobs.map((job) => ({ job, forecast: forecastOf(job.schedule, job.settings, settings) }));
   const list = () => [
@@ -4982,14 +5066,13 @@ function checkLogs({ tell, read }) {
 }
 function readListener({ tell }, args, env) {
   try {
-    const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-    const environment = parseEnvironment(env);
-    const settings = resolveSettings([layer, environment.layer]);
-    checkCommand(command, settings);
+    const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]), env);
+    const { settings, environment } = invocation;
+    checkCommand(invocation);
     for (const warning of environment.warnings) tell("environment", warning, void 0, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, void 0, false) });
     if (settings.crontab === void 0 || fs.existsSync(settings.crontab))
-      return { settings, jobs: plannedJobs(settings, layer, environment.layer, () => defaultZone(env.TZ)) };
+      return { settings, jobs: plannedJobs(invocation, () => defaultZone(env.TZ)) };
     tell("command", `there is no ${settings.crontab} here: its jobs are not checked`, void 0, false);
     return { settings, jobs: [] };
   } catch (error) {
@@ -5449,96 +5532,6 @@ var WIDE_CHARACTER = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe3
 function displayWidth(text) {
   var _a2;
   return [...text].length + ((_a2 = text.match(WIDE_CHARACTER)) != null ? _a2 : []).length;
-}
-function checkCommand(command, { crontab }) {
-  if (crontab !== void 0) {
-    if (command.length === 0) return;
-    throw new UsageError("the commands stand in the crontab: --crontab and a command behind -- don't go together");
-  }
-  if (command.length === 0)
-    throw new UsageError("which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command");
-  if (command[0] === "") throw new UsageError("the command behind -- is empty");
-}
-function checkProcessName(env, log) {
-  var _a2, _b2;
-  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
-  if (name === void 0 || group === void 0 || name === group) return;
-  const isFurther = Number((_b2 = (_a2 = /\d+$/.exec(name)) == null ? void 0 : _a2[0]) != null ? _b2 : 0) > 0;
-  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (isFurther) throw new UsageError(why);
-  log.line(why);
-}
-function startListener(args) {
-  var _a2, _b2, _c, _d, _e;
-  const { layer, command } = parseCommandLine(args, ["job", "listener"]);
-  const environment = parseEnvironment(process.env);
-  const settings = resolveSettings([layer, environment.layer]);
-  checkCommand(command, settings);
-  if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
-    throw new UsageError(NO_SUPERVISORD);
-  const allLog = createLog(settings.log);
-  checkProcessName(process.env, allLog);
-  const program = (_a2 = settings.crontab) != null ? _a2 : command[0];
-  const name = (_c = (_b2 = settings.name) != null ? _b2 : process.env.SUPERVISOR_PROCESS_NAME) != null ? _c : program.split("/").pop() || "job";
-  const log = settings.crontab === void 0 ? allLog.ofJob(name) : allLog;
-  for (const warning of environment.warnings) log.line(warning);
-  const crontab = settings.crontab === void 0 ? void 0 : openCrontab(settings.crontab, layer, environment.layer);
-  const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
-  const options = {
-    tickType: settings.tick,
-    statePath: (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log),
-    isVerbose: settings.verbose,
-    maxRunning: settings.maxRunning,
-    crontab
-  };
-  whenRivalIsGone(options.statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, () => {
-    if (!announce((signal) => listener.onSignal(signal))) {
-      log.line("supervisord does not read our stdout: stopping");
-      process.exit(0);
-    }
-    const listener = new Listener(jobs, options, log);
-    listener.start();
-  });
-}
-var RIVAL_PATIENCE_SECONDS = 2;
-var RIVAL_POLL_SECONDS = 0.2;
-function whenRivalIsGone(path, patienceSeconds, log, start2) {
-  const rival = path === void 0 ? void 0 : findRival(path);
-  if (rival === void 0) return start2();
-  if (rival.isEnding && patienceSeconds > 0) {
-    startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start2));
-    return;
-  }
-  log.line(inUseBy(path, rival));
-  log.flush();
-  process.exit(1);
-}
-function announce(onSignal) {
-  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, onSignal);
-  try {
-    writeToSupervisord(READY);
-    return true;
-  } catch {
-    return false;
-  }
-}
-function defaultZone(name = process.env.TZ) {
-  if (name === void 0) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
-  try {
-    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
-  } catch (error) {
-    throw new UsageError(`TZ: ${error.message}; --tz goes before it`);
-  }
-}
-function tryDefaultStatePath(name, log) {
-  try {
-    return defaultStatePath(name);
-  } catch (error) {
-    log.line(
-      `no place for the counter file: ${error.message}; counting in memory only, --state names a place`
-    );
-    return void 0;
-  }
 }
 function commandLineWords() {
   const words = process.argv.slice(2);
