@@ -1101,10 +1101,10 @@ type ZoneSpan = { readonly start: number; readonly end: number; readonly offset:
 
 export type Zone = { readonly name: string; readonly spanAt: (second: number) => ZoneSpan };
 
-// Two probes, one at each end of a slice, find every change as long as no two lie in one slice: the closest two since
+// Two probes, one at each end of a stretch, find every change as long as no two lie in one stretch: the closest two since
 // 1970 are 6 days 23 hours apart (Brazil, October 2000), those around a Ramadan four weeks.
-const SLICE_SECONDS = 4 * SECONDS_IN_DAY;
-const SLICES_KEPT = 100;
+const STRETCH_SECONDS = 4 * SECONDS_IN_DAY;
+const STRETCHES_KEPT = 100;
 const SAVING_LIMIT_SECONDS = 3 * 3600; // a change of the clock by as much or more is no daylight saving
 const LARGEST_SHIFT_SECONDS = 26 * 3600; // no change is larger: no two clocks on earth are further apart
 const UTC_SPAN: ZoneSpan = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
@@ -1121,21 +1121,21 @@ export function checkZone(name: string): void {
 const LOCAL_TIME = "local time";
 
 /**
- * Throws as checkZone does. One zone serves all its jobs: it keeps the spans of the slices asked for last.
+ * Throws as checkZone does. One zone serves all its jobs: it keeps the spans of the stretches asked for last.
  * A caller that knows the offsets more cheaply than Intl does gives them.
  */
 export function createZone(name: string, offsetAt: OffsetAt | undefined = intlOffset(name)): Zone {
   if (offsetAt === undefined) return { name, spanAt: () => UTC_SPAN };
-  const slices = new Map<number, readonly ZoneSpan[]>();
+  const stretches = new Map<number, readonly ZoneSpan[]>();
   let latest: number | undefined;
   let spans: readonly ZoneSpan[] = [];
   const spanAt = (second: number): ZoneSpan => {
-    const slice = Math.floor(second / SLICE_SECONDS);
-    if (slice !== latest) {
-      if (slices.size >= SLICES_KEPT) slices.clear();
-      spans = slices.get(slice) || spansOfSlice(offsetAt, slice * SLICE_SECONDS);
-      slices.set(slice, spans);
-      latest = slice;
+    const stretch = Math.floor(second / STRETCH_SECONDS);
+    if (stretch !== latest) {
+      if (stretches.size >= STRETCHES_KEPT) stretches.clear();
+      spans = stretches.get(stretch) || spansOfStretch(offsetAt, stretch * STRETCH_SECONDS);
+      stretches.set(stretch, spans);
+      latest = stretch;
     }
     return second < spans[0].end ? spans[0] : spans[1];
   };
@@ -1151,10 +1151,10 @@ function zoneNamed(name: string): Zone {
   return zone;
 }
 
-/** One span, or two where the clock changes. It looks back far enough to see a repeated hour that began before the slice. */
-function spansOfSlice(offsetAt: OffsetAt, sliceStart: number): ZoneSpan[] {
-  const start = sliceStart - SAVING_LIMIT_SECONDS;
-  const end = sliceStart + SLICE_SECONDS;
+/** One span, or two where the clock changes. It looks back far enough to see a repeated hour that began before the stretch. */
+function spansOfStretch(offsetAt: OffsetAt, stretchStart: number): ZoneSpan[] {
+  const start = stretchStart - SAVING_LIMIT_SECONDS;
+  const end = stretchStart + STRETCH_SECONDS;
   const before = offsetAt(start);
   const after = offsetAt(end - 1);
   if (before === after) return [{ start, end, offset: before, jump: 0 }];
@@ -3695,9 +3695,11 @@ function startTimer(seconds: number, onEnd: () => void): () => void {
 
 const PING_SECONDS = 10;
 
+type PingKind = "start" | "success" | "fail";
+
 interface Pinger {
   /** The pings of one run go out in order. */
-  ping(run: DueRun & { readonly number: number }, what: "start" | "success" | "fail", onEnd: () => void): void;
+  ping(run: DueRun & { readonly number: number }, what: PingKind, onEnd: () => void): void;
 }
 
 function createPinger(url: string, job: string, log: Log): Pinger {
@@ -3722,7 +3724,7 @@ function createPinger(url: string, job: string, log: Log): Pinger {
 }
 
 /** The address of one ping. `rid`: a UUID that the service knows the run by. */
-export function pingUrl(base: string, what: "start" | "success" | "fail", rid: string): string {
+export function pingUrl(base: string, what: PingKind, rid: string): string {
   const url = new URL(base);
   if (what !== "success") url.pathname = `${url.pathname.replace(/\/$/, "")}/${what}`;
   url.searchParams.set("rid", rid);
@@ -4424,7 +4426,7 @@ function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
     lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, line.lastRun ?? 0),
-    failures: isCount(failures, false) ? failures : past.failures,
+    failures: isCount(failures) ? failures : past.failures,
     recent: String(recent).slice(-MAX_RECENT),
     last: isLastResult(last) ? last : past.last,
   };
@@ -4432,7 +4434,7 @@ function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
 
 function isLastResult(value: unknown): value is LastResult {
   const { result, at, seconds } = Object(value);
-  return RESULTS.includes(result) && isCount(at) && isCount(seconds);
+  return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
 
 function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
@@ -4469,6 +4471,7 @@ function concluded(past: JobPast, run: number, last: LastResult): JobPast {
   return { ...withRecent(withoutOpenRun(past, run), last.result[0]), last, failures };
 }
 
+/** Which numbers a line of each type must have. */
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
@@ -4477,20 +4480,20 @@ const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   held: ["run"],
   skipped: ["due"],
 };
-const FRACTIONS = ["at", "seconds"];
-const PLAIN = ["was", "reason", "recent", "exit", "signal", "error"];
+const FRACTIONS = ["at", "seconds"]; // all other numbers are whole
+const PLAIN = ["was", "reason", "recent", "exit", "signal", "error"]; // neither an object nor a list
 
 // The file is not trusted: what is used later is checked here. Signals to pid 1 would go to everybody.
 function tryParseLine(text: string): JournalLine | undefined {
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(NUMBERS_OF[line.type] ?? [])];
-    const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
+    const isPlausible = numbers.every((key) => (FRACTIONS.includes(key) ? isAmount : isCount)(line[key]));
     const isLegal =
       typeof line.job === "string" &&
       PLAIN.every((key) => Object(line[key]) !== line[key]) &&
       (line.result === undefined || RESULTS.includes(line.result)) &&
-      (line.lastRun === undefined || isCount(line.lastRun, false)) &&
+      (line.lastRun === undefined || isCount(line.lastRun)) &&
       (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : undefined;
   } catch {
@@ -4498,9 +4501,12 @@ function tryParseLine(text: string): JournalLine | undefined {
   }
 }
 
-function isCount(value: unknown, isFraction = true): value is number {
-  const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
-  return isNumber && (value as number) >= 0 && (value as number) < 1e12;
+function isAmount(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) >= 0 && (value as number) < 1e12;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && isAmount(value);
 }
 
 /** What is written down of an action of the policy's; undefined: nothing. `seconds`: of the attempt that is over. */
@@ -4722,9 +4728,9 @@ interface JobHost {
   /** Seconds between two ticks, where that is known already. */
   readonly tickPeriod: number | undefined;
   readonly turns: Turns;
-  /** The runners that hold a run back for its jitter. */
-  readonly holding: Set<JobRunner>;
-  /** After the jitter of a run: the clock of the counter file may go on. */
+  /** The runners with a run that --jitter delays. */
+  readonly delaying: Set<JobRunner>;
+  /** A delayed run starts: by now the counter file may say that its window is decided. */
   writeCounter(): void;
   /** Something of a job is over, that its removal or a stop may have waited for. */
   onSettled(): void;
@@ -4817,7 +4823,10 @@ const ORPHAN_POLL_MS = 1000;
 const ONLY_IF_SECONDS = 10;
 const HOOK_SECONDS = 60;
 
-/** What is held of a run in progress. */
+/** What a command is run for: a run, or a due time that was skipped and so has no number. */
+type RunFacts = DueRun & Partial<Run>;
+
+/** What is kept for a run in progress. */
 interface RunHandle {
   readonly run: number;
   readonly setup: JobSetup; // of its beginning: what is changed later holds for later runs
@@ -4892,7 +4901,7 @@ class JobRuns {
   }
 
   private recordOf(action: JobAction): JournalRecord | undefined {
-    return recordOf(this.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
+    return recordOf(this.name, action, action.type === "finish" ? this.stopClock(action.run) : 0);
   }
 
   /** Takes it, writes the records down and performs. `beforeIt`: in between. */
@@ -5052,7 +5061,7 @@ class JobRuns {
     this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start });
   }
 
-  private environment(run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  private environment(run: RunFacts, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     return jobEnvironment(this.setupOf(run.number).job, run, {
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
       ...more,
@@ -5085,8 +5094,8 @@ class JobRuns {
     signalGroup(run.pid!, "SIGTERM");
   }
 
-  /** The seconds that the attempt took; 0 where nobody saw it. */
-  private endAttempt(run: Run): number {
+  /** Ends the timers of an attempt that is over. Returns the seconds that it took; 0 where nobody saw it. */
+  private stopClock(run: Run): number {
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
@@ -5174,11 +5183,7 @@ class JobRuns {
   // Shell commands and pings:
 
   // Beside the runs: no run ever waits for a hook.
-  private runHook(
-    hook: "on-failure" | "on-success" | "on-skip",
-    run: DueRun & Partial<Run>,
-    facts: NodeJS.ProcessEnv,
-  ): void {
+  private runHook(hook: "on-failure" | "on-success" | "on-skip", run: RunFacts, facts: NodeJS.ProcessEnv): void {
     const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
@@ -5191,7 +5196,7 @@ class JobRuns {
     hook: string,
     text: string,
     limitSeconds: number,
-    run: DueRun & Partial<Run>,
+    run: RunFacts,
     facts: NodeJS.ProcessEnv,
     onEnd: ShellPlan["onEnd"],
   ): () => void {
@@ -5205,7 +5210,7 @@ class JobRuns {
     return kill;
   }
 
-  private ping(run: Run, what: "start" | "success" | "fail"): void {
+  private ping(run: Run, what: PingKind): void {
     const { pinger } = this.setupOf(run.number);
     if (pinger === undefined) return;
     const errand = () => {}; // an exit ends it
@@ -5265,7 +5270,7 @@ class JobRuns {
   }
 
   // The listener was killed while the run waited for its next attempt.
-  private resume(run: Run, { result, exit, signal, error, seconds }: JournalRecord & { type: "finished" }): void {
+  private resume(run: Run, { result, exit, signal, error, seconds }: LineOf<"finished">): void {
     this.handleOf(run).seconds = seconds;
     const cause = result === "timeout" ? "timeout" : undefined;
     const isOrphan = result === "interrupted";
@@ -5274,7 +5279,7 @@ class JobRuns {
 }
 
 /** The environment of a command that is run for the job, or of a shell command about it. */
-function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+function jobEnvironment(job: Job, run: RunFacts, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { number, attempt, due, event } = run;
   const facts: NodeJS.ProcessEnv = {
     SUPERTICK_JOB: job.name,
@@ -5288,7 +5293,7 @@ function jobEnvironment(job: Job, run: DueRun & Partial<Run>, more: NodeJS.Proce
   return { ...payloadTokens(event?.payload ?? ""), ...inherited, ...job.env, ...facts, ...more };
 }
 
-function reasonOf({ attempt, reason }: DueRun & Partial<Run>): string {
+function reasonOf({ attempt, reason }: RunFacts): string {
   return attempt !== undefined && attempt > 1 ? "retry" : reason;
 }
 
@@ -5348,13 +5353,15 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 }
 
 // ── Job runner ──────────────────────────────────────────────────────────────
-// One job: whether a tick or an event makes it due, how long --jitter holds that back, what was missed, and what the journal
+// One job: whether a tick or an event makes it due, how long --jitter delays that, what was missed, and what the journal
 // knows of it. What becomes of a due run is the section before.
 
 /** A run that waits for the part of its --jitter below one period. */
-interface HeldRun {
+interface DelayedRun {
   readonly dueRun: DueRun;
+  /** Of the tick that made it due: should the listener be killed meanwhile, it is to be decided again. */
   readonly undecided: Window;
+  /** Ends its timer. */
   readonly cancel: () => void;
 }
 
@@ -5367,7 +5374,7 @@ class JobRunner implements RunOwner {
   private restSeconds = 0; // of it, below one period
   private decidedSeconds: number | undefined; // due times up to here are
   private goesOnFrom: number | undefined; // since the delay has changed: no due time is lost or comes twice
-  private held: HeldRun | undefined;
+  private delayed: DelayedRun | undefined;
   private readonly isNew: boolean; // others have a past, it has none
   /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
@@ -5402,12 +5409,12 @@ class JobRunner implements RunOwner {
 
   /** Nothing of it is left to be done. */
   get isDone(): boolean {
-    return !this.runs.isBusy && !this.runs.hasErrands && this.held === undefined;
+    return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === undefined;
   }
 
-  /** The window of the run that its jitter holds. */
+  /** The window of the run that --jitter delays. */
   get undecided(): Window | undefined {
-    return this.held?.undecided;
+    return this.delayed?.undecided;
   }
 
   // When it is due:
@@ -5443,7 +5450,7 @@ class JobRunner implements RunOwner {
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === undefined) return undefined;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.hold(dueRun, window);
+    this.delay(dueRun, window);
     return undefined;
   }
 
@@ -5458,18 +5465,18 @@ class JobRunner implements RunOwner {
 
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
   // after a restart the next tick decides it again, so that nothing is lost.
-  private hold(dueRun: DueRun, undecided: Window): void {
-    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
-    this.host.holding.add(this);
+  private delay(dueRun: DueRun, undecided: Window): void {
+    this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
+    this.host.delaying.add(this);
   }
 
   /** Its time has come, or the next tick has. */
-  startHeld(): void {
-    if (this.held === undefined || this.runs.isStopping) return;
-    const { dueRun, cancel } = this.held;
+  startDelayed(): void {
+    if (this.delayed === undefined || this.runs.isStopping) return;
+    const { dueRun, cancel } = this.delayed;
     cancel();
-    this.held = undefined;
-    this.host.holding.delete(this);
+    this.delayed = undefined;
+    this.host.delaying.delete(this);
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
 
@@ -5479,7 +5486,7 @@ class JobRunner implements RunOwner {
     const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
     if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
-    const times = count > 1000 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const times = count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
     const pause = formatDuration(window.upTo - window.after);
     const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
     const what = `no tick came for ${pause}: ${times} missed, ${last}`;
@@ -5493,7 +5500,7 @@ class JobRunner implements RunOwner {
   }
 
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was held.
+  // The same where the counter file left a window undecided for a run that was delayed.
   private wasStartedBefore(tick: Tick, due: number): boolean {
     const last = this.past.lastDue;
     const isIt = last?.due === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
@@ -5669,7 +5676,7 @@ class Roster {
   constructor(
     jobs: readonly Job[],
     private readonly host: JobHost,
-    isSame: boolean,
+    isSameSupervisor: boolean,
     isOnlyOne: boolean,
   ) {
     const { pasts } = host.journal;
@@ -5677,19 +5684,24 @@ class Roster {
     const names = matchJobs(jobs, known);
     const [only] = known;
     if (isOnlyOne && known.length === 1) names[0] = only.name; // its name may have changed
-    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSame));
+    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSameSupervisor));
     const freeName = createFreeNames(jobs);
     for (const [name, { openRuns, job }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, freeName(name), job?.id, isSame));
+      else runners.push(this.caretaker(name, freeName(name), job?.id, isSameSupervisor));
     }
     this.runners = runners;
   }
 
-  private caretaker(recordedName: string, name: string, id: string | undefined, isSame: boolean): JobRunner {
+  private caretaker(recordedName: string, name: string, id: string | undefined, isSameSupervisor: boolean): JobRunner {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, id: id ?? job.id, isRunOnStart: false }, this.host, recordedName, isSame);
+    const runner = new JobRunner(
+      { ...job, id: id ?? job.id, isRunOnStart: false },
+      this.host,
+      recordedName,
+      isSameSupervisor,
+    );
     runner.isLeaving = true;
     return runner;
   }
@@ -5808,13 +5820,13 @@ class Listener implements JobHost {
   private readonly counter: CounterFile;
   private readonly input: Input;
   readonly turns: Turns;
-  readonly holding = new Set<JobRunner>();
+  readonly delaying = new Set<JobRunner>();
   private readonly roster: Roster;
   private tickType: string | undefined;
   private hasSeenEvent = false;
   private isLookingAgain = false; // the crontab was still changing
   private isStopping = false;
-  private isLeaving = false; // only errands are left
+  private isWaitingForErrands = false; // the runs are over
   private stopSignals = 0;
   private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private exitStatus = 0;
@@ -5977,7 +5989,7 @@ class Listener implements JobHost {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
-    for (const runner of [...this.holding]) runner.startHeld(); // this tick came early
+    for (const runner of [...this.delaying]) runner.startDelayed(); // this tick came early
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
     if (counted.setBackSeconds === 0 || this.options.crontab === undefined) ticks.count++; // many share it: no goal is passed over
@@ -6052,13 +6064,13 @@ class Listener implements JobHost {
     const { supervisor, self } = this;
     const { clock, count } = this.ticks;
     const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
-    this.counter.write({ count, clock: clock && this.withHeld(clock), supervisor, listener: self, periodSeconds });
+    this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
   }
 
-  // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
-  private withHeld(clock: TickClock): TickClock {
+  // What --jitter delays is not decided yet: the oldest such window is where the next listener must begin.
+  private withDelayed(clock: TickClock): TickClock {
     let written = clock;
-    for (const { undecided } of this.holding) {
+    for (const { undecided } of this.delaying) {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
@@ -6113,8 +6125,8 @@ class Listener implements JobHost {
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
     if (!this.runners.some((runner) => runner.runs.hasErrands)) return this.exit();
-    if (this.isLeaving) return;
-    this.isLeaving = true;
+    if (this.isWaitingForErrands) return;
+    this.isWaitingForErrands = true;
     const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
     startTimer(seconds, () => {
       this.stopDeadlineSeconds = 0;
@@ -7086,13 +7098,13 @@ export function readConfiguration(file: string): Configuration {
   ]);
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]!);
   const configuration: Configuration = { sections: new Map(), defaults: new Map(), errors: [], names };
-  readFile(configuration, file);
+  addFile(configuration, file);
   const include = configuration.sections.get("include");
   if (include === undefined) return configuration;
   setHere(configuration, here);
   for (const pattern of includePatterns(configuration, include)) {
     for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
-      readFile(configuration, name);
+      addFile(configuration, name);
       setHere(configuration, resolve(dirname(name)));
     }
   }
@@ -7100,7 +7112,7 @@ export function readConfiguration(file: string): Configuration {
 }
 
 /** Adds what stands in a file to the configuration. */
-function readFile(configuration: Configuration, file: string): void {
+function addFile(configuration: Configuration, file: string): void {
   let bytes: Buffer;
   try {
     bytes = fs.readFileSync(file);

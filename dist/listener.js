@@ -718,24 +718,24 @@ America/Nuuk=America/Godthab Antarctica/McMurdo=Pacific/Auckland Australia/ACT=A
 Australia/LHI=Australia/Lord_Howe Australia/NSW=Australia/Sydney Brazil/DeNoronha=America/Noronha
 Chile/EasterIsland=Pacific/Easter Europe/Kyiv=Europe/Kiev Mexico/BajaNorte=America/Tijuana Mexico/BajaSur=America/Mazatlan
 Pacific/Kanton=Pacific/Enderbury`;
-var SLICE_SECONDS = 4 * SECONDS_IN_DAY;
-var SLICES_KEPT = 100;
+var STRETCH_SECONDS = 4 * SECONDS_IN_DAY;
+var STRETCHES_KEPT = 100;
 var SAVING_LIMIT_SECONDS = 3 * 3600;
 var LARGEST_SHIFT_SECONDS = 26 * 3600;
 var UTC_SPAN = { start: -Infinity, end: Infinity, offset: 0, jump: 0 };
 var LOCAL_TIME = "local time";
 function createZone(name, offsetAt = intlOffset(name)) {
   if (offsetAt === void 0) return { name, spanAt: () => UTC_SPAN };
-  const slices = /* @__PURE__ */ new Map();
+  const stretches = /* @__PURE__ */ new Map();
   let latest;
   let spans = [];
   const spanAt = (second) => {
-    const slice = Math.floor(second / SLICE_SECONDS);
-    if (slice !== latest) {
-      if (slices.size >= SLICES_KEPT) slices.clear();
-      spans = slices.get(slice) || spansOfSlice(offsetAt, slice * SLICE_SECONDS);
-      slices.set(slice, spans);
-      latest = slice;
+    const stretch = Math.floor(second / STRETCH_SECONDS);
+    if (stretch !== latest) {
+      if (stretches.size >= STRETCHES_KEPT) stretches.clear();
+      spans = stretches.get(stretch) || spansOfStretch(offsetAt, stretch * STRETCH_SECONDS);
+      stretches.set(stretch, spans);
+      latest = stretch;
     }
     return second < spans[0].end ? spans[0] : spans[1];
   };
@@ -748,9 +748,9 @@ function zoneNamed(name) {
   namedZones.set(name, zone);
   return zone;
 }
-function spansOfSlice(offsetAt, sliceStart2) {
-  const start2 = sliceStart2 - SAVING_LIMIT_SECONDS;
-  const end = sliceStart2 + SLICE_SECONDS;
+function spansOfStretch(offsetAt, stretchStart) {
+  const start2 = stretchStart - SAVING_LIMIT_SECONDS;
+  const end = stretchStart + STRETCH_SECONDS;
   const before = offsetAt(start2);
   const after = offsetAt(end - 1);
   if (before === after) return [{ start: start2, end, offset: before, jump: 0 }];
@@ -3082,14 +3082,14 @@ function foldJob(past, line) {
     lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, (_a2 = line.lastRun) != null ? _a2 : 0),
-    failures: isCount(failures, false) ? failures : past.failures,
+    failures: isCount(failures) ? failures : past.failures,
     recent: String(recent).slice(-MAX_RECENT),
     last: isLastResult(last) ? last : past.last
   };
 }
 function isLastResult(value) {
   const { result, at, seconds } = Object(value);
-  return RESULTS.includes(result) && isCount(at) && isCount(seconds);
+  return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
 function foldStarting(past, line) {
   const { run, attempt, due, reason, serial } = line;
@@ -3135,16 +3135,18 @@ function tryParseLine(text) {
   try {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
-    const isPlausible = numbers.every((key) => isCount(line[key], FRACTIONS.includes(key)));
-    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun, false)) && (line.type !== "started" || line.pid > 1);
+    const isPlausible = numbers.every((key) => (FRACTIONS.includes(key) ? isAmount : isCount)(line[key]));
+    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun)) && (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : void 0;
   } catch {
     return void 0;
   }
 }
-function isCount(value, isFraction = true) {
-  const isNumber = isFraction ? Number.isFinite(value) : Number.isInteger(value);
-  return isNumber && value >= 0 && value < 1e12;
+function isAmount(value) {
+  return Number.isFinite(value) && value >= 0 && value < 1e12;
+}
+function isCount(value) {
+  return Number.isInteger(value) && isAmount(value);
 }
 function recordOf(job, action, seconds) {
   switch (action.type) {
@@ -3385,7 +3387,7 @@ var JobRuns = class {
     };
   }
   recordOf(action) {
-    return recordOf(this.name, action, action.type === "finish" ? this.endAttempt(action.run) : 0);
+    return recordOf(this.name, action, action.type === "finish" ? this.stopClock(action.run) : 0);
   }
   /** Takes it, writes the records down and performs. `beforeIt`: in between. */
   apply(input, beforeIt) {
@@ -3564,8 +3566,8 @@ var JobRuns = class {
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
     signalGroup(run.pid, "SIGTERM");
   }
-  /** The seconds that the attempt took; 0 where nobody saw it. */
-  endAttempt(run) {
+  /** Ends the timers of an attempt that is over. Returns the seconds that it took; 0 where nobody saw it. */
+  stopClock(run) {
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
@@ -3813,7 +3815,7 @@ var JobRunner = class {
   // due times up to here are
   goesOnFrom;
   // since the delay has changed: no due time is lost or comes twice
-  held;
+  delayed;
   isNew;
   // others have a past, it has none
   /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
@@ -3831,12 +3833,12 @@ var JobRunner = class {
   }
   /** Nothing of it is left to be done. */
   get isDone() {
-    return !this.runs.isBusy && !this.runs.hasErrands && this.held === void 0;
+    return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === void 0;
   }
-  /** The window of the run that its jitter holds. */
+  /** The window of the run that --jitter delays. */
   get undecided() {
     var _a2;
-    return (_a2 = this.held) == null ? void 0 : _a2.undecided;
+    return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
   }
   // When it is due:
   /** To be called when the period is known, and when the job has changed. */
@@ -3867,7 +3869,7 @@ var JobRunner = class {
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === void 0) return void 0;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.hold(dueRun, window);
+    this.delay(dueRun, window);
     return void 0;
   }
   goOn(window) {
@@ -3880,17 +3882,17 @@ var JobRunner = class {
   }
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
   // after a restart the next tick decides it again, so that nothing is lost.
-  hold(dueRun, undecided) {
-    this.held = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startHeld()) };
-    this.host.holding.add(this);
+  delay(dueRun, undecided) {
+    this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
+    this.host.delaying.add(this);
   }
   /** Its time has come, or the next tick has. */
-  startHeld() {
-    if (this.held === void 0 || this.runs.isStopping) return;
-    const { dueRun, cancel } = this.held;
+  startDelayed() {
+    if (this.delayed === void 0 || this.runs.isStopping) return;
+    const { dueRun, cancel } = this.delayed;
     cancel();
-    this.held = void 0;
-    this.host.holding.delete(this);
+    this.delayed = void 0;
+    this.host.delaying.delete(this);
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
   // Tells what was missed, and what is made up for.
@@ -3899,7 +3901,7 @@ var JobRunner = class {
     const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
     if (verdict === "schedule") return { due, reason: verdict, serial };
     const count = countDueTimes(schedule, window);
-    const times = count > 1e3 ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+    const times = count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
     const pause = formatDuration(window.upTo - window.after);
     const last = `the last at ${formatTime(due)}, ${formatDuration(window.upTo - due)} ago`;
     const what = `no tick came for ${pause}: ${times} missed, ${last}`;
@@ -3912,7 +3914,7 @@ var JobRunner = class {
     return void 0;
   }
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was held.
+  // The same where the counter file left a window undecided for a run that was delayed.
   wasStartedBefore(tick, due) {
     const last = this.past.lastDue;
     const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
@@ -4039,28 +4041,33 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
 var Roster = class {
   // jobs that the journal may forget
   // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
-  constructor(jobs, host, isSame, isOnlyOne) {
+  constructor(jobs, host, isSameSupervisor, isOnlyOne) {
     this.host = host;
     const { pasts } = host.journal;
     const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
     const names = matchJobs(jobs, known);
     const [only] = known;
     if (isOnlyOne && known.length === 1) names[0] = only.name;
-    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSame));
+    const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSameSupervisor));
     const freeName = createFreeNames(jobs);
     for (const [name, { openRuns, job }] of pasts) {
       if (names.includes(name)) continue;
       if (openRuns.length === 0) this.removed.push(name);
-      else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSame));
+      else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSameSupervisor));
     }
     this.runners = runners;
   }
   host;
   runners;
   removed = [];
-  caretaker(recordedName, name, id, isSame) {
+  caretaker(recordedName, name, id, isSameSupervisor) {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner({ ...job, id: id != null ? id : job.id, isRunOnStart: false }, this.host, recordedName, isSame);
+    const runner = new JobRunner(
+      { ...job, id: id != null ? id : job.id, isRunOnStart: false },
+      this.host,
+      recordedName,
+      isSameSupervisor
+    );
     runner.isLeaving = true;
     return runner;
   }
@@ -4171,15 +4178,15 @@ var Listener = class {
   counter;
   input;
   turns;
-  holding = /* @__PURE__ */ new Set();
+  delaying = /* @__PURE__ */ new Set();
   roster;
   tickType;
   hasSeenEvent = false;
   isLookingAgain = false;
   // the crontab was still changing
   isStopping = false;
-  isLeaving = false;
-  // only errands are left
+  isWaitingForErrands = false;
+  // the runs are over
   stopSignals = 0;
   stopDeadlineSeconds = Number.POSITIVE_INFINITY;
   // on the monotonic clock
@@ -4306,7 +4313,7 @@ var Listener = class {
       if (this.options.isVerbose) this.log.line(`event serial ${tick.serial} was counted before; answered and ignored`);
       return this.answer();
     }
-    for (const runner of [...this.holding]) runner.startHeld();
+    for (const runner of [...this.delaying]) runner.startDelayed();
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
     if (counted.setBackSeconds === 0 || this.options.crontab === void 0) ticks.count++;
@@ -4374,12 +4381,12 @@ var Listener = class {
     const { supervisor, self } = this;
     const { clock, count } = this.ticks;
     const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
-    this.counter.write({ count, clock: clock && this.withHeld(clock), supervisor, listener: self, periodSeconds });
+    this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
   }
-  // What is held by its jitter is not decided yet: the oldest such window is where the next listener must begin.
-  withHeld(clock) {
+  // What --jitter delays is not decided yet: the oldest such window is where the next listener must begin.
+  withDelayed(clock) {
     let written = clock;
-    for (const { undecided } of this.holding) {
+    for (const { undecided } of this.delaying) {
       if (undecided !== void 0 && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
@@ -4428,8 +4435,8 @@ var Listener = class {
     const isHurried = this.stopDeadlineSeconds === 0;
     if (isHurried) for (const runner of this.runners) runner.runs.killErrands();
     if (!this.runners.some((runner) => runner.runs.hasErrands)) return this.exit();
-    if (this.isLeaving) return;
-    this.isLeaving = true;
+    if (this.isWaitingForErrands) return;
+    this.isWaitingForErrands = true;
     const seconds = Math.max(LAST_ERRANDS_SECONDS, this.stopDeadlineSeconds - monotonicSeconds());
     startTimer(seconds, () => {
       this.stopDeadlineSeconds = 0;
@@ -5177,19 +5184,19 @@ function readConfiguration(file) {
   ]);
   for (const name of Object.keys(process.env)) names.set(`ENV_${name}`, process.env[name]);
   const configuration = { sections: /* @__PURE__ */ new Map(), defaults: /* @__PURE__ */ new Map(), errors: [], names };
-  readFile(configuration, file);
+  addFile(configuration, file);
   const include = configuration.sections.get("include");
   if (include === void 0) return configuration;
   setHere(configuration, here);
   for (const pattern of includePatterns(configuration, include)) {
     for (const name of findFiles(pattern.startsWith("/") ? pattern : `${here}/${pattern}`)) {
-      readFile(configuration, name);
+      addFile(configuration, name);
       setHere(configuration, resolve(dirname(name)));
     }
   }
   return configuration;
 }
-function readFile(configuration, file) {
+function addFile(configuration, file) {
   let bytes;
   try {
     bytes = fs.readFileSync(file);
