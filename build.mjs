@@ -3,7 +3,7 @@
 //   node build.mjs --check   fails when the committed file is not what listener.ts makes
 
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const target = "dist/listener.js";
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -32,11 +32,16 @@ const { outputFiles } = await build({
   target: "node12",
   charset: "ascii",
   define: { SUPERTICK_VERSION: JSON.stringify(version) },
-  banner: { js: header },
-  footer: { js: footer },
   logLevel: "warning",
 });
-const fresh = outputFiles[0].text;
+const code = outputFiles[0].text;
+
+// esbuild keeps the comments within classes. A running listener keeps the whole file in memory, so they go, line by line;
+// and lest a line of a text be taken for a comment, the program must be the same without.
+const bare = code.replace(/^ *(\/\/.*|\/\*[\s\S]*?\*\/)\n/gm, "");
+const [before, after] = await Promise.all([code, bare].map((text) => transform(text, { minify: true })));
+if (before.code !== after.code) throw new Error("without its comments the program would be another one");
+const fresh = `${header}\n${bare}${footer}\n`;
 
 if (process.argv.includes("--check")) {
   if (readFileSync(target, "utf8") !== fresh) {

@@ -21,14 +21,12 @@ var __copyProps = (to, from, except, desc) => {
 };
 var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
-// main.ts
 var main_exports = {};
 __export(main_exports, {
   main: () => main
 });
 module.exports = __toCommonJS(main_exports);
 
-// listener.ts
 var fs = require("fs");
 var ProtocolError = class extends Error {
 };
@@ -101,7 +99,6 @@ function createPayloadReader() {
       kept = "";
       byteCount = codePoints = owedBytes = 0;
     },
-    /** Returns how many bytes were dropped behind the payload. */
     push(bytes) {
       let end = 0;
       for (; end < bytes.length; end++) {
@@ -2214,13 +2211,10 @@ function copyLines(stream, format, queue) {
   stream.on("close", end);
 }
 var LogQueue = class {
-  // until the reader lets us wait in vain
-  /** @param lostLine says how many of our lines were dropped */
   constructor(lostLine) {
     this.lostLine = lostLine;
   }
   lostLine;
-  /** To be called, each once, when there is room again. */
   waitingReaders = /* @__PURE__ */ new Set();
   own;
   isOpen = false;
@@ -2234,7 +2228,6 @@ var LogQueue = class {
   get hasRoom() {
     return this.queuedBytes < MAX_QUEUED_LOG_BYTES;
   }
-  /** Is taken in any case: `hasRoom` tells whether to send more. */
   send(bytes, isOwn = false) {
     if (!this.isOpen) this.own = openOwnStderr();
     this.isOpen = true;
@@ -2243,13 +2236,11 @@ var LogQueue = class {
     if (this.own === void 0) this.flush();
     this.drainLater();
   }
-  /** Of ours, what is too much is dropped and counted. */
   sendOwn(line) {
     const bytes = Buffer.from(line);
     if (this.ownQueuedBytes + bytes.length > MAX_QUEUED_LOG_BYTES) this.lost++;
     else this.send(bytes, true);
   }
-  /** What is still queued goes out, or is given up after a second. */
   flush() {
     for (const end = monotonicSeconds() + LOG_PATIENCE_MS / 1e3; this.queue.length > 0; sleep(10)) {
       this.drain();
@@ -3202,18 +3193,14 @@ var JournalFile = class {
   }
   path;
   isTorn = false;
-  // its last line has no end
   sizeLimit = MAX_JOURNAL_BYTES;
-  // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
   unwritten = [];
-  /** The lines of both files, the oldest first. */
   read() {
     const text = `${tryReadFile(`${this.path}.1`)}
 ${tryReadFile(this.path)}`;
     this.isTorn = !text.endsWith("\n");
     return text.split("\n");
   }
-  /** In one write. @param carried what a new file has to begin with @throws where it can't be written: next time, then */
   append(lines, carried) {
     try {
       if (this.unwritten.length > 0) this.write(this.unwritten);
@@ -3342,10 +3329,8 @@ var JobRuns = class {
   }
   owner;
   host;
-  // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
   handles = NOTHING;
   errands = NOTHING;
-  // shell commands and pings on their way; each ends its own
   state;
   get name() {
     return this.owner.setup.job.name;
@@ -3356,14 +3341,12 @@ var JobRuns = class {
   get isBusy() {
     return this.state.runs.length > 0;
   }
-  /** Shell commands and pings are still on their way. */
   get hasErrands() {
     return this.errands.length > 0;
   }
   get isStopping() {
     return this.state.isStopping;
   }
-  /** The first stop ends the runs, with a grace; the second one at once. */
   stop() {
     this.apply({ type: "stop" });
   }
@@ -3371,8 +3354,6 @@ var JobRuns = class {
     for (const kill2 of this.errands) kill2();
     this.errands = NOTHING;
   }
-  // What the policy says:
-  /** Changes the state at once; the records are to be written before anything is performed. */
   take(input) {
     if (input.type === "due") this.lookAtOrphans();
     const run = "run" in input && typeof input.run === "number" ? input.run : void 0;
@@ -3389,7 +3370,6 @@ var JobRuns = class {
   recordOf(action) {
     return recordOf(this.name, action, action.type === "finish" ? this.stopClock(action.run) : 0);
   }
-  /** Takes it, writes the records down and performs. `beforeIt`: in between. */
   apply(input, beforeIt) {
     const { records, perform } = this.take(input);
     this.host.journal.append(...records);
@@ -3401,7 +3381,6 @@ var JobRuns = class {
     switch (action.type) {
       case "record":
         return;
-      // that is all
       case "ask":
         if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
@@ -3462,8 +3441,6 @@ var JobRuns = class {
     var _a2, _b2;
     return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.owner.setup;
   }
-  // Its turn, and what is asked before:
-  // A run keeps its turn from the question to the end of the attempt.
   whenItsTurn(run, begin2) {
     const handle = this.handleOf(run);
     if (handle.hasTurn) return begin2();
@@ -3505,7 +3482,6 @@ var JobRuns = class {
       (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
     );
   }
-  // An attempt:
   startRun(run) {
     var _a2;
     const { number, due, event } = run;
@@ -3566,7 +3542,6 @@ var JobRuns = class {
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
     signalGroup(run.pid, "SIGTERM");
   }
-  /** Ends the timers of an attempt that is over. Returns the seconds that it took; 0 where nobody saw it. */
   stopClock(run) {
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
@@ -3585,13 +3560,11 @@ var JobRuns = class {
     this.log.line(isSeen ? describeEnd(run, result, end, seconds) : describeInterruption(run, end), facts);
     this.endTurn(run);
   }
-  // What becomes of a run:
   skip({ due, reason, event }, behind) {
     const why = `run ${behind.number} ${describePhase(behind)}`;
     this.log.line(`skipped the run due ${formatTime(due)} (${reason}): ${why}`, { event: "skipped", due, reason });
     this.runHook("on-skip", { due, reason, event }, { SUPERTICK_RESULT: "skipped" });
   }
-  // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
   holdBack(run, why, error) {
     const { number, due } = run;
     const detail = error === void 0 ? "" : ` (${error})`;
@@ -3640,12 +3613,9 @@ var JobRuns = class {
     this.handles = this.handles.filter((handle) => handle.run !== run.number);
     this.settleSoon();
   }
-  // After what is being done now.
   settleSoon() {
     setImmediate(() => this.host.onSettled());
   }
-  // Shell commands and pings:
-  // Beside the runs: no run ever waits for a hook.
   runHook(hook, run, facts) {
     const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
@@ -3676,8 +3646,6 @@ var JobRuns = class {
     this.errands = this.errands.filter((other) => other !== errand);
     this.settleSoon();
   }
-  // What an earlier listener left:
-  // The latest first: an older one gives way to it.
   takeOver(openRuns, formerListener) {
     for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
@@ -3717,7 +3685,6 @@ var JobRuns = class {
     const error = "the listener was killed while it was going";
     this.apply({ type: "interrupted", run, end: { exit: null, signal: null, error } });
   }
-  // The listener was killed while the run waited for its next attempt.
   resume(run, { result, exit, signal, error, seconds }) {
     this.handleOf(run).seconds = seconds;
     const cause = result === "timeout" ? "timeout" : void 0;
@@ -3790,7 +3757,6 @@ function describeEnd(run, result, end, seconds) {
   return `run ${run.number} ${result === "failure" ? "failed" : "finished"}: ${howEnded(end)}, ${seconds.toFixed(1)}s`;
 }
 var JobRunner = class {
-  /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
   constructor(job, host, recordedName, isSameSupervisor) {
     this.host = host;
     this.recordedName = recordedName;
@@ -3804,21 +3770,14 @@ var JobRunner = class {
   recordedName;
   runs;
   past;
-  // what earlier listeners did
   lastSerials;
   setup;
   delaySeconds = 0;
-  // by --jitter
   restSeconds = 0;
-  // of it, below one period
   decidedSeconds;
-  // due times up to here are
   goesOnFrom;
-  // since the delay has changed: no due time is lost or comes twice
   delayed;
   isNew;
-  // others have a past, it has none
-  /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
   get job() {
     return this.setup.job;
@@ -3826,22 +3785,17 @@ var JobRunner = class {
   get log() {
     return this.host.log.ofJob(this.job.name);
   }
-  /** From now on it is that job. Runs in progress go on as what they were. */
   change(job) {
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
   }
-  /** Nothing of it is left to be done. */
   get isDone() {
     return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === void 0;
   }
-  /** The window of the run that --jitter delays. */
   get undecided() {
     var _a2;
     return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
   }
-  // When it is due:
-  /** To be called when the period is known, and when the job has changed. */
   fitTicks(whenSeconds, periodSeconds) {
     var _a2;
     const { name, schedule, jitterSeconds } = this.job;
@@ -3854,7 +3808,6 @@ var JobRunner = class {
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
-  /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick, counted, isFirst) {
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.decidedSeconds = this.goesOnFrom = void 0;
@@ -3880,13 +3833,10 @@ var JobRunner = class {
     if (from === void 0) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
-  // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
-  // after a restart the next tick decides it again, so that nothing is lost.
   delay(dueRun, undecided) {
     this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
     this.host.delaying.add(this);
   }
-  /** Its time has come, or the next tick has. */
   startDelayed() {
     if (this.delayed === void 0 || this.runs.isStopping) return;
     const { dueRun, cancel } = this.delayed;
@@ -3895,7 +3845,6 @@ var JobRunner = class {
     this.host.delaying.delete(this);
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
-  // Tells what was missed, and what is made up for.
   judge({ serial, periodSeconds }, due, window) {
     const { schedule, name } = this.job;
     const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
@@ -3913,8 +3862,6 @@ var JobRunner = class {
     this.host.journal.append({ type: "missed", job: name, due, count });
     return void 0;
   }
-  // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was delayed.
   wasStartedBefore(tick, due) {
     const last = this.past.lastDue;
     const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
@@ -3922,7 +3869,6 @@ var JobRunner = class {
       this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
   }
-  /** A run for an event of supervisord's. Events are delivered again as ticks are, and each kind is counted by itself. */
   onEvent(event, reason) {
     const { serial } = event;
     if (serial <= this.lastSerials[reason] || this.isLeaving) return void 0;
@@ -3933,18 +3879,15 @@ var JobRunner = class {
   runNow(reason) {
     if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
-  // By supervisord's clock, which the last tick told.
   secondsToNextRun() {
     const { ticks } = this.host;
     const next = nextRun(this.job.schedule, ticks, this.delaySeconds);
     if (ticks.clock === void 0 || next === void 0) return Number.POSITIVE_INFINITY;
     return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
-  /** What an earlier listener left. */
   takeOverRuns(formerListener) {
     this.runs.takeOver(this.past.openRuns, formerListener);
   }
-  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord() {
     var _a2;
     const { name, schedule, id } = this.job;
@@ -4039,8 +3982,6 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
 var Roster = class {
-  // jobs that the journal may forget
-  // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
   constructor(jobs, host, isSameSupervisor, isOnlyOne) {
     this.host = host;
     const { pasts } = host.journal;
@@ -4075,7 +4016,6 @@ var Roster = class {
     const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
     return count === 1 ? "1 job" : `${count} jobs`;
   }
-  /** @returns what has changed, in words */
   change(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
     const names = matchJobs(
@@ -4106,7 +4046,6 @@ var Roster = class {
     if (clock !== void 0 && periodSeconds > 0) runner.fitTicks(clock.whenSeconds, periodSeconds);
     return runner;
   }
-  // Its runs go on. If another job has its name now, it needs one that is free.
   leave(runner, name) {
     if (name !== runner.job.name) runner.change({ ...runner.job, name });
     runner.isLeaving = true;
@@ -4119,8 +4058,6 @@ var Roster = class {
     this.runners = this.runners.filter((runner) => !isGone(runner));
     this.record();
   }
-  // A new name may be one that another job has yet to give up: those go by a name in between.
-  /** Writes down what has changed since the last time. */
   record() {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
@@ -4183,13 +4120,10 @@ var Listener = class {
   tickType;
   hasSeenEvent = false;
   isLookingAgain = false;
-  // the crontab was still changing
   isStopping = false;
   isWaitingForErrands = false;
-  // the runs are over
   stopSignals = 0;
   stopDeadlineSeconds = Number.POSITIVE_INFINITY;
-  // on the monotonic clock
   exitStatus = 0;
   get runners() {
     return this.roster.runners;
@@ -4221,7 +4155,6 @@ var Listener = class {
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else for (const runner of this.runners) runner.runNow("signal");
   }
-  // The jobs may change:
   lookAtCrontab() {
     var _a2;
     const look = (_a2 = this.options.crontab) == null ? void 0 : _a2.look();
@@ -4249,12 +4182,10 @@ var Listener = class {
       this.log.line(`${error.message}; the jobs stay as they are`);
     }
   }
-  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
   onStopSignal(signal) {
     this.stopSignals++;
     if (!this.isStopping || this.stopSignals > 1) this.stop(signal);
   }
-  // From bytes to the answer:
   onBytes(bytes) {
     try {
       const event = this.reader.push(bytes);
@@ -4335,7 +4266,6 @@ var Listener = class {
     this.answer();
     for (const { perform } of all) perform();
   }
-  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
   isFirstTickOurs(tick) {
     const { statePath } = this.options;
     const rival = statePath === void 0 ? void 0 : findRival(statePath);
@@ -4383,7 +4313,6 @@ var Listener = class {
     const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
     this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
   }
-  // What --jitter delays is not decided yet: the oldest such window is where the next listener must begin.
   withDelayed(clock) {
     let written = clock;
     for (const { undecided } of this.delaying) {
@@ -4396,9 +4325,6 @@ var Listener = class {
     if (!this.warnings.has(kind)) this.log.line(text);
     this.warnings.add(kind);
   }
-  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
-  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
-  // waits in the pipe is read: hence the second look.
   watch(seconds, isSecondLook) {
     startTimer(seconds, () => {
       const { periodSeconds, lastSeconds } = this.ticks;
@@ -4412,13 +4338,11 @@ var Listener = class {
       );
     });
   }
-  // The end:
   fail(why) {
     this.log.line(why);
     this.exitStatus = 1;
     this.stop();
   }
-  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
   stop(why) {
     if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
@@ -4428,7 +4352,6 @@ var Listener = class {
     for (const runner of this.runners) runner.runs.stop();
     this.onSettled();
   }
-  // Errands get what is left of the grace, and at least a second; with a second stop nothing.
   onSettled() {
     if (!this.isStopping) return this.roster.dismissDone();
     if (this.runners.some((runner) => runner.runs.isBusy)) return;
@@ -4685,7 +4608,6 @@ function createStrictReader(stream) {
     look();
   });
   return {
-    /** Waits until exactly this text has come. */
     expect: (text, state) => new Promise((resolve, reject) => {
       wanted = { text, state, resolve, reject };
       if (failure === void 0) look();
@@ -4729,7 +4651,6 @@ function followRuns(path) {
     async allEnded() {
       for (look(); open2.size > 0 && !isListenerGone; look()) await waitUntil(monotonicSeconds() + 0.01);
     },
-    /** The listener is gone: nobody will write the end of a run any more. */
     end() {
       isListenerGone = true;
     },
@@ -5568,7 +5489,6 @@ function main() {
     }
   }
 }
-// Annotate the CommonJS export names for ESM import in node:
 0 && (module.exports = {
   main
 });
