@@ -209,6 +209,8 @@ function parseRemoteCommunication(payload: string): { type: string; data: string
   return { type: head.replace(/^type:/, ""), data: newline < 0 ? "" : payload.slice(newline + 1) };
 }
 
+// Text of other people's, here and in all other sections:
+
 /** Somebody else's text for a message of ours: quoted, cut, and with everything escaped that a terminal could act on. */
 export function quote(text: string): string {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}…` : text);
@@ -219,17 +221,18 @@ function jsonText(value: unknown): string {
   return escapeUnsafe(JSON.stringify(value));
 }
 
-/** But for the first 32 characters, which JSON escapes in its own way. */
+/** Escapes what a terminal could act on, but for the first 32 characters: those JSON, or the caller, has escaped. */
 function escapeUnsafe(text: string): string {
   return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
 
-function quoteBytes(bytes: string): string {
-  return quote(decodeUtf8(bytes.slice(0, 400)));
-}
-
 function escapeCodeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Quotes what supervisord sent (latin1). */
+function quoteBytes(bytes: string): string {
+  return quote(decodeUtf8(bytes.slice(0, 400)));
 }
 
 // ── Ticks and windows ───────────────────────────────────────────────────────
@@ -301,6 +304,7 @@ function wasCounted(clock: TickClock, { serial, whenSeconds }: Tick): boolean {
   return serial <= clock.serial && whenSeconds <= clock.whenSeconds;
 }
 
+/** After a clock was set back by less than this, fixed cron jobs wait for their next time. */
 const FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 
 /** The window of a tick before which nothing was decided: one period. */
@@ -309,7 +313,10 @@ function windowOf({ whenSeconds, periodSeconds }: Tick): Window {
   return { after, fixedAfter: after, upTo: whenSeconds };
 }
 
-/** Counts a tick; undefined if it was counted before. */
+/**
+ * Counts a tick; undefined if it was counted before. Its window begins where everything was decided, however long ago that
+ * is: a pause, a restart and a clock set forward are all one long window. One that was set back makes it empty.
+ */
 export function countTick(clock: TickClock | undefined, tick: Tick): CountedTick | undefined {
   const when = tick.whenSeconds;
   if (clock === undefined) {
@@ -436,7 +443,7 @@ function nextDueTimes(schedule: Schedule, from: number, count: number): number[]
   }
 }
 
-/** The count after this tick: it restarts with the run that it brings, as in the script that supertick replaces. */
+/** The count after a tick: it restarts with the run that it brings, as in the script that supertick replaces. */
 export function countAfter(schedule: Schedule, count: number): number {
   return schedule.kind === "ticks" && !schedule.isOfAll && isGoalReached(schedule, count) ? 0 : count;
 }
@@ -1790,6 +1797,7 @@ function takeDue(policy: JobPolicy, state: JobState, { type: _, ...dueRun }: Job
   return [next, [...gaveWay, ...actions]];
 }
 
+// What --overlap says about a due run that finds another one still there.
 function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   const [behind] = state.runs;
   const { due } = dueRun;
@@ -1810,6 +1818,7 @@ function isAskedAbout(policy: JobPolicy, { reason }: DueRun): boolean {
   return policy.isAsking && reason !== "signal" && reason !== "remote";
 }
 
+// A due run becomes a run: it has a number from here on, and stands in the journal, whether or not it ever starts.
 function open(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   const isAsked = isAskedAbout(policy, dueRun);
   const run: Run = { ...dueRun, number: state.lastRun + 1, attempt: 1, phase: isAsked ? "asking" : "next" };
@@ -1843,7 +1852,7 @@ function start(state: JobState, run: Run): Step {
   return [withRun(state, starting), [{ type: "start", run: starting }]];
 }
 
-/** Those that have not started are told off. */
+/** Holds back the runs that are being asked about, and the one that waits for another one's end. */
 function dismissAll(state: JobState, why: HoldReason): Step {
   const isDismissed = ({ phase }: Run) => phase === "asking" || phase === "next";
   const actions = state.runs.filter(isDismissed).flatMap((run): JobAction[] => {
@@ -1853,6 +1862,7 @@ function dismissAll(state: JobState, why: HoldReason): Step {
   return [{ ...state, runs: state.runs.filter((run) => !isDismissed(run)) }, actions];
 }
 
+// The first attempt is held back; a later one belongs to a run that has started before, and so has a result.
 function overtake(policy: JobPolicy, state: JobState, run: Run): Step {
   const notStarted = { exit: null, signal: null, error: "replaced before it started" };
   if (run.attempt > 1) return endAttempt(policy, state, { ...run, cause: "replace" }, notStarted);
@@ -1860,12 +1870,14 @@ function overtake(policy: JobPolicy, state: JobState, run: Run): Step {
   return [next, [{ type: "holdBack", run, why: "replaced" }, ...actions]];
 }
 
+// An earlier listener started it, and it is still going: its deadline counts from that start.
 function adopt(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
   const orphan: Run = { ...run, phase: "running", isOrphan: true };
   return begin(policy, withNewRun(state, orphan), orphan, elapsedSeconds);
 }
 
 function begin(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
+  // While it was starting, a run came that is to replace it.
   if (state.runs.some((r) => r.phase === "next")) return terminate(policy, withRun(state, run), run, "replace");
   const seconds = Math.max(1, policy.timeoutSeconds - elapsedSeconds);
   return [withRun(state, run), policy.timeoutSeconds > 0 ? [{ type: "armDeadline", run, seconds }] : []];
@@ -1890,6 +1902,7 @@ function kill(policy: JobPolicy, state: JobState, run: Run): Step {
 }
 
 function leaderExited(policy: JobPolicy, state: JobState, run: Run): Step {
+  // It was sent SIGTERM, and so was its group: what is left of that has the rest of the grace.
   if (run.phase === "ending") return [withRun(state, run), [{ type: "watchGroup", run }]];
   return endAttempt(policy, state, run, run.end!);
 }
@@ -1905,6 +1918,7 @@ function graceOver(policy: JobPolicy, state: JobState, run: Run): Step {
 
 // From an attempt to the result:
 
+// The attempt is over: either the run is tried again later, or this is its result.
 function endAttempt(policy: JobPolicy, state: JobState, run: Run, end: ProcessEnd): Step {
   const result = resultOf(run, end);
   if (!isRetried(policy, state, run, result)) {
@@ -1922,6 +1936,7 @@ function endAttempt(policy: JobPolicy, state: JobState, run: Run, end: ProcessEn
   ];
 }
 
+// Why it was ended goes before how: a command may exit with 0 on SIGTERM.
 function resultOf(run: Run, end: ProcessEnd): Result {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== undefined || run.isOrphan) return "interrupted";
@@ -1967,6 +1982,8 @@ function retry(policy: JobPolicy, state: JobState, before: Run): Step {
   return [next, [{ type: "record", run }, ...actions]];
 }
 
+// An earlier listener was killed while the run waited for its next attempt. Meanwhile --retries may have changed. The wait
+// begins anew, for nobody knows how much of it is over.
 function resume(policy: JobPolicy, state: JobState, run: Run): Step {
   const backoff: Run = { ...run, phase: "backoff" };
   const next = withNewRun(state, backoff);
@@ -1981,6 +1998,7 @@ function giveUp(policy: JobPolicy, state: JobState, run: Run, why: (JobAction & 
   return [next, [{ type: "giveUp", run, result, why }, ...actions]];
 }
 
+// Runs that wait for a retry give way to one that is due.
 function giveWay(policy: JobPolicy, state: JobState): Step {
   if (!policy.isRetryYielding) return [state, []];
   let next = state;
@@ -1999,7 +2017,7 @@ function conclude(policy: JobPolicy, state: JobState, run: Run, result: Result, 
   return [next, [{ type: "conclude", run, result, end, failures }, ...actions]];
 }
 
-/** Something is gone: is it somebody's turn? */
+/** A run is gone: whose turn is it? The one that replaces it, else the oldest that waits. */
 function advance(policy: JobPolicy, state: JobState): Step {
   const isLeft = (run: Run) => run.phase !== "next";
   if (state.runs.some(isLeft)) return [state, []];
@@ -2045,6 +2063,8 @@ function stopOne(policy: JobPolicy, state: JobState, run: Run, isSecond: boolean
       return [state, []]; // dismissed before
   }
 }
+
+// The state with another list of runs:
 
 function withRun(state: JobState, run: Run): JobState {
   return { ...state, runs: state.runs.map((r) => (r.number === run.number ? run : r)) };
@@ -2456,12 +2476,8 @@ export function parseCommandLine(
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === undefined) {
-      throw new UsageError(
-        `unknown option ${quote(flag)}${suggestion(
-          flag,
-          keys.map((k) => specOf(k).flag),
-        )}`,
-      );
+      const flags = keys.map((k) => specOf(k).flag);
+      throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
     }
     if (texts.has(key)) throw new UsageError(`${flag} is given twice`);
     let text = inline.length > 0 ? inline.join("=") : undefined;
@@ -2474,6 +2490,7 @@ export function parseCommandLine(
   return { layer: { isFlags: true, texts }, command: [] };
 }
 
+/** The environment variable of each of OPTION_KEYS; "" where it has none. */
 function optionVariables(): string[] {
   return OPTION_KEYS.map((key) => specOf(key).env ?? "");
 }
@@ -2526,6 +2543,7 @@ export function resolveSettings(layers: readonly Layer[]): Settings {
   return settings;
 }
 
+// An option that has no effect is a mistake as a flag. From the environment or a crontab it may be meant for other jobs.
 function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
   const settings: Partial<Record<OptionKey, unknown>> = {};
   for (const key of OPTION_KEYS) {
@@ -2681,10 +2699,13 @@ function parsePath(text: string): string {
 
 // Supervisor's types by its documentation, https://supervisord.org/events.html, but for the ticks. One that is abstract
 // there means all types below it.
-const EVENT_TYPES =
-  "EVENT PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED".split(
-    " ",
-  );
+const EVENT_TYPES = `EVENT
+PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING
+PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION
+PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR
+PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR
+SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING
+PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED`.split(/\s/);
 
 function parseEventNames(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
@@ -2705,6 +2726,7 @@ function parseSpeed(text: string): number {
   return speed;
 }
 
+/** Epoch seconds of a time in ISO 8601. @throws Expectation */
 function parseTime(text: string): number {
   const iso = /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
   const [, year, month, day, clock, zone] = iso ?? [];
@@ -2715,6 +2737,7 @@ function parseTime(text: string): number {
   return seconds;
 }
 
+/** "; did you mean …?" where one of the known words is near; else "". */
 function suggestion(word: string, known: readonly string[]): string {
   const [nearest] = known
     .map((name) => ({ name, distance: editDistance(word, name) }))
@@ -2860,7 +2883,7 @@ export function parseCrontab(text: string, context: CrontabContext): Crontab {
   return { jobs, mistakes, warnings };
 }
 
-/** `name` is empty where the file gives none. */
+/** A job before nameJobs: `name` is empty where the file gives none. */
 type FoundJob = CrontabJob & { name: string };
 
 // A crontab may have thousands of lines: what is done for each of them makes no more objects than it must.
@@ -2949,6 +2972,7 @@ const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
 const FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 const VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 const WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
+// No command looks like this; cron would take a sixth time field for one.
 const SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
@@ -3063,9 +3087,9 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
       const name = names[i] === undefined ? find(job) : undefined;
       if (name !== undefined && left.delete(name)) names[i] = name;
     });
-  claim((job) => (left.get(job.name)?.id === job.id ? job.name : undefined));
-  claim((job) => byId.get(job.id ?? "")?.find((name) => left.has(name)));
-  claim((job) => job.name);
+  claim((job) => (left.get(job.name)?.id === job.id ? job.name : undefined)); // unchanged
+  claim((job) => byId.get(job.id ?? "")?.find((name) => left.has(name))); // another name
+  claim((job) => job.name); // another schedule or command
   return names;
 }
 
@@ -3401,7 +3425,9 @@ function errorCode(error: unknown): string {
 }
 
 // ── Processes ───────────────────────────────────────────────────────────────
-// Who is alive, and the commands that are run.
+// Who is alive, and the commands that are run: each the leader of a session and process group of its own, so that a signal
+// reaches all that it has started, and none that is meant for supertick reaches it.
+// To start something else: startProcess for a command, startShell for what has a time limit and beside which runs go on.
 
 /** A process that can be recognised later: its pid may be somebody else's by then, its pid and start time may not. */
 interface ProcessIdentity {
@@ -3539,11 +3565,13 @@ interface OutputPipes {
   readonly streams: readonly Readable[];
 }
 
-// Node would give a command sockets, and a socket can't be opened anew by its name: `echo x >/dev/stderr` fails. Node
-// can't make pipes, but mkfifo(1) can, and once its name is gone a FIFO is a pipe in every respect.
-/** @returns undefined where that can't be done: then sockets must do */
+/**
+ * Node would give a command sockets, and a socket can't be opened anew by its name: `echo x >/dev/stderr` fails. Node
+ * can't make pipes, but mkfifo(1) can, and once its name is gone a FIFO is a pipe in every respect.
+ * @returns undefined where that can't be done: then sockets must do
+ */
 function tryMakePipes(count: 1 | 2): OutputPipes | undefined {
-  // Bun can't read from one; Deno's own are pipes already.
+  // Bun can't read from one; what Deno itself would make are pipes already.
   if (isBun || isDeno) return undefined;
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const { Socket } = require("net") as typeof import("net");
@@ -3654,6 +3682,7 @@ function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => 
   return kill;
 }
 
+/** Why a command could not be started, in words. */
 function startError(program: string, error: unknown): string {
   const reasons: Record<string, string> = {
     ENOENT: `${quote(program)} was not found`,
@@ -3692,6 +3721,7 @@ function startTimer(seconds: number, onEnd: () => void): () => void {
 // Tell a service that a run has begun and what it came to: GET URL/start, then URL or URL/fail, as healthchecks has it
 // (https://healthchecks.io/docs/http_api/). Best effort: no run waits, and what fails is told once, until it fails
 // in another way. The URL may hold a secret: only its host is ever logged.
+// To speak to another kind of service: pingUrl makes the addresses, and PingKind is what there is to tell.
 
 const PING_SECONDS = 10;
 
@@ -3788,6 +3818,7 @@ interface Input {
 
 const READ_BUFFER_BYTES = 4096;
 
+/** @param onBytes gets latin1, one character a byte @param onEnd is called once, at the end of the input or an error */
 function openInput(onBytes: (bytes: string) => void, onEnd: () => void): Input {
   let isPaused = false;
   let bytesRead = 0;
@@ -3831,11 +3862,12 @@ function openInputStream(take: (buffer: Buffer, length: number) => void): NodeJS
   return new net.Socket({ fd: 0, readable: true, writable: false, onread } as import("net").SocketConstructorOpts);
 }
 
-/** Writes all of it. @throws EPIPE when supervisord has closed the pipe */
+/** @throws EPIPE when supervisord has closed the pipe */
 function writeToSupervisord(text: string): void {
   writeFully(1, text);
 }
 
+/** Writes all of it, also where that takes several writes. */
 function writeFully(fd: number, text: string): void {
   const bytes = Buffer.from(text);
   for (let done = 0; done < bytes.length; ) {
@@ -3994,6 +4026,7 @@ function syncDirectory(file: string): void {
 //   when=1700000040 serial=21 period=60 decided=1700000040 fixed=1700000040 supervisor=1:310 listener=77:412   (padded)
 //
 // It is read at start only. A file that cannot be written costs a warning, not the count: that goes on in memory.
+// To keep something more: CounterContent, formatCounter and parseCounter, which passes over what it does not know.
 
 const COUNTER_FILE_BYTES = 256;
 
@@ -4079,6 +4112,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
   let opening = fd === undefined ? undefined : fs.fstatSync(fd);
   let isCut = false; // the replaced script's file may have been longer
 
+  // Sometimes the first write, or one after somebody took the file away, has to make it.
   function overwrite(file: string): void {
     if (fd === undefined || opening === undefined || !isStillAt(file, opening)) {
       if (fd !== undefined) fs.closeSync(fd);
@@ -4114,6 +4148,7 @@ interface Rival extends ProcessIdentity {
   readonly isEnding: boolean;
 }
 
+/** undefined: none, or it is dead, or we are it. */
 function findRival(path: string): Rival | undefined {
   const { listener, supervisor } = tryReadCounter(path) ?? {};
   if (listener === undefined || listener.pid === process.pid || !isAlive(listener)) return undefined;
@@ -4133,6 +4168,7 @@ interface FoundCounterFile {
 
 const NO_FILE: FoundCounterFile = { found: { count: 0 } };
 
+// What can't be a counter file is set aside, not overwritten: a wrong --state must not cost anybody a file.
 function findCounterFile(path: string, log: Log): FoundCounterFile {
   let got: string;
   let isAtFault = true;
@@ -4380,6 +4416,7 @@ function remember(pasts: Map<string, JobPast>, line: JournalLine): void {
   if (line.type === "job" && line.was !== undefined && line.was !== line.job) pasts.delete(line.was);
 }
 
+/** The past that a line adds to: with a new name, a job keeps that of its old one. */
 function pastBefore(pasts: ReadonlyMap<string, JobPast>, line: JournalLine): JobPast {
   const name = line.type === "job" && typeof line.was === "string" ? line.was : line.job;
   return pasts.get(name) ?? NO_PAST;
@@ -4546,6 +4583,7 @@ function openJournal(path: string | undefined, log: Log): Journal {
   const trouble = createTroubleReport(log);
   const file = path === undefined ? undefined : new JournalFile(path);
   const pasts = readJournal(file?.read() ?? []);
+  // What is known now, so that a new file says it all without the old one.
   const carried = () => [...pasts].flatMap(([job, past]) => linesOf(job, past));
   return {
     pasts,
@@ -4567,6 +4605,7 @@ function openJournal(path: string | undefined, log: Log): Journal {
   };
 }
 
+// Opened for each write, so that it may be moved away or deleted at any time, and costs no descriptor in between.
 class JournalFile {
   private isTorn = false; // its last line has no end
   private sizeLimit = MAX_JOURNAL_BYTES;
@@ -4582,7 +4621,11 @@ class JournalFile {
     return text.split("\n");
   }
 
-  /** In one write. @param carried what a new file has to begin with @throws where it can't be written: next time, then */
+  /**
+   * In one write. What could not be written goes before the lines of the next call.
+   * @param carried what a new file has to begin with
+   * @throws with the system's code, where it can't be written
+   */
   append(lines: readonly JournalLine[], carried: () => JournalLine[]): void {
     try {
       if (this.unwritten.length > 0) this.write(this.unwritten);
@@ -4655,6 +4698,7 @@ function openAppending(path: string): number {
 
 // ── Jobs and their turns ────────────────────────────────────────────────────
 // What is configured, what the jobs share with the listener, and in which order their commands start.
+// To give a job another option: Job, then jobOf; what is done with it stands in the next section.
 
 /** What is to be run, and when. */
 interface Job {
@@ -4839,7 +4883,7 @@ interface RunHandle {
 }
 
 class JobRuns {
-  // Lists that are made anew, since most jobs of a large crontab are at rest and may share the empty one.
+  // Lists that are made anew when they change, since most jobs of a large crontab are at rest and may share the empty one.
   private handles: readonly RunHandle[] = NOTHING;
   private errands: ReadonlyArray<() => void> = NOTHING; // shell commands and pings on their way; each ends its own
   private state: JobState;
@@ -4997,6 +5041,7 @@ class JobRuns {
     });
   }
 
+  // With replace: the turn of a run that has waited for it goes to the one that replaces it, unless that has one already.
   private handOver(run: Run, successor: Run): boolean {
     const handle = this.handleOf(successor);
     const isNeeded = !handle.hasTurn;
@@ -5005,6 +5050,7 @@ class JobRuns {
     return isNeeded;
   }
 
+  /** Is there a run with a turn that this one replaces? */
   private isReplacing({ number }: Run): boolean {
     const { overlap } = this.setupOf(number).job.policy;
     return overlap === "replace" && this.handles.some(({ run, hasTurn }) => hasTurn && run !== number);
@@ -5077,6 +5123,7 @@ class JobRuns {
     );
   }
 
+  // Timers end with the attempt: see stopClock.
   private arm(run: Run, seconds: number, type: "deadline" | "graceOver"): void {
     this.handleFor(run.number)?.cancels.push(startTimer(seconds, () => this.apply({ type, run: run.number })));
   }
@@ -5225,7 +5272,8 @@ class JobRuns {
 
   // What an earlier listener left:
 
-  // The latest first: an older one gives way to it.
+  // The latest first: an older one gives way to it. Each of them waits for its next attempt, is still going, or was cut off;
+  // one whose start is not written down may have been started all the same, in the instant before its listener was killed.
   takeOver(openRuns: readonly OpenRun[], formerListener: ProcessIdentity | undefined): void {
     for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
@@ -5355,6 +5403,7 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 // ── Job runner ──────────────────────────────────────────────────────────────
 // One job: whether a tick or an event makes it due, how long --jitter delays that, what was missed, and what the journal
 // knows of it. What becomes of a due run is the section before.
+// Why did a job not run? Each way out of onTick is one reason: follow them in order.
 
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
@@ -5372,8 +5421,8 @@ class JobRunner implements RunOwner {
   setup: JobSetup;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
-  private decidedSeconds: number | undefined; // due times up to here are
-  private goesOnFrom: number | undefined; // since the delay has changed: no due time is lost or comes twice
+  private decidedSeconds: number | undefined; // due times up to here are decided, the delay taken off
+  private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
   private readonly isNew: boolean; // others have a past, it has none
   /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
@@ -5454,11 +5503,12 @@ class JobRunner implements RunOwner {
     return undefined;
   }
 
+  // After another --jitter the windows are shifted by another time: without this, due times would be lost or come twice.
   private goOn(window: Window): Window | undefined {
     const from = this.goesOnFrom;
     if (from !== undefined && window.upTo <= from) return undefined; // decided already, with the shorter delay
     this.goesOnFrom = undefined;
-    this.decidedSeconds = Math.max(window.after, window.upTo);
+    this.decidedSeconds = Math.max(window.after, window.upTo); // it may be empty, after a clock that was set back
     if (from === undefined) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
@@ -5480,7 +5530,7 @@ class JobRunner implements RunOwner {
     this.runs.apply({ type: "due", ...dueRun }, () => this.host.writeCounter());
   }
 
-  // Tells what was missed, and what is made up for.
+  /** The run for a due time; undefined where it was missed for good. Tells what was missed, and what is made up for. */
   private judge({ serial, periodSeconds }: Tick, due: number, window: Window): DueRun | undefined {
     const { schedule, name } = this.job;
     const verdict = judgeDueTime(schedule, due, window.upTo, periodSeconds);
@@ -5518,6 +5568,7 @@ class JobRunner implements RunOwner {
     return this.runs.take({ type: "due", due, reason, serial, event: reason === "event" ? event : undefined });
   }
 
+  /** A run that no tick and no event brings: it is due now. */
   runNow(reason: "start" | "signal"): void {
     if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
@@ -5667,6 +5718,7 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
 // ── Roster ──────────────────────────────────────────────────────────────────
 // The runners of all jobs: each with its past from the journal, and kept when the crontab changes, so that a job that is the
 // same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
+// Which job is the same is decided by matchJobs.
 
 class Roster {
   runners: readonly JobRunner[];
@@ -5694,6 +5746,7 @@ class Roster {
     this.runners = runners;
   }
 
+  // A runner without a schedule, for the runs that are left of a job that is gone.
   private caretaker(recordedName: string, name: string, id: string | undefined, isSameSupervisor: boolean): JobRunner {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
     const runner = new JobRunner(
@@ -5759,8 +5812,10 @@ class Roster {
     this.record();
   }
 
-  // A new name may be one that another job has yet to give up: those go by a name in between.
-  /** Writes down what has changed since the last time. */
+  /**
+   * Writes down what has changed since the last time. A new name may be one that another job has yet to give up: those go by
+   * a name in between, ~0, ~1 …
+   */
   record(): void {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
@@ -5979,6 +6034,7 @@ class Listener implements JobHost {
     return `got a ${type}, but ${this.tickType} is what counts here; other types are ignored: ${remedy}`;
   }
 
+  /** A tick of the type that counts: it is counted, what it makes due is written down, it is answered, and runs start. */
   private onCountedType(tick: Tick): void {
     const { ticks } = this;
     if (ticks.periodSeconds !== 0) this.lookAtCrontab();
@@ -5992,7 +6048,9 @@ class Listener implements JobHost {
     for (const runner of [...this.delaying]) runner.startDelayed(); // this tick came early
     ticks.lastSeconds = monotonicSeconds();
     ticks.clock = counted.clock;
-    if (counted.setBackSeconds === 0 || this.options.crontab === undefined) ticks.count++; // many share it: no goal is passed over
+    // Nothing is due at a clock that was set back. A single job's goal is reached all the same and waits for the next tick;
+    // the jobs of a crontab share the count, and a multiple of theirs that went by here would be lost.
+    if (counted.setBackSeconds === 0 || this.options.crontab === undefined) ticks.count++;
     if (counted.setBackSeconds > 0) {
       const now = formatTime(tick.whenSeconds);
       this.log.line(`the clock was set back by ${counted.setBackSeconds}s; going on from ${now}`);
@@ -6005,6 +6063,7 @@ class Listener implements JobHost {
     this.answerAndPerform(taken, () => this.writeCounter());
   }
 
+  // The order that makes a kill at any instant harmless: journal, counter, answer, and only then the commands.
   private answerAndPerform(taken: ReadonlyArray<Taken | undefined>, beforeAnswer?: () => void): void {
     const all = taken.filter(isPresent);
     this.journal.append(...all.flatMap(({ records }) => records));
@@ -6284,6 +6343,7 @@ function defaultZone(name = process.env.TZ): Zone {
 // ── simulate ────────────────────────────────────────────────────────────────
 // Plays supervisord for the newcomer: starts this very file as a child, sends it ticks over pipes, as strictly as
 // Python's supervisord would, and shows every frame. The count of a trial is kept in a temporary directory.
+// To play other events than ticks: planSimulation and sendTicks.
 
 interface SimulationPlan {
   readonly tickType: string;
@@ -6657,6 +6717,7 @@ function quoteVariable([name, value]: readonly [string, string]): string {
 
 // ── check ───────────────────────────────────────────────────────────────────
 // Says in words what will happen, before it is trusted: the schedule, what may surprise, the next runs.
+// To warn of something more: forecastOf for what an option does, scheduleWarnings for what a schedule does.
 
 function check(args: readonly string[]): void {
   const files: string[] = [];
@@ -7068,6 +7129,8 @@ function isSupertick(word: string): boolean {
 //   comment  = (";" | "#") …                   at the beginning of a line or behind a blank, between quotes too
 //   continuation: a line that is indented further than its key, or an empty one
 //   [DEFAULT] holds for every section; [include] files= is a list of patterns; what is included includes nothing.
+//
+// Whatever looks odd here is so in supervisord: test/check-conf.test.ts compares the two, file by file.
 
 interface Place {
   readonly file: string;

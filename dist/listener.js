@@ -138,11 +138,11 @@ function jsonText(value) {
 function escapeUnsafe(text) {
   return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
-function quoteBytes(bytes) {
-  return quote(decodeUtf8(bytes.slice(0, 400)));
-}
 function escapeCodeUnit(unit) {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+function quoteBytes(bytes) {
+  return quote(decodeUtf8(bytes.slice(0, 400)));
 }
 var TICK_PERIODS = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 function parseTick(event) {
@@ -1668,12 +1668,8 @@ function parseCommandLine(args, scopes, files) {
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === void 0) {
-      throw new UsageError(
-        `unknown option ${quote(flag)}${suggestion(
-          flag,
-          keys.map((k) => specOf(k).flag)
-        )}`
-      );
+      const flags = keys.map((k) => specOf(k).flag);
+      throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
     }
     if (texts.has(key)) throw new UsageError(`${flag} is given twice`);
     let text = inline.length > 0 ? inline.join("=") : void 0;
@@ -1859,9 +1855,13 @@ function parsePath(text) {
   if (text === "" || text.includes("\0")) throw new Expectation("a file name");
   return text;
 }
-var EVENT_TYPES = "EVENT PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED".split(
-  " "
-);
+var EVENT_TYPES = `EVENT
+PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF PROCESS_STATE_STOPPING
+PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN REMOTE_COMMUNICATION
+PROCESS_LOG PROCESS_LOG_STDOUT PROCESS_LOG_STDERR
+PROCESS_COMMUNICATION PROCESS_COMMUNICATION_STDOUT PROCESS_COMMUNICATION_STDERR
+SUPERVISOR_STATE_CHANGE SUPERVISOR_STATE_CHANGE_RUNNING SUPERVISOR_STATE_CHANGE_STOPPING
+PROCESS_GROUP PROCESS_GROUP_ADDED PROCESS_GROUP_REMOVED`.split(/\s/);
 function parseEventNames(text) {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
