@@ -8,18 +8,15 @@ import * as path from "node:path";
 import { after, before, describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createSectionReader, readConfiguration, readProgram } from "../listener";
+import { LISTENER, supertick, temporaryDirectory } from "./harness";
 import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
-
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
 type Env = Record<string, string>;
 
 function directoryOf(t: TestContext, files: Record<string, string | Buffer>): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-conf-"));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   writeFiles(directory, files);
   return directory;
 }
@@ -31,13 +28,7 @@ function writeFiles(directory: string, files: Record<string, string | Buffer>): 
   }
 }
 
-function check(args: string[], env: Env = {}) {
-  const [runtime, ...runtimeArgs] = RUNTIME;
-  return spawnSync(runtime, [...runtimeArgs, LISTENER, "check", ...args], {
-    encoding: "utf8",
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-  });
-}
+const check = (args: string[], env: Env = {}) => supertick(["check", ...args], env);
 
 interface Finding {
   file: string;
@@ -93,7 +84,7 @@ function sectionWith(changes: Env, header = "eventlistener:sync"): string {
   return `[${header}]\n${lines.map(([key, value]) => `${key}=${value}\n`).join("")}`;
 }
 
-const supertick = (args: string) => ({ command: `supertick ${args}` });
+const calling = (args: string) => ({ command: `supertick ${args}` });
 
 // ── Mistakes ───────────────────────────────────────────────────────────────
 
@@ -156,12 +147,12 @@ describe("check supervisord.conf", () => {
     ["no events", { events: "" }, ["events: supervisord refuses an event listener without: events=TICK_60"]],
     [
       "empty events",
-      { events: " ; TICK_60", ...supertick("--every 1h -- x") },
+      { events: " ; TICK_60", ...calling("--every 1h -- x") },
       ["events=: supervisord refuses an event listener without: events=TICK_3600"],
     ],
     [
       "no events, and a command line that is wrong too",
-      { events: "", ...supertick("--evry 5m -- x") },
+      { events: "", ...calling("--evry 5m -- x") },
       [
         'command=supertick --evry 5m -- x: unknown option "--evry"; did you mean --every?',
         "events: supervisord refuses an event listener without: events=TICK_60",
@@ -180,12 +171,12 @@ describe("check supervisord.conf", () => {
     ],
     [
       "events too coarse for a slice",
-      { events: "TICK_3600", ...supertick("--every 5m -- x") },
+      { events: "TICK_3600", ...calling("--every 5m -- x") },
       [`events=TICK_3600: every 5m ${TOO_COARSE}: events=TICK_60 and --tick TICK_60`],
     ],
     [
       "events too coarse for a cron expression",
-      { events: "TICK_60", ...supertick("--cron '*/10 * * * * *' -- x") },
+      { events: "TICK_60", ...calling("--cron '*/10 * * * * *' -- x") },
       [
         "events=TICK_60: runs start on ticks only: ",
         "events=TICK_60: finer than TICK_60: due times between two ticks are one run: events=TICK_5 and --tick TICK_5",
@@ -193,7 +184,7 @@ describe("check supervisord.conf", () => {
     ],
     [
       "events too coarse by a variable",
-      { events: "TICK_3600", environment: 'TICK_EVERY="5m"', ...supertick("-- x") },
+      { events: "TICK_3600", environment: 'TICK_EVERY="5m"', ...calling("-- x") },
       [`events=TICK_3600: every 5m ${TOO_COARSE}: events=TICK_60 and --tick TICK_60`],
     ],
     [
@@ -203,34 +194,34 @@ describe("check supervisord.conf", () => {
     ],
     [
       "events without the tick that TICK_EVENT names",
-      { events: "TICK_5", environment: "TICK_EVENT=TICK_60", ...supertick("--ticks 5 -- x") },
+      { events: "TICK_5", environment: "TICK_EVENT=TICK_60", ...calling("--ticks 5 -- x") },
       ["events=TICK_5: TICK_60 would never come: events=TICK_60"],
     ],
     [
       "events without any tick",
-      { events: "PROCESS_STATE", ...supertick("--ticks 5 -- x") },
+      { events: "PROCESS_STATE", ...calling("--ticks 5 -- x") },
       ["events=PROCESS_STATE: no tick would ever come: events=PROCESS_STATE,TICK_60"],
     ],
     [
       "several ticks without --tick",
-      { events: "TICK_60,TICK_5", ...supertick("--every 5m -- x") },
+      { events: "TICK_60,TICK_5", ...calling("--every 5m -- x") },
       [`events=TICK_60,TICK_5: of TICK_5 and TICK_60 ${FIRST} TICK_60 to the command`],
     ],
     [
       "all ticks without --tick",
-      { events: "EVENT", ...supertick("--every 2h -- x") },
+      { events: "EVENT", ...calling("--every 2h -- x") },
       [`events=EVENT: of TICK_5, TICK_60 and TICK_3600 ${FIRST} TICK_3600 to the command`],
     ],
     [
       "--on without its events",
-      { events: "PROCESS_STATE_FATAL", ...supertick("--on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- x") },
+      { events: "PROCESS_STATE_FATAL", ...calling("--on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- x") },
       [
         "events=PROCESS_STATE_FATAL: PROCESS_STATE_EXITED would never come: events=PROCESS_STATE_FATAL,PROCESS_STATE_EXITED",
       ],
     ],
     [
       "--on without any events",
-      { events: "", ...supertick("--on PROCESS_STATE_FATAL -- x") },
+      { events: "", ...calling("--on PROCESS_STATE_FATAL -- x") },
       ["events: supervisord refuses an event listener without: events=PROCESS_STATE_FATAL"],
     ],
     [
@@ -240,7 +231,7 @@ describe("check supervisord.conf", () => {
     ],
     [
       "a grace as long as the usual stopwaitsecs",
-      supertick("--ticks 5 --kill-after 10s -- x"),
+      calling("--ticks 5 --kill-after 10s -- x"),
       [`stopwaitsecs=10: ${KILLED} (10s) is over: stopwaitsecs=15`],
     ],
     [
@@ -268,16 +259,16 @@ describe("check supervisord.conf", () => {
     ],
     [
       "a command line that supertick refuses",
-      supertick("--every 5 minutes -- x"),
+      calling("--every 5 minutes -- x"),
       [
         'command=supertick --every 5 minutes -- x: "minutes" is no option: the command goes behind --, and a value with spaces needs quotes',
       ],
     ],
-    ["a command that is missing", supertick("--ticks 5"), ["command=supertick --ticks 5: which command shall run?"]],
-    ["no schedule", supertick("-- x"), ["command=supertick -- x: when shall it run?"]],
+    ["a command that is missing", calling("--ticks 5"), ["command=supertick --ticks 5: which command shall run?"]],
+    ["no schedule", calling("-- x"), ["command=supertick -- x: when shall it run?"]],
     [
       "a subcommand in the listener's place",
-      supertick("check --ticks 5"),
+      calling("check --ticks 5"),
       ['command=supertick check --ticks 5: "check" is no option'],
     ],
     [
@@ -287,7 +278,7 @@ describe("check supervisord.conf", () => {
     ],
     [
       "a time zone that is none",
-      { environment: 'TZ="Europe/Atlantis"', ...supertick("--cron @daily -- x") },
+      { environment: 'TZ="Europe/Atlantis"', ...calling("--cron @daily -- x") },
       ["environment: TZ: "],
     ],
     [
@@ -297,29 +288,29 @@ describe("check supervisord.conf", () => {
     ],
     [
       "a % that is not doubled",
-      supertick("--ticks 5 -- /bin/date +%F"),
+      calling("--ticks 5 -- /bin/date +%F"),
       ["command=supertick --ticks 5 -- /bin/date +%F: a % begins a name such as %(here)s: write %% for the sign"],
     ],
     [
       "a %s, in whose place supervisord puts all it knows",
-      supertick("--ticks 5 -- /bin/date +%s"),
+      calling("--ticks 5 -- /bin/date +%s"),
       ["command=supertick --ticks 5 -- /bin/date +%s: a % begins a name such as %(here)s: write %% for the sign"],
     ],
     [
       "a variable that is not there",
-      supertick("--ticks %(ENV_NOWHERE)s -- x"),
+      calling("--ticks %(ENV_NOWHERE)s -- x"),
       [
         "command=supertick --ticks %(ENV_NOWHERE)s -- x: NOWHERE is not set here, and supervisord does not start without it",
       ],
     ],
     [
       "a name that supervisord does not have",
-      supertick("--ticks 5 -- %(nam)s"),
+      calling("--ticks 5 -- %(nam)s"),
       ["command=supertick --ticks 5 -- %(nam)s: supervisord has no %(nam)s: write %% for the sign"],
     ],
     [
       "a quote that a comment has cut",
-      supertick('--ticks 5 -- /bin/sh -c "a ; b"'),
+      calling('--ticks 5 -- /bin/sh -c "a ; b"'),
       ['command=supertick --ticks 5 -- /bin/sh -c "a: the " is never closed'],
     ],
   ];
@@ -342,7 +333,7 @@ describe("check supervisord.conf", () => {
       { environment: "TICK_GAOL=5" },
       /environment: TICK_GAOL is not a variable/,
     ],
-    ["a slice that fits no tick", supertick("--every 7s --tick TICK_5 -- x"), /events=TICK_5: every 7s does not fit/],
+    ["a slice that fits no tick", calling("--every 7s --tick TICK_5 -- x"), /events=TICK_5: every 7s does not fit/],
     ["a process's own name", { process_name: "a" }, /process_name=a: the process "a" may be one of several/],
     ["options that a shell reads", { command: `sh -c 'exec supertick --ticks "$N" -- x'` }, /it can't be told which/],
   ];
@@ -365,10 +356,10 @@ describe("check supervisord.conf", () => {
     ["events in small letters", { events: "tick_60" }],
     ["more events", { events: "TICK_60,REMOTE_COMMUNICATION" }],
     ["all ticks with --tick", { events: "TICK" }],
-    ["the abstract type of --on's", { events: "PROCESS_STATE", ...supertick("--on PROCESS_STATE_FATAL -- x") }],
+    ["the abstract type of --on's", { events: "PROCESS_STATE", ...calling("--on PROCESS_STATE_FATAL -- x") }],
     ["a leftover schedule in the environment", { environment: 'TICK_GOAL="5"' }],
-    ["its own variable in the command", { environment: 'N="5"', ...supertick("--ticks %(ENV_N)s -- x") }],
-    ["its names in the command", supertick("--ticks 5 --name %(program_name)s-%(process_num)02d -- %(here)s/x")],
+    ["its own variable in the command", { environment: 'N="5"', ...calling("--ticks %(ENV_N)s -- x") }],
+    ["its names in the command", calling("--ticks 5 --name %(program_name)s-%(process_num)02d -- %(here)s/x")],
     ["another signal to end it", { stopsignal: "sigint" }],
     ["keys in capitals", { autorestart: "", AutoRestart: "true" }],
   ];
@@ -429,7 +420,7 @@ describe("check supervisord.conf", () => {
   });
 
   it("takes the variables of its own environment for supervisord's", (t) => {
-    const conf = sectionWith(supertick("%(ENV_WHEN)s -- x"));
+    const conf = sectionWith(calling("%(ENV_WHEN)s -- x"));
     assert.equal(linesFor(t, conf, { WHEN: "--every 5m" }).status, 0);
     assert.match(
       linesFor(t, conf, { WHEN: "--every 5m", TICK_TIMEOUT: "x" }).lines[0],
@@ -575,7 +566,7 @@ describe("check supervisord.conf takes for supertick", () => {
       "init --ticks 5 -- x",
       "--version",
     ])
-      assert.match(linesFor(t, sectionWith(supertick(args), "program:sync")).lines[0], /no section runs supertick/);
+      assert.match(linesFor(t, sectionWith(calling(args), "program:sync")).lines[0], /no section runs supertick/);
   });
 });
 

@@ -9,32 +9,17 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatCounter, type NewCounterContent, parseCounter } from "../listener";
-import { type Options, RUNTIME, runtimeWith, Supervisord } from "./supervisord";
+import { LISTENER, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
+import { type Options, Supervisord } from "./supervisord";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const NEVER = ["--ticks", "1000000", "--", "/bin/true"];
 const FIVE = ["--ticks", "5", "--", "/bin/true"];
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
-const supervisords = new WeakMap<TestContext, Supervisord[]>();
-
-/** Removed with the test, when the listeners that might still write there are gone. */
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-counter-"));
-  t.after(async () => {
-    for (const supervisord of supervisords.get(t) ?? []) await supervisord.dispose();
-    fs.rmSync(directory, { recursive: true, force: true });
-  });
-  return directory;
-}
-
 /** A listener whose counter file is `file`; it is ended with the test. */
 async function listen(t: TestContext, file: string, args = NEVER, options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args: ["--state", file, ...args], ...options });
-  supervisords.set(t, [...(supervisords.get(t) ?? []), supervisord]);
-  t.after(() => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { args: ["--state", file, ...args], ...options });
 }
 
 async function tick(supervisord: Supervisord, times = 1): Promise<void> {

@@ -2,9 +2,7 @@
 // again, what becomes of records and runs then, and how many commands run at a time.
 
 import * as assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
@@ -19,10 +17,9 @@ import {
   parseCrontab,
   parseEnvironment,
 } from "../listener";
+import { supertick, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const UTC = createZone("UTC");
 
 function parse(text: string, args: string[] = [], env: Record<string, string> = {}): Crontab {
@@ -373,18 +370,11 @@ async function listen(t: TestContext, text: string, args: string[] = [], options
   const directory = temporaryDirectory(t);
   const crontab = path.join(directory, "crontab");
   fs.writeFileSync(crontab, text);
-  const supervisord = await Supervisord.start({
+  const supervisord = await Supervisord.during(t, {
     args: ["--crontab", crontab, "--tick", "TICK_60", ...args],
     ...options,
   });
-  t.after(() => supervisord.dispose());
   return Object.assign(supervisord, { crontab });
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-crontab-"));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
-  return directory;
 }
 
 /** As an editor does: another file under the same name. */
@@ -411,15 +401,6 @@ async function tickUntil(supervisord: Supervisord, pattern: RegExp): Promise<voi
 async function hangUp(supervisord: Supervisord, answer: RegExp): Promise<void> {
   supervisord.signal("SIGHUP");
   await supervisord.waitForLog(answer);
-}
-
-function supertick(args: string[], env: Record<string, string> = {}) {
-  const [command, ...prefix] = RUNTIME;
-  return spawnSync(command, [...prefix, LISTENER, ...args], {
-    encoding: "utf8",
-    input: "",
-    env: { PATH: process.env.PATH, ...env },
-  });
 }
 
 const lines = (supervisord: Supervisord, pattern: RegExp) => supervisord.stderr.match(new RegExp(pattern, "gm")) ?? [];

@@ -7,18 +7,15 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { payloadTokens, stableDelay } from "../listener";
+import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 import * as valid from "./vectors/cron-valid.json";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const JOB = ["--", "/bin/sh", "-c", 'echo "due $SUPERTICK_DUE $SUPERTICK_REASON"'];
 const THREE = 1715655600; // 14 May 2024, 03:00 UTC
 
 async function start(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args: ["--name", "job", ...args], ...options });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { args: ["--name", "job", ...args], ...options });
 }
 
 function count(text: string, pattern: RegExp): number {
@@ -138,8 +135,7 @@ describe("with --jitter", { concurrency: 4 }, () => {
     const name = nameWithDelay((delay) => delay >= 120 && delay % 60 === 0, 600);
     const delay = stableDelay(`${os.hostname()} ${name}`, 600);
     const args = ["--name", name, "--every", "1h", "--jitter", "10m", "--tick", "TICK_60", ...JOB];
-    const supervisord = await Supervisord.start({ args });
-    t.after(() => supervisord.dispose());
+    const supervisord = await Supervisord.during(t, { args });
     for (let when = THREE - 60; when < THREE + delay; when += 60) await supervisord.tick({ when });
     assert.doesNotMatch(supervisord.stderr, /started/);
     await supervisord.tick({ when: THREE + delay });
@@ -149,8 +145,7 @@ describe("with --jitter", { concurrency: 4 }, () => {
   it("a run that is still being held is not lost when the listener is killed", async (t) => {
     const name = nameWithDelay((delay) => delay > 1000, 3600);
     const args = ["--name", name, "--every", "1d", "--jitter", "1h", "--tick", "TICK_3600", ...JOB];
-    const supervisord = await Supervisord.start({ args });
-    t.after(() => supervisord.dispose());
+    const supervisord = await Supervisord.during(t, { args });
     const midnight = 1715644800;
     const hour = (when: number) => supervisord.tick({ when, type: "TICK_3600" });
     for (const when of [midnight - 3600, midnight]) await hour(when);
@@ -171,8 +166,7 @@ describe("with --jitter", { concurrency: 4 }, () => {
     const name = nameWithDelay((delay) => delay === 1 || delay === 2, 5);
     const job = ["--", "/bin/sh", "-c", 'trap "" TERM; echo "due $SUPERTICK_DUE"; sleep 1000'];
     const args = ["--name", name, "--every", "1m", "--jitter", "5s", "--tick", "TICK_5", "--kill-after", "4s", ...job];
-    const supervisord = await Supervisord.start({ args });
-    t.after(() => supervisord.dispose());
+    const supervisord = await Supervisord.during(t, { args });
     const tick = (when: number) => supervisord.tick({ when, type: "TICK_5" });
     await tick(THREE - 5);
     supervisord.signal("SIGUSR2");
@@ -191,8 +185,7 @@ describe("with --jitter", { concurrency: 4 }, () => {
 });
 
 it("a run whose pid could not be written down any more is found, and nothing is started beside it", async (t) => {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-due-"));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+  const directory = temporaryDirectory(t);
   const runOf = (listener: string) => {
     const env = { SUPERTICK_LISTENER: listener, SUPERTICK_JOB: "job", SUPERTICK_RUN: "7" };
     const child = spawn("/bin/sleep", ["1000"], { env, detached: true, stdio: "ignore" });

@@ -1,37 +1,19 @@
 // The section that init prints: supervisord's own parser makes of it what was asked for, whatever is in the arguments.
 
 import * as assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatSection, type ListenerSection, UsageError } from "../listener";
+import { LISTENER, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
 import { createSupervisord, skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
-
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
 type Env = Record<string, string>;
 
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-init-"));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  return directory;
-}
-
-function run(words: string[], env: Env = {}) {
-  const [program, ...args] = words;
-  return spawnSync(program, args, {
-    encoding: "utf8",
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-  });
-}
-
-const init = (args: string[], env: Env = {}) => run([...RUNTIME, LISTENER, "init", ...args], env);
+const init = (args: string[], env: Env = {}) => supertick(["init", ...args], env);
 
 /** The lines of the section for these arguments. */
 function linesOf(args: string[], env: Env = {}): string[] {

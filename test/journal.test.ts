@@ -26,39 +26,16 @@ import {
   recordOf,
   step,
 } from "../listener";
-import { type Options, RUNTIME, runtimeWith, Supervisord } from "./supervisord";
+import { atEnd, FIXTURES, LISTENER, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
+import { type Options, Supervisord } from "./supervisord";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
-const FIXTURES = path.join(__dirname, "fixtures");
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
-const cleanups = new WeakMap<TestContext, Array<() => unknown>>();
-
-/** At the end of the test, the last one first: a listener is ended before its directory is removed. */
-function atEnd(t: TestContext, cleanup: () => unknown): void {
-  const stack = cleanups.get(t) ?? [];
-  if (stack.length === 0) {
-    cleanups.set(t, stack);
-    t.after(async () => {
-      for (const cleanup of stack.reverse()) await cleanup();
-    });
-  }
-  stack.push(cleanup);
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-journal-"));
-  atEnd(t, () => fs.rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
 /** A listener whose counter file is `file`; it is ended with the test. */
 async function listen(t: TestContext, file: string, args = EACH_TICK, options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args: ["--state", file, ...args], ...options });
-  atEnd(t, () => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { args: ["--state", file, ...args], ...options });
 }
 
 interface Line {

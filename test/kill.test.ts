@@ -11,7 +11,8 @@ import { it, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { parseCounter } from "../listener";
 import { type Chance, createChance, pause, SEED, spin } from "./chance";
-import { type PoolEvent, runtimeWith, Supervisord } from "./supervisord";
+import { runtimeWith } from "./harness";
+import { type PoolEvent, Supervisord } from "./supervisord";
 
 const START_OF_TIME = 1_700_002_800; // where the model's clock begins
 const ENOUGH_BUFFERED = 6; // supervisord buffers ten events, and loses the oldest of more

@@ -8,10 +8,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
+import { LISTENER, RUNTIME } from "./harness";
 import { Supervisord } from "./supervisord";
-
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 
 interface Package {
   called: string;
@@ -73,9 +71,7 @@ function refusesToRead(kind: Package, name: string): boolean {
 async function start(t: TestContext, cwd: string, file: string): Promise<Supervisord> {
   const state = path.join(fs.mkdtempSync(path.join(root, "state-")), "counter");
   const command = [...RUNTIME, file, "--ticks", "1000000", "--state", state, "--", "true"];
-  const supervisord = await Supervisord.start({ command, cwd });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { command, cwd });
 }
 
 describe(`on ${runtimeName} ${runtimeMajor}`, { concurrency: 4 }, () => {

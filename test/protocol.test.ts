@@ -7,9 +7,9 @@ import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { FIXTURES, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
-const FIXTURES = path.join(__dirname, "fixtures");
 const NEVER = ["--ticks", "1000000"];
 const EACH_TICK = ["--ticks", "1"];
 
@@ -19,11 +19,8 @@ function job(fixture: string, ...args: string[]): string[] {
   return ["--", path.join(FIXTURES, fixture), ...args];
 }
 
-/** A listener under supervisord, which is ended with the test. */
-async function listen(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args, ...options });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+function listen(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
+  return Supervisord.during(t, { args, ...options });
 }
 
 /** Line 1 of the counter file. */
@@ -687,8 +684,7 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
 
     for (const file of ["/dev/null", __filename]) {
       it(`its stdin is ${path.basename(file)}`, async (t) => {
-        const directory = fs.mkdtempSync(path.join(fs.realpathSync(process.env.TMPDIR ?? "/tmp"), "supertick-"));
-        t.after(() => fs.rmSync(directory, { recursive: true }));
+        const directory = temporaryDirectory(t);
         const stdin = fs.openSync(file, "r");
         const [command, ...prefix] = runtime;
         const args = [...prefix, listener, "--state", `${directory}/state`, ...NEVER, ...job("exit-0")];

@@ -3,14 +3,12 @@
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
+import { LISTENER, ROOT, temporaryDirectory } from "./harness";
 import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
-const ROOT = path.join(__dirname, "..");
-const LISTENER = path.join(ROOT, "dist", "listener.js");
 const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
 const blocksOf = (language: string) =>
   [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text);
@@ -40,12 +38,6 @@ interface Program {
   command: string[];
   environment: Record<string, string>;
   events: string[];
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-readme-"));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  return directory;
 }
 
 /** The programs of a block. Fails with what supervisord says against it. */

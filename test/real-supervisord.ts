@@ -14,16 +14,16 @@ import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
+import { LISTENER, RUNTIME } from "./harness";
 
 const LIMIT_SECONDS = 30;
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const STEPPABLE_SUPERVISORD = path.join(__dirname, "steppable-supervisord.py");
 
 /** What the tick clock shows at first: a full hour, so that a step of 60 s is one TICK_60 (and one TICK_5). */
 export const CLOCK_START = 1699999200;
 
 /** The command under test, without its options; SUPERTICK_RUNTIME="bun" or "deno run -A" replaces node. */
-const SUPERTICK = [...(process.env.SUPERTICK_RUNTIME?.split(" ").filter(Boolean) ?? [process.execPath]), LISTENER];
+const SUPERTICK = [...RUNTIME, LISTENER];
 
 // ── Is there a supervisord? ─────────────────────────────────────────────────
 

@@ -9,15 +9,13 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { once } from "node:events";
 import * as fs from "node:fs";
 import * as net from "node:net";
-import * as os from "node:os";
 import * as path from "node:path";
 import { describe, test as nodeTest, type TestContext } from "node:test";
+import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
 const PROJECT = path.join(__dirname, "..");
 const README = fs.readFileSync(path.join(PROJECT, "README.md"), "utf8");
-const LISTENER = path.join(PROJECT, "dist", "listener.js");
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
 const PERIOD = 300; // --every 5m, as README has it
 const START = 1_700_002_800;
 const SECRET = "Gartenzaun-7";
@@ -96,12 +94,6 @@ interface Store {
   resume(): void;
   /** From now on it takes nothing new. */
   fill(): void;
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "replicas-"));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
-  return directory;
 }
 
 async function freePort(): Promise<number> {

@@ -12,14 +12,13 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createLineCutter, pingUrl } from "../listener";
-import { isBun, isDeno, type Options, Supervisord } from "./supervisord";
+import { atEnd, isBun, isDeno, temporaryDirectory } from "./harness";
+import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
 
 async function start(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args: [...EACH_TICK, ...args], ...options });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { args: [...EACH_TICK, ...args], ...options });
 }
 
 const PRLIMIT = { skip: spawnSync("prlimit", ["--version"]).status !== 0 && "needs prlimit" };
@@ -220,8 +219,7 @@ describe("hooks", { concurrency: 4 }, () => {
   it("tell of the event for which a run is skipped", async (t) => {
     const hook = 'echo "skipped $SUPERTICK_EVENT $SUPERTICK_PROCESSNAME"';
     const on = ["--on", "PROCESS_STATE", "--overlap", "skip", "--name", "job", "--on-skip", hook];
-    const supervisord = await Supervisord.start({ args: [...on, ...shell("echo begun; exec sleep 1000")] });
-    t.after(() => supervisord.dispose());
+    const supervisord = await Supervisord.during(t, { args: [...on, ...shell("echo begun; exec sleep 1000")] });
     await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "processname:web groupname:web"));
     await supervisord.waitForLog(/begun/);
     await supervisord.answered(supervisord.send("PROCESS_STATE_EXITED", "processname:mail groupname:mail"));
@@ -272,8 +270,7 @@ describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
   ];
   for (const [title, hook] of hooks) {
     it(`is killed with its group after the grace, told once, and delays no run: one that ${title}`, async (t) => {
-      const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-runs-"));
-      t.after(() => fs.rmSync(directory, { recursive: true }));
+      const directory = temporaryDirectory(t);
       fs.writeFileSync(`${directory}/haste.js`, HASTE);
       const options = `--require ${directory}/haste.js`;
       const env = { NODE_OPTIONS: options, BUN_OPTIONS: options, LIMIT_REACHED: `${directory}/reached` };
@@ -618,10 +615,9 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
 
     it(`with ${form} leave no descriptor and no file behind, over 200 runs with a payload`, async (t) => {
       const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
-      t.after(() => fs.rmdirSync(directory)); // refuses if something is left in it
+      atEnd(t, () => fs.rmdirSync(directory)); // refuses if something is left in it
       const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job", "--", "/bin/cat"];
-      const supervisord = await Supervisord.start({ args, env: { TMPDIR: directory } });
-      t.after(() => supervisord.dispose());
+      const supervisord = await Supervisord.during(t, { args, env: { TMPDIR: directory } });
       const openAfter = async (run: number) => {
         for (; sent < run; sent++) await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", `n:${sent}`));
         await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
@@ -658,8 +654,7 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
     for (const form of ["raw", "prefix", "json"]) {
       const hook = ["--on-failure", "true"];
       const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job", ...hook, "--", "/bin/cat"];
-      const supervisord = await Supervisord.start({ args });
-      t.after(() => supervisord.dispose());
+      const supervisord = await Supervisord.during(t, { args });
       const runWith = async (run: number, limit: number | string) => {
         execFileSync("prlimit", ["--pid", String(supervisord.pid), `--nofile=${limit}:`]);
         await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "payload"));
@@ -703,8 +698,7 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
     it(`with ${form} and --on bring it the payload, also by the name of its stdin, and whole`, async (t) => {
       const args = ["--log", form, "--on", "PROCESS_STATE", "--name", "job"];
       const command = shell("head -n 1 /dev/stdin; cat /dev/stdin | wc -c");
-      const supervisord = await Supervisord.start({ args: [...args, ...command] });
-      t.after(() => supervisord.dispose());
+      const supervisord = await Supervisord.during(t, { args: [...args, ...command] });
       const payload = `processname:web\n${"\u00e4".repeat(400_000)}`;
       await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", payload));
       await supervisord.waitForLog(/run 1 finished/);
@@ -725,8 +719,7 @@ describe("200 MB of output", () => {
 
   for (const form of ["prefix", "json"]) {
     it(`leave no more in memory than 50 MB, with ${form}`, async (t) => {
-      const directory = fs.mkdtempSync(`${os.tmpdir()}/supertick-runs-test-`);
-      t.after(() => fs.rmSync(directory, { recursive: true }));
+      const directory = temporaryDirectory(t);
       const file = (name: string) => `${directory}/${name}`;
       fs.writeFileSync(file("tell-memory.js"), TELL_MEMORY);
       // The model keeps what it reads, so this log is read by somebody else.
@@ -739,8 +732,7 @@ describe("200 MB of output", () => {
       const node = [process.execPath, "--expose-gc", "-r", file("tell-memory.js"), `${__dirname}/../dist/listener.js`];
       const listener = [...node, ...EACH_TICK, "--log", form, "--state", file("state"), ...shell(job)];
       const command = ["/bin/sh", "-c", 'exec "$@" 2>log', "sh", ...listener];
-      const supervisord = await Supervisord.start({ command, cwd: directory });
-      t.after(() => supervisord.dispose());
+      const supervisord = await Supervisord.during(t, { command, cwd: directory });
 
       const memory = async (): Promise<{ held: number; rss: number }> => {
         fs.rmSync(file("memory"), { force: true });

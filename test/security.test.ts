@@ -5,31 +5,25 @@
 import * as assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { parseCounter } from "../listener";
-import { type Options, RUNTIME, Supervisord } from "./supervisord";
+import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { type Options, Supervisord } from "./supervisord";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
 const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
 const AS_ROOT = { skip: isRoot ? false : "only root can make a file that belongs to another user" };
 const ESCAPES = "\u001b[2J\u001b]0;gotcha\u0007\u009b31m\r\u202e";
 
-/** Ended with the test, and its directory removed. */
-async function listen(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ args, ...options });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+function listen(t: TestContext, args: string[], options: Options = {}): Promise<Supervisord> {
+  return Supervisord.during(t, { args, ...options });
 }
 
 /** Like /tmp: everybody may make names in it, and only their owners remove them. */
 function sharedDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-security-"));
+  const directory = temporaryDirectory(t);
   fs.chmodSync(directory, 0o1777);
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 

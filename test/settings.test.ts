@@ -4,13 +4,10 @@
 import * as assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { parseCommandLine, parseEnvironment, policyOf, resolveSettings, type Settings, scheduleOf } from "../listener";
-
-const ROOT = path.join(__dirname, "..");
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+import { LISTENER, ROOT, RUNTIME, temporaryDirectory } from "./harness";
 
 type Env = Record<string, string>;
 
@@ -24,7 +21,7 @@ interface Outcome {
 function supertick(args: string[], env: Env = {}): Promise<Outcome> {
   const [command, ...prefix] = RUNTIME;
   const clean = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
-  const child = spawn(command, [...prefix, path.join(ROOT, "dist", "listener.js"), ...args], {
+  const child = spawn(command, [...prefix, LISTENER, ...args], {
     env: clean,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -41,12 +38,6 @@ function supertick(args: string[], env: Env = {}): Promise<Outcome> {
 function settings(args: string[], env: Env = {}): Settings {
   const { layer } = parseCommandLine(args, ["job", "listener"]);
   return resolveSettings([layer, parseEnvironment(env).layer]);
-}
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-settings-"));
-  t.after(() => fs.rmSync(directory, { recursive: true }));
-  return directory;
 }
 
 // ── Values ─────────────────────────────────────────────────────────────────

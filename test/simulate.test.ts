@@ -7,10 +7,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { isBun, isDeno, RUNTIME } from "./supervisord";
+import { FIXTURES, isBun, isDeno, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
-const FIXTURES = path.join(__dirname, "fixtures");
 const LIMIT_MS = 30_000;
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -208,8 +206,7 @@ describe("simulate shows", { concurrency: 4 }, () => {
   });
 
   it("where --state is kept, and takes it over, but no TICK_STATE, which is the real job's", async (t) => {
-    const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-test-"));
-    t.after(() => fs.rmSync(elsewhere, { recursive: true }));
+    const elsewhere = temporaryDirectory(t);
     fs.writeFileSync(`${elsewhere}/given`, "3\n");
     fs.writeFileSync(`${elsewhere}/real`, "4\n");
     const args = ["--ticks", "5", "--for", "2m", "--speed", "max", "--state", `${elsewhere}/given`, "--", "/bin/true"];

@@ -4,22 +4,12 @@ import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
-import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { describeReports, formatCounter, type JobReport, type StateReport, scheduleRecord } from "../listener";
+import { FIXTURES, supertick, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
-const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
-const FIXTURES = path.join(__dirname, "fixtures");
-
 // ── Helpers ────────────────────────────────────────────────────────────────
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-status-"));
-  t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 interface Answer {
   status: number | null;
@@ -28,11 +18,7 @@ interface Answer {
 }
 
 function status(args: string[], env: NodeJS.ProcessEnv = {}): Answer {
-  const [runtime, ...runtimeArgs] = RUNTIME;
-  const { status, stdout, stderr } = spawnSync(runtime, [...runtimeArgs, LISTENER, "status", ...args], {
-    encoding: "utf8",
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-  });
+  const { status, stdout, stderr } = supertick(["status", ...args], env);
   return { status, text: stdout, stderr };
 }
 
@@ -316,8 +302,8 @@ it("a run that is delayed by its jitter is told at the time that it comes", (t) 
 
 it("it works beside the running listener", async (t) => {
   const file = `${temporaryDirectory(t)}/state`;
-  const supervisord = await Supervisord.start({ args: ["--state", file, "--ticks", "1", "--", `${FIXTURES}/exit-3`] });
-  t.after(() => supervisord.dispose());
+  const args = ["--state", file, "--ticks", "1", "--", `${FIXTURES}/exit-3`];
+  const supervisord = await Supervisord.during(t, { args });
   await supervisord.tick();
   await supervisord.waitForLog(/run 1 failed/);
   const [{ jobs }] = statusJson(file).states;

@@ -145,9 +145,7 @@ const WORDS = `
 const ANSWER = 'log(read().match(/ serial:(\\d+)/)[1]); say("RESULT 2\\nOKREADY\\n");';
 
 async function start(t: TestContext, script: string, options: Options = {}): Promise<Supervisord> {
-  const supervisord = await Supervisord.start({ command: [process.execPath, "-e", WORDS + script], ...options });
-  t.after(() => supervisord.dispose());
-  return supervisord;
+  return Supervisord.during(t, { command: [process.execPath, "-e", WORDS + script], ...options });
 }
 
 describe("a listener over pipes", { concurrency: 8 }, () => {

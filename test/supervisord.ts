@@ -21,19 +21,10 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
-
-/** What runs the listener: command and arguments. */
-export const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
-export const isBun = path.basename(RUNTIME[0]) === "bun";
-export const isDeno = path.basename(RUNTIME[0]) === "deno";
-
-/** The runtime with a CommonJS script that it runs first. Its name must end in .cjs for Deno. */
-export function runtimeWith(script: string): string[] {
-  return [...RUNTIME, isDeno ? "--require" : "-r", script];
-}
+import type { TestContext } from "node:test";
+import { atEnd, LISTENER, RUNTIME } from "./harness";
 
 const LIMIT_SECONDS = 30;
-const LISTENER = path.join(__dirname, "..", "dist", "listener.js");
 const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 
 // On the hour, so that a first tick of any type is one period later.
@@ -460,6 +451,13 @@ export class Supervisord {
       await supervisord.dispose();
       throw error;
     }
+    return supervisord;
+  }
+
+  /** The same for the time of a test: at its end the listener is ended, and what it started. */
+  static async during(t: TestContext, options: Options): Promise<Supervisord> {
+    const supervisord = await Supervisord.start(options);
+    atEnd(t, () => supervisord.dispose());
     return supervisord;
   }
 

@@ -7,8 +7,9 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe } from "node:test";
-import { isBun, RUNTIME, Supervisord } from "../supervisord";
-import { fault, hasProgram, isRoot, LISTENER, readCounter, readRuns, repeated } from "./faults";
+import { isBun, LISTENER, RUNTIME } from "../harness";
+import { Supervisord } from "../supervisord";
+import { fault, hasProgram, isRoot, readCounter, readRuns, repeated } from "./faults";
 
 const canMount = isRoot && hasProgram("unshare", "--mount", "mount", "-t", "tmpfs", "none", os.tmpdir());
 const MOUNTS = canMount && hasProgram("nsenter", "--version") ? false : "mounting is not possible here";

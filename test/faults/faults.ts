@@ -3,13 +3,11 @@
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
 import { it, type TestContext } from "node:test";
 import { type CounterContent, parseCounter } from "../../listener";
 import { SEED } from "../chance";
+import { temporaryDirectory } from "../harness";
 
-export const LISTENER = path.join(__dirname, "..", "..", "dist", "listener.js");
 export const isQuick = process.env.SUPERTICK_FAULTS !== "full";
 export const isRoot = process.getuid?.() === 0;
 
@@ -25,8 +23,7 @@ export function fault(
   body: (t: TestContext, directory: string) => Promise<void>,
 ): void {
   it(title, options, async (t) => {
-    const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-faults-"));
-    t.after(() => fs.rmSync(directory, { recursive: true, force: true }));
+    const directory = temporaryDirectory(t);
     try {
       await body(t, directory);
     } catch (error) {

@@ -6,8 +6,8 @@ import * as assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createEventReader, ProtocolError, type SupervisorEvent } from "../../listener";
 import { type Chance, createChance, SEED } from "../chance";
-import { RUNTIME } from "../supervisord";
-import { amount, fault, LISTENER, readCounter } from "./faults";
+import { LISTENER, RUNTIME } from "../harness";
+import { amount, fault, readCounter } from "./faults";
 
 const FRAMES_READ = amount(1_000_000, 300_000);
 const FRAMES_SENT = amount(20_000, 4_000);

@@ -6,8 +6,9 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, type TestContext } from "node:test";
-import { isBun, isDeno, type Options, RUNTIME, Supervisord } from "../supervisord";
-import { assertOneResultEach, fault, hasProgram, isRoot, LISTENER, readCounter, readRuns } from "./faults";
+import { isBun, isDeno, LISTENER, RUNTIME } from "../harness";
+import { type Options, Supervisord } from "../supervisord";
+import { assertOneResultEach, fault, hasProgram, isRoot, readCounter, readRuns } from "./faults";
 
 const PRLIMIT = hasProgram("prlimit", "--version") ? false : "prlimit(1) is not installed (apt-get install util-linux)";
 const EVERY_TICK = ["--every", "1m", "--tick", "TICK_60"];

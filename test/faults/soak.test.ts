@@ -3,9 +3,9 @@
 import * as assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
+import { isBun, isDeno, LISTENER, RUNTIME } from "../harness";
 import { childrenOf } from "../real-supervisord";
-import { isBun, isDeno, RUNTIME } from "../supervisord";
-import { amount, assertOneResultEach, fault, LISTENER, readCounter, readRuns } from "./faults";
+import { amount, assertOneResultEach, fault, readCounter, readRuns } from "./faults";
 
 const TICKS = amount(200_000, 40_000);
 const RUNS = amount(1_000, 200);

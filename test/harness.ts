@@ -1,0 +1,57 @@
+// What the tests of the shipped file share: which file, what runs it, a directory for it, and the end of all of it.
+
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { TestContext } from "node:test";
+
+/** What runs the file: command and arguments. SUPERTICK_RUNTIME="bun" or "deno run -A" replaces node. */
+export const RUNTIME = (process.env.SUPERTICK_RUNTIME ?? process.execPath).split(" ");
+export const isBun = path.basename(RUNTIME[0]) === "bun";
+export const isDeno = path.basename(RUNTIME[0]) === "deno";
+
+export const ROOT = path.join(__dirname, "..");
+export const LISTENER = path.join(ROOT, "dist", "listener.js");
+export const FIXTURES = path.join(__dirname, "fixtures");
+
+/** The runtime with a CommonJS script that it runs first. Its name must end in .cjs for Deno. */
+export function runtimeWith(script: string): string[] {
+  return [...RUNTIME, isDeno ? "--require" : "-r", script];
+}
+
+const cleanups = new WeakMap<TestContext, Array<() => unknown>>();
+
+/** At the end of the test, the last one first: a listener is ended before its directory is removed. */
+export function atEnd(t: TestContext, cleanup: () => unknown): void {
+  const stack = cleanups.get(t) ?? [];
+  if (stack.length === 0) {
+    cleanups.set(t, stack);
+    t.after(async () => {
+      for (const cleanup of stack.reverse()) await cleanup();
+    });
+  }
+  stack.push(cleanup);
+}
+
+/** Removed with the test. */
+export function temporaryDirectory(t: TestContext): string {
+  const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-test-"));
+  atEnd(t, () => fs.rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Runs a command to its end, with nothing on its stdin and an environment that holds no setting of supertick's. */
+export function run(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const [program, ...args] = words;
+  return spawnSync(program, args, {
+    encoding: "utf8",
+    input: "",
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+  });
+}
+
+/** Runs the shipped file to its end. */
+export function supertick(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  return run([...RUNTIME, LISTENER, ...args], env);
+}
