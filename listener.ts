@@ -2103,7 +2103,7 @@ interface OptionSpec {
   readonly default?: string;
   /** What --help shows for a default that depends. */
   readonly defaultText?: string;
-  /** Only with these schedules does the option have an effect. */
+  /** Only with these schedules (their keys in OPTIONS) does the option have an effect. */
   readonly onlyWith?: readonly string[];
   /** No message shows the value. */
   readonly isSecret?: boolean;
@@ -4112,7 +4112,7 @@ function openCounterFile(path: string | undefined, log: Log): CounterFile {
   let opening = fd === undefined ? undefined : fs.fstatSync(fd);
   let isCut = false; // the replaced script's file may have been longer
 
-  // Sometimes the first write, or one after somebody took the file away, has to make it.
+  // The first write may have to make the file, and so may one after somebody took it away.
   function overwrite(file: string): void {
     if (fd === undefined || opening === undefined || !isStillAt(file, opening)) {
       if (fd !== undefined) fs.closeSync(fd);
@@ -4149,8 +4149,8 @@ interface Rival extends ProcessIdentity {
 }
 
 /** undefined: none, or it is dead, or we are it. */
-function findRival(path: string): Rival | undefined {
-  const { listener, supervisor } = tryReadCounter(path) ?? {};
+function findRival(path: string | undefined): Rival | undefined {
+  const { listener, supervisor } = (path !== undefined && tryReadCounter(path)) || NO_FILE.found;
   if (listener === undefined || listener.pid === process.pid || !isAlive(listener)) return undefined;
   return { ...listener, isEnding: supervisor !== undefined && !isAlive(supervisor) };
 }
@@ -4931,7 +4931,8 @@ class JobRuns {
 
   /** Changes the state at once; the records are to be written before anything is performed. */
   take(input: JobInput): Taken {
-    if (input.type === "due") this.lookAtOrphans();
+    if (input.type === "due") this.lookAtOrphans(); // one that has just ended shall not be in its way
+    // A run goes on by the policy that it began with.
     const run = "run" in input && typeof input.run === "number" ? input.run : undefined;
     const { policy } = this.setupOf(run).job;
     const [state, actions] = step(policy, this.state, input);
@@ -5004,6 +5005,7 @@ class JobRuns {
     return this.handles.find((handle) => handle.run === run);
   }
 
+  /** Made when something is first done for the run; `forget` ends it. */
   private handleOf(run: Run): RunHandle {
     let handle = this.handleFor(run.number);
     if (handle === undefined) {
@@ -5152,6 +5154,7 @@ class JobRuns {
     return handle.seconds;
   }
 
+  /** Tells how an attempt ended. */
   private finish({ run, result, end }: JobAction & { type: "finish" }): void {
     const { startedSeconds, seconds } = this.handleOf(run);
     const { number, attempt } = run;
@@ -5203,6 +5206,7 @@ class JobRuns {
     });
   }
 
+  /** The result is there: the service and the hooks are told. */
   private conclude({ run, result, end, failures }: JobAction & { type: "conclude" }): void {
     const seconds = this.handleFor(run.number)?.seconds ?? 0;
     this.ping(run, result === "success" ? "success" : "fail");
@@ -5216,6 +5220,7 @@ class JobRuns {
     this.forget(run);
   }
 
+  /** Nothing is left of the run but errands. */
   private forget(run: Run): void {
     this.endTurn(run);
     this.handles = this.handles.filter((handle) => handle.run !== run.number);
@@ -5257,6 +5262,7 @@ class JobRuns {
     return kill;
   }
 
+  // An errand, so that an exit waits for it a little, as for a hook.
   private ping(run: Run, what: PingKind): void {
     const { pinger } = this.setupOf(run.number);
     if (pinger === undefined) return;
@@ -5298,11 +5304,12 @@ class JobRuns {
     handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
     handle.orphan = orphan;
     handle.hasTurn = true;
-    this.host.turns.occupy();
+    this.host.turns.occupy(); // it is going already, whatever --max-running says
     this.apply({ type: "adopted", run, elapsedSeconds });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
 
+  // No event tells of the end of a process that is not our child.
   private lookAtOrphans(): void {
     const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
     for (const { run, orphan } of this.handles) {
@@ -5895,7 +5902,7 @@ class Listener implements JobHost {
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
     this.journal = openJournal(options.statePath && `${options.statePath}.runs`, log);
-    const isSame = this.isSameSupervisor();
+    const isSame = this.isSameSupervisor(); // then its serials go on where they were
     const clock = found.clock && { ...found.clock, isForeign: !isSame };
     this.ticks = { clock, count: found.count, periodSeconds: 0, lastSeconds: 0 };
     this.tickType = options.tickType;
@@ -6004,6 +6011,7 @@ class Listener implements JobHost {
     this.answerAndPerform(this.runners.map((runner) => this.takeEvent(runner, event)));
   }
 
+  /** An event asks for a run by hand, or is one that the job runs on, or means nothing to it. */
   private takeEvent(runner: JobRunner, event: SupervisorEvent): Taken | undefined {
     if (isRunNow(event, runner.job.name)) return runner.onEvent(event, "remote");
     return isListenedTo(runner.job.schedule, event.name) ? runner.onEvent(event, "event") : undefined;
@@ -6037,8 +6045,13 @@ class Listener implements JobHost {
   /** A tick of the type that counts: it is counted, what it makes due is written down, it is answered, and runs start. */
   private onCountedType(tick: Tick): void {
     const { ticks } = this;
-    if (ticks.periodSeconds !== 0) this.lookAtCrontab();
-    else if (!this.isFirstTickOurs(tick)) return;
+    if (ticks.periodSeconds === 0) {
+      // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
+      const rival = findRival(this.options.statePath);
+      if (rival !== undefined) return this.fail(inUseBy(this.options.statePath!, rival));
+    }
+    this.lookAtCrontab();
+    if (ticks.periodSeconds === 0) this.beginTicking(tick);
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === undefined) {
@@ -6072,24 +6085,17 @@ class Listener implements JobHost {
     for (const { perform } of all) perform();
   }
 
-  // Two listeners that start in the same moment both find the file free. The later one's name stands in it.
-  private isFirstTickOurs(tick: Tick): boolean {
-    const { statePath } = this.options;
-    const rival = statePath === undefined ? undefined : findRival(statePath);
-    if (rival !== undefined) {
-      this.fail(inUseBy(statePath!, rival));
-      return false;
-    }
-    this.lookAtCrontab(); // the jobs that come are fitted with the others
+  // With the first tick the period is known, and with it how each job fits it.
+  private beginTicking(tick: Tick): void {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     const isNews = this.options.tickType === undefined || this.runners.some(({ job }) => job.jitterSeconds > 0);
     if (isNews) this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
-    return true;
   }
 
+  /** With --verbose. The count is told where it may decide: with a crontab, and of a single job with --ticks. */
   private tellTick(tick: Tick): void {
     if (!this.options.isVerbose) return;
     const [only] = this.options.crontab === undefined ? this.runners : [];
@@ -6106,6 +6112,7 @@ class Listener implements JobHost {
     }
   }
 
+  // Without a supervisord that ever spoke to us, somebody has started this by hand: then it is a mistake, not a stop.
   private onInputEnd(): void {
     if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== undefined)
       return this.stop("supervisord closed our stdin");
@@ -6160,6 +6167,7 @@ class Listener implements JobHost {
 
   // The end:
 
+  /** Ends with exit status 1, at which supervisord starts a fresh listener. */
   private fail(why: string): void {
     this.log.line(why);
     this.exitStatus = 1;
@@ -6297,7 +6305,7 @@ const RIVAL_POLL_SECONDS = 0.2;
 // Two live listeners on one file would count double, so the second one ends. But one whose supervisord is dead is only
 // ending its job, with a grace: it is waited for, or supervisord's few attempts to start us would be used up by then.
 function whenRivalIsGone(path: string | undefined, patienceSeconds: number, log: Log, start: () => void): void {
-  const rival = path === undefined ? undefined : findRival(path);
+  const rival = findRival(path);
   if (rival === undefined) return start();
   if (rival.isEnding && patienceSeconds > 0) {
     startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
@@ -6406,6 +6414,7 @@ async function play(plan: SimulationPlan, statePath: string): Promise<number> {
   const listener = startSimulatedListener([`--state=${statePath}`, ...plan.listenerArgs]);
   const runs = followRuns(`${statePath}.runs`);
   const answers = createStrictReader(listener.stdout!);
+  // Resolves to "exit 0", "SIGTERM" …
   const ended = new Promise<string>((resolve) => {
     listener.on("exit", (code, signal) => resolve(signal ?? `exit ${code}`));
   });
@@ -6519,6 +6528,7 @@ function createStrictReader(stream: NodeJS.ReadableStream) {
   };
 }
 
+/** What the listener logs, line by line. */
 function showLines(stream: NodeJS.ReadableStream, prefix: string): void {
   let rest = "";
   stream.setEncoding("utf8");
@@ -6530,7 +6540,8 @@ function showLines(stream: NodeJS.ReadableStream, prefix: string): void {
   stream.on("end", () => rest !== "" && console.log(prefix + rest));
 }
 
-// The journal is written before the answer: after an answer it knows every run that the tick has started.
+// Which runs are in progress, from the journal. It is written before the answer: after an answer it knows every run that the
+// tick has started.
 function followRuns(path: string) {
   const open = new Set<string>();
   const results = new Map<string, number>();
@@ -6572,6 +6583,7 @@ function followRuns(path: string) {
   };
 }
 
+/** @param seconds on the monotonic clock */
 function waitUntil(seconds: number): Promise<void> {
   const ms = Math.max(0, (seconds - monotonicSeconds()) * 1000);
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -6880,6 +6892,7 @@ export function createSectionReader(
   const findings: Finding[] = [];
   const given = (key: string) => section?.values.get(key) ?? (section && defaults.get(key));
 
+  /** @param standard supervisord's default, which stands where the section says nothing */
   function tell(key: string, message: string, standard?: string, isMistake = true) {
     const { file, line, text = standard ?? null } = given(key) ?? { ...section!, text: undefined };
     findings.push({ file, line, section: header, key, value: key === "environment" ? null : text, message, isMistake });
@@ -6943,6 +6956,7 @@ function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): bool
   return true;
 }
 
+// What only a section whose command is understood can be asked: args is undefined where it is not.
 function checkListener(reader: SectionReader, { args }: SupertickCall, env: NodeJS.ProcessEnv): void {
   if (reader.read("redirect_stderr", "false", yesOrNo)) {
     const why = "supervisord refuses it for an event listener, whose stdout is the protocol";
@@ -6954,6 +6968,7 @@ function checkListener(reader: SectionReader, { args }: SupertickCall, env: Node
   checkEnd(reader, longestGrace(listener?.jobs ?? []));
 }
 
+// What becomes of supertick when it ends or is stopped: it must come back, and its jobs must have their grace.
 function checkEnd({ tell, read }: SectionReader, killAfter: number): void {
   const restart = read("autorestart", "unexpected", (text) =>
     /^unexpected$/i.test(text) ? "unexpected" : yesOrNo(text),
@@ -6970,6 +6985,7 @@ function checkEnd({ tell, read }: SectionReader, killAfter: number): void {
   tell("stopwaitsecs", `${why}: stopwaitsecs=${killAfter + STOP_MARGIN_SECONDS}`, String(STOP_WAIT_SECONDS));
 }
 
+// Where supervisord writes what supertick says: to a file that it can rotate, or to none; stdout is the protocol.
 function checkLogs({ tell, read }: SectionReader): void {
   for (const stream of ["stdout", "stderr"]) {
     const [fileKey, sizeKey] = [`${stream}_logfile`, `${stream}_logfile_maxbytes`];
@@ -7009,7 +7025,7 @@ function readListener(
     return { settings, jobs: [] };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const { message } = error;
+    const { message } = error; // begins with what it is about
     tell(
       /^(TICK_|TZ:)/.test(message) ? "environment" : /^the process/.test(message) ? "process_name" : "command",
       message,
@@ -7018,8 +7034,10 @@ function readListener(
   }
 }
 
+/** All that may stand in events=. */
 const knownEvents = () => [...EVENT_TYPES, "TICK", ...Object.keys(TICK_PERIODS)];
 
+// Do the events that the jobs need come, and on ticks that are fine enough? `fix` is the line that does it.
 function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | undefined): void {
   const split = (text: string) => (text === "" ? [] : text.split(",").map((name) => name.trim().toUpperCase()));
   const events = read("events", "", split);
@@ -7060,9 +7078,11 @@ interface SupertickCall {
 
 const SUPERTICK = /(^|[^a-z])(supertick(?![a-z])|listener\.js)/;
 
+/** Is it called as a listener, not as a subcommand? */
 const isListening = ([first = ""]: readonly string[]) =>
   !/^(init|check|simulate|status|--help|-h|--version)$/.test(first);
 
+/** Of a command that can't be split into words: a call if it looks like one. */
 const unreadableCall = (text = ""): SupertickCall | undefined => (SUPERTICK.test(text) ? {} : undefined);
 
 /** The call of supertick that a command is, by itself or behind a runtime, env, tini or a shell; undefined if it is none. */
@@ -7440,6 +7460,7 @@ function reportOf(file: string, now: number): StateReport {
   const { clock, count = 0, periodSeconds = 0 } = content ?? {};
   const jobs = pasts.map(([name, past]) => jobReport(name, past, { clock, count, periodSeconds }));
   const began = Math.max(0, ...pasts.map(([, { job }]) => job?.at ?? 0));
+  // Jobs that run on events alone need no tick.
   const isWaiting = jobs.length > 0 && jobs.every(({ schedule }) => schedule?.startsWith("on "));
   const silent = isWaiting && clock === undefined ? undefined : describeSilence(clock, periodSeconds, began, now);
   return {
@@ -7451,6 +7472,7 @@ function reportOf(file: string, now: number): StateReport {
   };
 }
 
+/** What the counter file says, or what is wrong with it. */
 function lookAtCounter(file: string): { content?: CounterContent; problem?: string } {
   try {
     const text = readStartOf(file);
@@ -7487,6 +7509,7 @@ function jobReport(name: string, past: JobPast, ticks: TickFacts): JobReport {
   };
 }
 
+/** Does it deserve exit status 0? A job that has not run yet does. */
 function isWell({ problem, jobs }: StateReport): boolean {
   return problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
 }
@@ -7532,6 +7555,7 @@ export function describeReports(reports: readonly StateReport[], now: number, te
 
 const WIDE_COLUMNS = 110;
 
+/** @param isWide is there room for exact times? */
 function tableRow(job: JobReport, now: number, isWide: boolean, isColoured: boolean): Cell[] {
   const painted = (colour: number) => (text: string) => (isColoured ? `\u001b[${colour}m${text}\u001b[0m` : text);
   const { last, recent, failures, running } = job;

@@ -2884,8 +2884,7 @@ function openCounterFile(path, log) {
   };
 }
 function findRival(path) {
-  var _a2;
-  const { listener, supervisor } = (_a2 = tryReadCounter(path)) != null ? _a2 : {};
+  const { listener, supervisor } = path !== void 0 && tryReadCounter(path) || NO_FILE.found;
   if (listener === void 0 || listener.pid === process.pid || !isAlive(listener)) return void 0;
   return { ...listener, isEnding: supervisor !== void 0 && !isAlive(supervisor) };
 }
@@ -4236,8 +4235,12 @@ var Listener = class {
   }
   onCountedType(tick) {
     const { ticks } = this;
-    if (ticks.periodSeconds !== 0) this.lookAtCrontab();
-    else if (!this.isFirstTickOurs(tick)) return;
+    if (ticks.periodSeconds === 0) {
+      const rival = findRival(this.options.statePath);
+      if (rival !== void 0) return this.fail(inUseBy(this.options.statePath, rival));
+    }
+    this.lookAtCrontab();
+    if (ticks.periodSeconds === 0) this.beginTicking(tick);
     const before = ticks.clock;
     const counted = countTick(before, tick);
     if (counted === void 0) {
@@ -4266,21 +4269,13 @@ var Listener = class {
     this.answer();
     for (const { perform } of all) perform();
   }
-  isFirstTickOurs(tick) {
-    const { statePath } = this.options;
-    const rival = statePath === void 0 ? void 0 : findRival(statePath);
-    if (rival !== void 0) {
-      this.fail(inUseBy(statePath, rival));
-      return false;
-    }
-    this.lookAtCrontab();
+  beginTicking(tick) {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     const isNews = this.options.tickType === void 0 || this.runners.some(({ job }) => job.jitterSeconds > 0);
     if (isNews) this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
-    return true;
   }
   tellTick(tick) {
     if (!this.options.isVerbose) return;
@@ -4443,7 +4438,7 @@ function tryDefaultStatePath(name, log) {
 var RIVAL_PATIENCE_SECONDS = 2;
 var RIVAL_POLL_SECONDS = 0.2;
 function whenRivalIsGone(path, patienceSeconds, log, start2) {
-  const rival = path === void 0 ? void 0 : findRival(path);
+  const rival = findRival(path);
   if (rival === void 0) return start2();
   if (rival.isEnding && patienceSeconds > 0) {
     startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start2));
