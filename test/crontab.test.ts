@@ -17,7 +17,7 @@ import {
   parseCrontab,
   parseEnvironment,
 } from "../listener";
-import { supertick, temporaryDirectory } from "./harness";
+import { supertick, temporaryDirectory, until } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const UTC = createZone("UTC");
@@ -391,11 +391,12 @@ function age(file: string): void {
 
 /** Ticks as often as it takes. */
 async function tickUntil(supervisord: Supervisord, pattern: RegExp): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  for (; !pattern.test(supervisord.stderr); await new Promise((resolve) => setTimeout(resolve, 20))) {
-    assert.ok(Date.now() < deadline, `${pattern} on stderr: not within 30 s:\n${supervisord.stderr}`);
+  const isThere = async () => {
+    if (pattern.test(supervisord.stderr)) return true;
     await supervisord.tick();
-  }
+    return false;
+  };
+  await until(`${pattern} on stderr`, isThere, () => supervisord.stderr);
 }
 
 async function hangUp(supervisord: Supervisord, answer: RegExp): Promise<void> {

@@ -55,3 +55,34 @@ export function run(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
 export function supertick(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return run([...RUNTIME, LISTENER, ...args], env);
 }
+
+const LIMIT_SECONDS = 30;
+
+/** Polls until `probe` returns something truthy; at the limit it fails with `what` and what `explain` says. */
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  explain = () => "",
+  limitSeconds = LIMIT_SECONDS,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + limitSeconds * 1000;
+  for (;;) {
+    const result = await probe();
+    if (result) return result;
+    if (Date.now() > deadline) throw new Error(`waited ${limitSeconds} s in vain: ${what}\n${explain()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Pids of the living whose environment has this variable. A job may have a session of its own, or a parent that is gone. */
+export function processesWith(name: string, value: string): number[] {
+  const mark = Buffer.from(`${name}=${value}\0`);
+  const pids = fs.existsSync("/proc/self/environ") ? fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)) : [];
+  return pids.map(Number).filter((pid) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/environ`).includes(mark);
+    } catch {
+      return false; // gone meanwhile, or another user's
+    }
+  });
+}

@@ -26,6 +26,7 @@ import {
   recordOf,
   step,
 } from "../listener";
+import { createChance, pause } from "./chance";
 import { atEnd, FIXTURES, LISTENER, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
@@ -912,16 +913,6 @@ describe("killed at any step of its first tick, it counts that once and runs it 
 const SEED = Number(process.env.SUPERTICK_SEED ?? 20251124);
 
 /** Mulberry32: numbers in [0, 1) that a seed determines. What happens in real time is different each time all the same. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), 1 | state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 // Looks at the files from outside, all the time. A look may meet a write halfway, so a bad one is repeated at once.
 const WATCHER = `
   const fs = require("fs");
@@ -971,8 +962,7 @@ it("killed 240 times at random points, it loses, doubles and tears nothing", asy
 
   await Promise.all(
     chains.map(async ([name, options, goal], i) => {
-      const random = createRandom(SEED + i);
-      const below = (n: number) => Math.floor(random() * n);
+      const { below } = createChance(SEED + i);
       const file = `${directory}/${name}`;
       const message = `${name}, SUPERTICK_SEED=${SEED}`;
       const supervisord = await listen(t, file, [...options, "--", ...recordingJob(file)]);
@@ -982,7 +972,7 @@ it("killed 240 times at random points, it loses, doubles and tears nothing", asy
         if (supervisord.pool.buffer.length > 5) await supervisord.idle();
         if (below(3) === 0) await supervisord.idle();
         for (let n = below(4); n > 0; n--, ticks++) supervisord.advance(60);
-        if (below(2) === 0) await new Promise((resolve) => setTimeout(resolve, random() * 40));
+        if (below(2) === 0) await pause(below(40));
         else for (let turns = below(20); turns > 0; turns--) await new Promise(setImmediate);
         await supervisord.restartListener();
       }

@@ -14,7 +14,7 @@ import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
-import { LISTENER, RUNTIME } from "./harness";
+import { LISTENER, RUNTIME, until } from "./harness";
 
 const LIMIT_SECONDS = 30;
 const STEPPABLE_SUPERVISORD = path.join(__dirname, "steppable-supervisord.py");
@@ -52,23 +52,7 @@ export const skipWithoutSupervisord: string | false =
     ? false
     : "supervisord is not installed (apt-get install -y supervisor)";
 
-// ── Waiting and processes ───────────────────────────────────────────────────
-
-/** Polls until `probe` returns something truthy; at the limit it fails with `what` and what `explain` says. */
-async function until<T>(
-  what: string,
-  probe: () => T | Promise<T>,
-  explain = () => "",
-  limitSeconds = LIMIT_SECONDS,
-): Promise<NonNullable<T>> {
-  const deadline = Date.now() + limitSeconds * 1000;
-  for (;;) {
-    const result = await probe();
-    if (result) return result;
-    if (Date.now() > deadline) throw new Error(`waited ${limitSeconds} s in vain: ${what}\n${explain()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+// ── Processes ───────────────────────────────────────────────────
 
 export interface ProcessFacts {
   pid: number;

@@ -11,7 +11,7 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { describe, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { LISTENER, RUNTIME, temporaryDirectory, until } from "./harness";
 import { Supervisord } from "./supervisord";
 
 const PROJECT = path.join(__dirname, "..");
@@ -103,14 +103,6 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited 30 s in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 interface Server {

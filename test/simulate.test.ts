@@ -7,9 +7,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { FIXTURES, isBun, isDeno, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
-
-const LIMIT_MS = 30_000;
+import { FIXTURES, isBun, isDeno, LISTENER, processesWith, RUNTIME, temporaryDirectory, until } from "./harness";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
@@ -21,7 +19,7 @@ interface Simulation {
   stderr: string;
   /** How it ended, which must be in time. */
   end(): Promise<number | string | null>;
-  until<T>(condition: () => T | undefined | null | false, what: string): Promise<T>;
+  until<T>(condition: () => T, what: string): Promise<NonNullable<T>>;
   /** Pids of the living that have our TMPDIR. */
   processes(): number[];
 }
@@ -53,14 +51,8 @@ function simulate(t: TestContext, args: string[], { env, preload }: Setting = {}
   const simulation: Simulation = {
     ...{ child, directory, stdout: "", stderr: "" },
     end: async () => (await simulation.until(() => ended, "the end of simulate")).status,
-    async until(condition, what) {
-      for (const end = Date.now() + LIMIT_MS; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
-        const value = condition();
-        if (value) return value;
-        assert.ok(Date.now() < end, `waiting for ${what}:\n${simulation.stdout}${simulation.stderr}`);
-      }
-    },
-    processes: () => processesWith(`TMPDIR=${directory}\0`),
+    until: (condition, what) => until(what, condition, () => simulation.stdout + simulation.stderr),
+    processes: () => processesWith("TMPDIR", directory),
   };
   child.stdout.setEncoding("utf8").on("data", (text) => {
     simulation.stdout += text;
@@ -77,17 +69,6 @@ function simulate(t: TestContext, args: string[], { env, preload }: Setting = {}
     fs.rmSync(directory, { recursive: true });
   });
   return simulation;
-}
-
-function processesWith(mark: string): number[] {
-  const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => {
-    try {
-      return fs.readFileSync(`/proc/${pid}/environ`).includes(mark);
-    } catch {
-      return false;
-    }
-  });
 }
 
 function tryKill(pid: number): void {

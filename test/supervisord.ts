@@ -22,7 +22,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { TestContext } from "node:test";
-import { atEnd, LISTENER, RUNTIME } from "./harness";
+import { atEnd, LISTENER, processesWith, RUNTIME } from "./harness";
 
 const LIMIT_SECONDS = 30;
 const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
@@ -785,18 +785,7 @@ export class Supervisord {
     return env;
   }
 
-  /** A job may have a session of its own, or a parent that is gone; what it keeps is its environment. */
   private processes(): number[] {
-    const mark = Buffer.from(`TMPDIR=${this.directory}\0`);
-    const pids = fs.existsSync("/proc/self/environ")
-      ? fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name))
-      : [];
-    return pids.map(Number).filter((pid) => {
-      try {
-        return fs.readFileSync(`/proc/${pid}/environ`).includes(mark);
-      } catch {
-        return false; // gone meanwhile, or another user's
-      }
-    });
+    return processesWith("TMPDIR", this.directory);
   }
 }
