@@ -342,8 +342,8 @@ export function countTick(clock: TickClock | undefined, tick: Tick): CountedTick
 
 // ── Schedules ───────────────────────────────────────────────────────────────
 // When is a job due? Pure arithmetic over the epoch seconds that supervisord sends.
-// To add a kind: extend Schedule, then dueTime and describeSchedule, then the option that makes it, then the tables in
-// test/schedule.test.ts.
+// To add a kind: extend Schedule, then each switch over it that the compiler finds lacking, tryReadSchedule, the option that
+// makes it, and the tables in test/schedule.test.ts.
 
 export type Schedule =
   /** On every Nth tick counted. The count restarts with each run, or goes on (`isOfAll`) where several jobs share it. */
@@ -1584,7 +1584,7 @@ function dateWords(reading: number): string {
 // grace runs. It runs for the group: a shell that dies at once must not leave the command it started beside the next run,
 // so the leader's exit alone does not end the run. A run is one due time with all its attempts; only what it comes to in
 // the end is its result.
-// To add an input or an action: extend the union, then step (or the listener's `perform`), then test/policy.test.ts.
+// To add an input or an action: extend the union, then step (or `perform` of JobRuns), then test/policy.test.ts.
 
 /** Why a run starts. */
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
@@ -2627,6 +2627,8 @@ export function policyOf(settings: Settings): JobPolicy {
   };
 }
 
+// What `parse` is in the table:
+
 function wholeNumber(low: number, high: number): (text: string) => number {
   return (text) => {
     const n = Number(text);
@@ -2760,6 +2762,8 @@ function editDistance(a: string, b: string): number {
   return row[b.length];
 }
 
+// The text of --help, from the table:
+
 const GROUP_TITLES: Readonly<Record<OptionSpec["group"], string>> = {
   schedule: "Schedule, exactly one",
   when: "When",
@@ -2768,7 +2772,6 @@ const GROUP_TITLES: Readonly<Record<OptionSpec["group"], string>> = {
   trial: "Subcommands",
 };
 
-/** The text of --help, made from the table. */
 function helpText(): string {
   const lines = [
     `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file`,
@@ -2818,7 +2821,7 @@ function helpRow(spec: OptionSpec): string[] {
 //
 // A command is the rest of its line, run by SHELL -c. As in cron, its first % ends it and what follows is its stdin, with
 // further % as line ends; \% is a %. All mistakes are gathered: a file with one is not used at all.
-// To add a kind of line: extend the grammar, then takeLine; to add an @word: AT_WORDS and lineSchedule.
+// To add a kind of line: extend the grammar, then `take`; to add an @word: AT_WORDS and lineSchedule.
 
 /** One job of a crontab. */
 interface CrontabJob {
@@ -5990,14 +5993,15 @@ class Listener implements JobHost {
     try {
       const event = this.reader.push(bytes);
       if (event !== undefined) this.onEvent(event);
-      else if (this.reader.isAmbiguous()) this.settleSoon();
+      else if (this.reader.isAmbiguous()) this.settlePayload();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
     }
   }
 
-  private settleSoon(): void {
+  /** Nothing more comes in for a while: then the payload is complete. */
+  private settlePayload(): void {
     const bytes = this.input.bytesRead();
     setTimeout(() => {
       if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());

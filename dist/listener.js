@@ -4189,13 +4189,13 @@ var Listener = class {
     try {
       const event = this.reader.push(bytes);
       if (event !== void 0) this.onEvent(event);
-      else if (this.reader.isAmbiguous()) this.settleSoon();
+      else if (this.reader.isAmbiguous()) this.settlePayload();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.fail(`got ${error.message} from supervisord; exiting so that it starts a fresh listener`);
     }
   }
-  settleSoon() {
+  settlePayload() {
     const bytes = this.input.bytesRead();
     setTimeout(() => {
       if (this.reader.isAmbiguous() && this.input.bytesRead() === bytes) this.onEvent(this.reader.settle());
