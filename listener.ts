@@ -2889,7 +2889,8 @@ export function parseCrontab(text: string, context: CrontabContext): Crontab {
 /** A job before nameJobs: `name` is empty where the file gives none. */
 type FoundJob = CrontabJob & { name: string };
 
-// A crontab may have thousands of lines: what is done for each of them makes no more objects than it must.
+// Takes line after line, and keeps what those so far have set for the ones below: options, variables, the next job's name. A
+// crontab may have thousands of lines: what is done for each of them makes no more objects than it must.
 function createCrontabReader({ path, flags, environment, defaultZone, isUser }: CrontabContext) {
   const options = new Map<OptionKey, { text: string; origin: string }>();
   let settings: Settings | undefined; // of the options so far
@@ -3104,7 +3105,7 @@ export function jobId(schedule: Schedule, command: readonly string[]): string {
 
 // ═══ The outside world starts here ══════════════════════════════════════════
 
-// Where Bun or Deno must be treated otherwise than Node, a comment says why.
+// Where one of these is treated otherwise than Node, a comment says why.
 const isBun = process.versions.bun !== undefined;
 const isDeno = process.versions.deno !== undefined;
 
@@ -3886,8 +3887,8 @@ function writeFully(fd: number, text: string): void {
 
 // ── Files ───────────────────────────────────────────────────────────────────
 // Somebody else may have made what stands under the name of a file of ours. So what is no regular file is not opened, and
-// in a directory that all may write to, neither is what belongs to others. Nor does a missing file ever stop a listener:
-// whoever asks gets nothing, or an error whose code tells why.
+// in a directory that all may write to, neither is what belongs to others. Whoever asks for what is not there or can't be had
+// gets nothing (try…, …Of), or an error whose code tells why.
 
 /**
  * In a directory like /tmp anybody may have made the name before us: as a link to what is ours, or with a run in it that
