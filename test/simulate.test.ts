@@ -304,6 +304,13 @@ it("a job that kills its listener ends simulate with 1", async (t) => {
 // ── The end ────────────────────────────────────────────────────────────────
 
 describe("simulate ends", { concurrency: 4 }, () => {
+  it("when --for is shorter than a tick, and leaves no directory behind", async (t) => {
+    const simulation = simulate(t, ["--ticks", "1", "--for", "1s", "--", "/bin/true"]);
+    assert.equal(await simulation.end(), 2);
+    assert.match(simulation.stderr, /--for: expected at least one TICK_60, 1m/);
+    await leavesNothing(simulation);
+  });
+
   const LONG = ["--ticks", "1", "--for", "1h", "--", `${FIXTURES}/sleep-long`];
 
   /** `kill` with a negative pid is what a terminal does for Ctrl-C. */
