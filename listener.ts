@@ -11,8 +11,8 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   run        the command is started in a session of its own, watched, and its result is told
 //
-// The map. Start reading at `startListener`, or at `JobRunner.onTick` if you want to know why a job did not run. What stands above
-// the double line is pure.
+// The map. Start reading at `startListener`, or at `JobRunner.onTick` if you want to know why a job did not run. What
+// stands above the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks and windows          which ticks count, and the stretch of time that each of them decides
@@ -5348,8 +5348,18 @@ function jobEnvironment(job: Job, run: RunFacts, more: NodeJS.ProcessEnv): NodeJ
   if (number !== undefined) facts.SUPERTICK_RUN = String(number);
   if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
-  const { TICK_PING: _, ...inherited } = process.env; // it may hold a secret
-  return { ...payloadTokens(event?.payload ?? ""), ...inherited, ...job.env, ...facts, ...more };
+  return { ...payloadTokens(event?.payload ?? ""), ...inheritedVariables(), ...job.env, ...facts, ...more };
+}
+
+let inherited: NodeJS.ProcessEnv | undefined; // reading process.env takes time, and nobody changes it
+
+/** Our own environment, but for TICK_PING: that may hold a secret. */
+function inheritedVariables(): NodeJS.ProcessEnv {
+  if (inherited === undefined) {
+    inherited = { ...process.env };
+    delete inherited.TICK_PING;
+  }
+  return inherited;
 }
 
 function reasonOf({ attempt, reason }: RunFacts): string {

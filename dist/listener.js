@@ -3702,8 +3702,15 @@ function jobEnvironment(job, run, more) {
   if (number !== void 0) facts.SUPERTICK_RUN = String(number);
   if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
-  const { TICK_PING: _, ...inherited } = process.env;
-  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inherited, ...job.env, ...facts, ...more };
+  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inheritedVariables(), ...job.env, ...facts, ...more };
+}
+var inherited;
+function inheritedVariables() {
+  if (inherited === void 0) {
+    inherited = { ...process.env };
+    delete inherited.TICK_PING;
+  }
+  return inherited;
 }
 function reasonOf({ attempt, reason }) {
   return attempt !== void 0 && attempt > 1 ? "retry" : reason;
@@ -4920,7 +4927,7 @@ function readProgram({ header, names, read, readVariables }) {
   const words = read("command", "", splitWords);
   return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
 }
-function checkProgram(reader, inherited) {
+function checkProgram(reader, inherited2) {
   var _a2;
   const { header, tell, textOf } = reader;
   const { group, numprocs, variables, words, processName } = readProgram(reader);
@@ -4936,7 +4943,7 @@ function checkProgram(reader, inherited) {
   if (numprocs !== 1) tell("numprocs", "supervisord would share the ticks out among the processes: numprocs=1");
   const name = numprocs === 1 ? processName : group;
   const supervisorNames = { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group };
-  const env = { ...inherited, ...variables, ...supervisorNames, ...call.variables };
+  const env = { ...inherited2, ...variables, ...supervisorNames, ...call.variables };
   if (words !== void 0 && call.args === void 0)
     tell("command", "it can't be told which options supertick gets: they are not checked", void 0, false);
   checkListener(reader, call, env);
