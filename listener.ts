@@ -6702,6 +6702,7 @@ export function formatSection({ name, command, events, killAfterSeconds, environ
     `events=${[...new Set(events)].join(",")}`,
     "autorestart=true",
     "stdout_logfile=NONE",
+    "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
     "stderr_logfile=/dev/stderr",
     "stderr_logfile_maxbytes=0",
   ];

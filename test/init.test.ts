@@ -62,6 +62,7 @@ describe("init", () => {
       "events=TICK_60",
       "autorestart=true",
       "stdout_logfile=NONE",
+      "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
       "stderr_logfile=/dev/stderr",
       "stderr_logfile_maxbytes=0",
       "",
