@@ -4801,6 +4801,8 @@ interface TickState {
 interface Turns {
   /** Calls `begin` when it is its turn; it returns false if it needs none any more. */
   take(begin: () => boolean): void;
+  /** Calls `begin`, which needs no turn: at once, but for what the slice of time can't hold any more. */
+  soon(begin: () => void): void;
   /** Something runs already: it counts too. */
   occupy(): void;
   release(): void;
@@ -4810,17 +4812,23 @@ const START_SLICE_SECONDS = 0.02;
 
 /** @param limit 0: none */
 function createTurns(limit: number): Turns {
+  const prompt: Array<() => void> = [];
   const waiting: Array<() => boolean> = [];
   let running = 0;
   let sliceEnd: number | undefined; // of this turn of the event loop
 
   function goOn(): void {
-    while (waiting.length > 0 && (limit === 0 || running < limit)) {
+    while (prompt.length > 0 || (waiting.length > 0 && (limit === 0 || running < limit))) {
       sliceEnd = sliceEnd ?? beginSlice();
       if (monotonicSeconds() > sliceEnd) return;
-      running++;
-      if (!waiting.shift()!()) running--;
+      if (prompt.length > 0) prompt.shift()!();
+      else beginTurn(waiting.shift()!);
     }
+  }
+
+  function beginTurn(begin: () => boolean): void {
+    running++;
+    if (!begin()) running--;
   }
 
   function beginSlice(): number {
@@ -4834,6 +4842,10 @@ function createTurns(limit: number): Turns {
   return {
     take(begin) {
       waiting.push(begin);
+      goOn();
+    },
+    soon(begin) {
+      prompt.push(begin);
       goOn();
     },
     occupy() {
@@ -5035,10 +5047,11 @@ class JobRuns {
   // A run keeps its turn from the question to the end of the attempt.
   private whenItsTurn(run: Run, begin: () => void): void {
     const handle = this.handleOf(run);
-    if (handle.hasTurn) return begin();
+    // Supervisord may close our stdout in the meantime: then the stop has taken the run back.
+    const isInProgress = () => this.state.runs.some((r) => r.number === run.number);
+    if (handle.hasTurn) return this.host.turns.soon(() => isInProgress() && begin());
     this.host.turns.take(() => {
-      // Supervisord may have closed our stdout in the meantime: then the stop has taken the run back.
-      if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      if (!isInProgress()) return false;
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
       if (successor !== undefined) return this.handOver(run, successor);
       handle.hasTurn = true;
@@ -5073,7 +5086,8 @@ class JobRuns {
     const { onlyIf } = handle.setup.job;
     // It waited in the queue, and since then the question is no longer asked.
     if (onlyIf === undefined) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
-    handle.stopAsking = this.runShell("only-if", onlyIf, ONLY_IF_SECONDS, run, {}, (end, isLate) =>
+    const env = this.environment(run, { SUPERTICK_HOOK: "only-if" });
+    handle.stopAsking = this.runShell("only-if", onlyIf, ONLY_IF_SECONDS, run, env, (end, isLate) =>
       this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) }),
     );
   }
@@ -5243,8 +5257,18 @@ class JobRuns {
     const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
-    this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
-      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+    const env = this.environment(run, { ...facts, SUPERTICK_HOOK: hook });
+    let isCancelled = false;
+    const cancel = () => {
+      isCancelled = true;
+    };
+    this.errands = [...this.errands, cancel]; // until it has started
+    this.host.turns.soon(() => {
+      if (!isCancelled)
+        this.runShell(hook, text, HOOK_SECONDS, run, env, (end) => {
+          if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+        });
+      this.endErrand(cancel);
     });
   }
 
@@ -5253,11 +5277,11 @@ class JobRuns {
     text: string,
     limitSeconds: number,
     run: RunFacts,
-    facts: NodeJS.ProcessEnv,
+    env: NodeJS.ProcessEnv,
     onEnd: ShellPlan["onEnd"],
   ): () => void {
     const kill = startShell(text, limitSeconds, {
-      env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
+      env,
       output: this.log.outputOf({ job: this.name, run: run.number, hook }),
       onEnd,
       onGone: () => this.endErrand(kill),

@@ -3284,16 +3284,21 @@ function setUp(job, log) {
 }
 var START_SLICE_SECONDS = 0.02;
 function createTurns(limit) {
+  const prompt = [];
   const waiting = [];
   let running = 0;
   let sliceEnd;
   function goOn() {
-    while (waiting.length > 0 && (limit === 0 || running < limit)) {
+    while (prompt.length > 0 || waiting.length > 0 && (limit === 0 || running < limit)) {
       sliceEnd = sliceEnd != null ? sliceEnd : beginSlice();
       if (monotonicSeconds() > sliceEnd) return;
-      running++;
-      if (!waiting.shift()()) running--;
+      if (prompt.length > 0) prompt.shift()();
+      else beginTurn(waiting.shift());
     }
+  }
+  function beginTurn(begin2) {
+    running++;
+    if (!begin2()) running--;
   }
   function beginSlice() {
     setImmediate(() => {
@@ -3305,6 +3310,10 @@ function createTurns(limit) {
   return {
     take(begin2) {
       waiting.push(begin2);
+      goOn();
+    },
+    soon(begin2) {
+      prompt.push(begin2);
       goOn();
     },
     occupy() {
@@ -3442,9 +3451,10 @@ var JobRuns = class {
   }
   whenItsTurn(run, begin2) {
     const handle = this.handleOf(run);
-    if (handle.hasTurn) return begin2();
+    const isInProgress = () => this.state.runs.some((r) => r.number === run.number);
+    if (handle.hasTurn) return this.host.turns.soon(() => isInProgress() && begin2());
     this.host.turns.take(() => {
-      if (!this.state.runs.some((r) => r.number === run.number)) return false;
+      if (!isInProgress()) return false;
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
       if (successor !== void 0) return this.handOver(run, successor);
       handle.hasTurn = true;
@@ -3472,12 +3482,13 @@ var JobRuns = class {
     const handle = this.handleOf(run);
     const { onlyIf } = handle.setup.job;
     if (onlyIf === void 0) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
+    const env = this.environment(run, { SUPERTICK_HOOK: "only-if" });
     handle.stopAsking = this.runShell(
       "only-if",
       onlyIf,
       ONLY_IF_SECONDS,
       run,
-      {},
+      env,
       (end, isLate) => this.apply({ type: "asked", run: run.number, ...verdictOf(end, isLate) })
     );
   }
@@ -3619,13 +3630,23 @@ var JobRuns = class {
     const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
-    this.runShell(hook, text, HOOK_SECONDS, run, facts, (end) => {
-      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+    const env = this.environment(run, { ...facts, SUPERTICK_HOOK: hook });
+    let isCancelled = false;
+    const cancel = () => {
+      isCancelled = true;
+    };
+    this.errands = [...this.errands, cancel];
+    this.host.turns.soon(() => {
+      if (!isCancelled)
+        this.runShell(hook, text, HOOK_SECONDS, run, env, (end) => {
+          if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+        });
+      this.endErrand(cancel);
     });
   }
-  runShell(hook, text, limitSeconds, run, facts, onEnd) {
+  runShell(hook, text, limitSeconds, run, env, onEnd) {
     const kill2 = startShell(text, limitSeconds, {
-      env: this.environment(run, { ...facts, SUPERTICK_HOOK: hook }),
+      env,
       output: this.log.outputOf({ job: this.name, run: run.number, hook }),
       onEnd,
       onGone: () => this.endErrand(kill2)
