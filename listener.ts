@@ -5466,9 +5466,11 @@ class JobRunner implements RunOwner {
   setup: JobSetup;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
+  private isFitted = false; // that is known
   private decidedSeconds: number | undefined; // due times up to here are decided, the delay taken off
   private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
+  private isClockAsBefore = true; // it was not set back since the listener started
   private readonly isNew: boolean; // others have a past, it has none
   /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
@@ -5518,6 +5520,7 @@ class JobRunner implements RunOwner {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
     if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds;
+    this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     // Whole periods move the window; only the rest below one is a timer.
@@ -5532,19 +5535,21 @@ class JobRunner implements RunOwner {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.decidedSeconds = this.goesOnFrom = undefined;
+      this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return undefined;
     }
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
+    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
-    if (due === undefined || (isFirst && this.wasStartedBefore(tick, due))) return undefined;
+    if (due === undefined || this.wasStartedBefore(tick, due, isFirst)) return undefined;
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === undefined) return undefined;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.delay(dueRun, window);
+    this.delay(dueRun, delayWindow(shifted, -shift)); // which may begin earlier than this tick's
     return undefined;
   }
 
@@ -5556,6 +5561,14 @@ class JobRunner implements RunOwner {
     this.decidedSeconds = Math.max(window.after, window.upTo); // it may be empty, after a clock that was set back
     if (from === undefined) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
+  }
+
+  // An earlier listener may have had another --jitter, or another host's name. undefined: the same delay.
+  private whereTheLastListenerStopped({ after }: Window, shift: number): number | undefined {
+    const { delay = 0, period = 1 } = this.past.job ?? {};
+    const formerShift = delay - (delay % period);
+    if (this.past.job === undefined || this.job.schedule.kind === "ticks") return undefined;
+    return formerShift === shift ? undefined : after - formerShift;
   }
 
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
@@ -5595,10 +5608,13 @@ class JobRunner implements RunOwner {
   }
 
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
-  // The same where the counter file left a window undecided for a run that was delayed.
-  private wasStartedBefore(tick: Tick, due: number): boolean {
+  // The same where the counter file left a window undecided for a run that was delayed, and, some ticks later, where
+  // the delay has become longer.
+  private wasStartedBefore(tick: Tick, due: number, isFirst: boolean): boolean {
     const last = this.past.lastDue;
-    const isIt = last?.due === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    const isByCount = this.job.schedule.kind === "ticks";
+    if (!isFirst && (isByCount || !this.isClockAsBefore)) return false;
+    const isIt = last?.due === due && (!isByCount || last.serial === tick.serial);
     if (isIt && last.run !== undefined)
       this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
@@ -5635,10 +5651,10 @@ class JobRunner implements RunOwner {
   jobRecord(): (JournalRecord & { type: "job" }) | undefined {
     const { name, schedule, id } = this.job;
     const period = this.host.tickPeriod;
-    const delay = this.delaySeconds || undefined;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? undefined : this.recordedName;
     const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
+    const delay = this.isFitted ? this.delaySeconds || undefined : this.past.job?.delay; // which the first tick asks for
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
@@ -6128,8 +6144,7 @@ class Listener implements JobHost {
   private beginTicking(tick: Tick): void {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    const isNews = this.options.tickType === undefined || this.runners.some(({ job }) => job.jitterSeconds > 0);
-    if (isNews) this.roster.record();
+    this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }

@@ -3801,9 +3801,11 @@ var JobRunner = class {
   setup;
   delaySeconds = 0;
   restSeconds = 0;
+  isFitted = false;
   decidedSeconds;
   goesOnFrom;
   delayed;
+  isClockAsBefore = true;
   isNew;
   isLeaving = false;
   get job() {
@@ -3828,6 +3830,7 @@ var JobRunner = class {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
     if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds;
+    this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
@@ -3838,18 +3841,20 @@ var JobRunner = class {
   onTick(tick, counted, isFirst) {
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.decidedSeconds = this.goesOnFrom = void 0;
+      this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return void 0;
     }
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.delaySeconds - this.restSeconds;
+    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
-    if (due === void 0 || isFirst && this.wasStartedBefore(tick, due)) return void 0;
+    if (due === void 0 || this.wasStartedBefore(tick, due, isFirst)) return void 0;
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === void 0) return void 0;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.delay(dueRun, window);
+    this.delay(dueRun, delayWindow(shifted, -shift));
     return void 0;
   }
   goOn(window) {
@@ -3859,6 +3864,13 @@ var JobRunner = class {
     this.decidedSeconds = Math.max(window.after, window.upTo);
     if (from === void 0) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
+  }
+  whereTheLastListenerStopped({ after }, shift) {
+    var _a2;
+    const { delay = 0, period = 1 } = (_a2 = this.past.job) != null ? _a2 : {};
+    const formerShift = delay - delay % period;
+    if (this.past.job === void 0 || this.job.schedule.kind === "ticks") return void 0;
+    return formerShift === shift ? void 0 : after - formerShift;
   }
   delay(dueRun, undecided) {
     this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
@@ -3889,9 +3901,11 @@ var JobRunner = class {
     this.host.journal.append({ type: "missed", job: name, due, count });
     return void 0;
   }
-  wasStartedBefore(tick, due) {
+  wasStartedBefore(tick, due, isFirst) {
     const last = this.past.lastDue;
-    const isIt = (last == null ? void 0 : last.due) === due && (this.job.schedule.kind !== "ticks" || last.serial === tick.serial);
+    const isByCount = this.job.schedule.kind === "ticks";
+    if (!isFirst && (isByCount || !this.isClockAsBefore)) return false;
+    const isIt = (last == null ? void 0 : last.due) === due && (!isByCount || last.serial === tick.serial);
     if (isIt && last.run !== void 0)
       this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
@@ -3916,13 +3930,13 @@ var JobRunner = class {
     this.runs.takeOver(this.past.openRuns, formerListener);
   }
   jobRecord() {
-    var _a2;
+    var _a2, _b2;
     const { name, schedule, id } = this.job;
     const period = this.host.tickPeriod;
-    const delay = this.delaySeconds || void 0;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     const was = this.recordedName === name ? void 0 : this.recordedName;
     const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
+    const delay = this.isFitted ? this.delaySeconds || void 0 : (_b2 = this.past.job) == null ? void 0 : _b2.delay;
+    const record = { schedule: scheduleRecord(schedule), delay, period, id };
     if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
@@ -4300,8 +4314,7 @@ var Listener = class {
   beginTicking(tick) {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    const isNews = this.options.tickType === void 0 || this.runners.some(({ job }) => job.jitterSeconds > 0);
-    if (isNews) this.roster.record();
+    this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }

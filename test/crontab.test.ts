@@ -3,6 +3,7 @@
 
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
@@ -16,6 +17,7 @@ import {
   parseCommandLine,
   parseCrontab,
   parseEnvironment,
+  stableDelay,
 } from "../listener";
 import { supertick, temporaryDirectory, until } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
@@ -544,6 +546,55 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     await hurried.waitForLog(new RegExp(`^due ${hour}$`, "m"));
     await delayed.waitForLog(new RegExp(`^due ${hour}$`, "m"));
     assert.doesNotMatch(delayed.stderr, /run 2/);
+  });
+
+  describe("and another --jitter, with a listener that is killed,", () => {
+    const hour = 1_700_006_400;
+    const delayOf = (name: string, limit: number) => stableDelay(`${os.hostname()} ${name}`, limit);
+    const isFar = (name: string) => delayOf(name, 3540) > 240 && delayOf(name, 3540) < 1200;
+    const isNear = (name: string) => delayOf(name, 50) > 20;
+    const name = Array.from({ length: 10_000 }, (_, i) => `j${i}`).find((name) => isFar(name) && isNear(name))!;
+    const job = (jitter: string) => `TICK_JITTER=${jitter}\nTICK_NAME=${name}\n0 * * * * echo due $SUPERTICK_DUE\n`;
+    const begin = async (t: TestContext, jitter: string) => {
+      const supervisord = await listen(t, job(jitter));
+      for (const when of [hour - 60, hour]) await supervisord.tick({ when });
+      return supervisord;
+    };
+    const restart = async (supervisord: Listening) => {
+      await supervisord.killListener();
+      await supervisord.restartListener();
+    };
+
+    it("loses no due time that a shorter delay has passed", async (t) => {
+      const supervisord = await begin(t, "59m");
+      fs.writeFileSync(supervisord.crontab, job(""));
+      await restart(supervisord);
+      await restart(supervisord); // and the one before the first tick forgets nothing
+      await supervisord.tick({ when: hour + 60 });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    });
+
+    it("repeats no due time that a longer delay comes to again", async (t) => {
+      const supervisord = await begin(t, "");
+      await supervisord.waitForLog(/run 1 finished/);
+      fs.writeFileSync(supervisord.crontab, job("59m"));
+      await restart(supervisord);
+      for (let when = hour + 60; when <= hour + 1320; when += 60) await supervisord.tick({ when });
+      await supervisord.tick({ when: hour + 3600 });
+      assert.doesNotMatch(supervisord.stderr, /run 2/);
+    });
+
+    it("loses no run that waited for what is left of its delay", async (t) => {
+      const supervisord = await begin(t, "59m");
+      fs.writeFileSync(supervisord.crontab, job("50s"));
+      age(supervisord.crontab);
+      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await supervisord.tick({ when: hour + 60 });
+      await restart(supervisord);
+      for (const when of [hour + 120, hour + 180, hour + 240]) await supervisord.tick({ when });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+      assert.doesNotMatch(supervisord.stderr, /run 2/);
+    });
   });
 
   it("and one that stays empty has no jobs any more", async (t) => {
