@@ -5513,6 +5513,11 @@ class JobRunner implements RunOwner {
     return this.delayed?.undecided;
   }
 
+  /** After another --jitter: where the next window begins, with the whole periods of the delay put back. */
+  get undecidedAfter(): number | undefined {
+    return this.goesOnFrom === undefined ? undefined : this.goesOnFrom + this.delaySeconds - this.restSeconds;
+  }
+
   // When it is due:
 
   /** To be called when the period is known, and when the job has changed. */
@@ -6025,6 +6030,7 @@ class Listener implements JobHost {
       const jobs = crontab.readAgain();
       if (jobs === undefined) return this.lookAgain();
       const changes = this.roster.change(jobs);
+      if (this.ticks.clock?.isRestored === false) this.writeCounter(); // another --jitter moves what is undecided
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -6187,12 +6193,21 @@ class Listener implements JobHost {
     this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
   }
 
-  // What --jitter delays is not decided yet: the oldest such window is where the next listener must begin.
+  // What --jitter delays, or another --jitter made due by now, is not decided yet: the oldest such window is where the next listener must begin.
   private withDelayed(clock: TickClock): TickClock {
     let written = clock;
     for (const { undecided } of this.delaying) {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
+    }
+    for (const { undecidedAfter: after } of this.runners) {
+      const { decidedSeconds, fixedDecidedSeconds } = written;
+      if (after !== undefined && after < decidedSeconds)
+        written = withUndecided(written, {
+          after,
+          fixedAfter: fixedDecidedSeconds - decidedSeconds + after,
+          upTo: after,
+        });
     }
     return written;
   }

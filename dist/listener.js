@@ -3825,6 +3825,9 @@ var JobRunner = class {
     var _a2;
     return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
   }
+  get undecidedAfter() {
+    return this.goesOnFrom === void 0 ? void 0 : this.goesOnFrom + this.delaySeconds - this.restSeconds;
+  }
   fitTicks(whenSeconds, periodSeconds) {
     var _a2;
     const { name, schedule, jitterSeconds } = this.job;
@@ -4211,12 +4214,14 @@ var Listener = class {
     });
   }
   reload() {
+    var _a2;
     const { crontab } = this.options;
     if (crontab === void 0 || this.isStopping) return;
     try {
       const jobs = crontab.readAgain();
       if (jobs === void 0) return this.lookAgain();
       const changes = this.roster.change(jobs);
+      if (((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false) this.writeCounter();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -4354,6 +4359,15 @@ var Listener = class {
     for (const { undecided } of this.delaying) {
       if (undecided !== void 0 && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
+    }
+    for (const { undecidedAfter: after } of this.runners) {
+      const { decidedSeconds, fixedDecidedSeconds } = written;
+      if (after !== void 0 && after < decidedSeconds)
+        written = withUndecided(written, {
+          after,
+          fixedAfter: fixedDecidedSeconds - decidedSeconds + after,
+          upTo: after
+        });
     }
     return written;
   }

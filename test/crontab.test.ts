@@ -574,6 +574,16 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
     });
 
+    it("loses none if it is killed before the tick after the change", async (t) => {
+      const supervisord = await begin(t, "59m");
+      fs.writeFileSync(supervisord.crontab, job(""));
+      age(supervisord.crontab);
+      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await restart(supervisord);
+      await supervisord.tick({ when: hour + 60 });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    });
+
     it("repeats no due time that a longer delay comes to again", async (t) => {
       const supervisord = await begin(t, "");
       await supervisord.waitForLog(/run 1 finished/);
