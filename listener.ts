@@ -1692,7 +1692,7 @@ export type JobAction =
   | { readonly type: "stopAsking"; readonly run: Run }
   | { readonly type: "start"; readonly run: Run }
   | ({ readonly type: "skip"; readonly behind: Run } & DueRun)
-  | { readonly type: "wait"; readonly due: number; readonly behind: Run }
+  | ({ readonly type: "wait"; readonly behind: Run } & DueRun)
   | { readonly type: "holdBack"; readonly run: Run; readonly why: HoldReason; readonly error?: string }
   | { readonly type: "armDeadline"; readonly run: Run; readonly seconds: number }
   | { readonly type: "armGrace"; readonly run: Run; readonly seconds: number }
@@ -1800,7 +1800,6 @@ function takeDue(policy: JobPolicy, state: JobState, { type: _, ...dueRun }: Job
 // What --overlap says about a due run that finds another one still there.
 function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   const [behind] = state.runs;
-  const { due } = dueRun;
   if (behind === undefined || policy.overlap === "allow") return open(policy, state, dueRun);
   if (policy.overlap === "replace") {
     const [cleared, actions] = dismissAll(state, "replaced");
@@ -1810,7 +1809,7 @@ function takeTurn(policy: JobPolicy, state: JobState, dueRun: DueRun): Step {
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
     return [state, [{ type: "skip", ...dueRun, behind }]];
   }
-  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
+  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", ...dueRun, behind }]];
 }
 
 // What the user asks for by hand is not asked about.
@@ -4335,6 +4334,8 @@ export type JournalRecord =
   /** It was due, and did not start. */
   | { type: "held"; job: string; run: number; due: number; why: HoldReason; error?: string }
   | { type: "skipped"; job: string; due: number; reason: Reason }
+  /** It was due, and waits for the run before; `starting` or `skipped` follows. */
+  | { type: "waiting"; job: string; due: number; reason: Reason; serial?: number }
   /** `count`: 1,001 stands for any number above 1,000; `due`: the latest of them. */
   | { type: "missed"; job: string; due: number; count: number };
 
@@ -4383,6 +4384,8 @@ export interface JobPast {
   readonly job?: LineOf<"job">;
   readonly lastRun: number;
   readonly openRuns: readonly OpenRun[];
+  /** Due, and not started yet. */
+  readonly waiting: ReadonlyArray<LineOf<"waiting">>;
   /** How many runs in a row came to another result than success. */
   readonly failures: number;
   readonly last?: LastResult;
@@ -4397,6 +4400,7 @@ export interface JobPast {
 export const NO_PAST: JobPast = {
   lastRun: 0,
   openRuns: [],
+  waiting: NOTHING,
   failures: 0,
   recent: "",
   lastSerials: { remote: -1, event: -1 },
@@ -4449,7 +4453,12 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
     }
     case "skipped": {
       const isByTick = line.reason === "schedule" || line.reason === "catch-up";
-      return withRecent(isByTick ? { ...past, lastDue: { due: line.due } } : past, "-");
+      const left = withoutWaiting(past, line);
+      return withRecent(isByTick ? { ...left, lastDue: { due: line.due } } : left, "-");
+    }
+    case "waiting": {
+      const { waiting } = withoutWaiting(past, line); // it may be repeated, by a new file or after a restart
+      return withDue({ ...past, waiting: [...waiting, line] }, line);
     }
     case "missed":
       return withRecent(past, "-");
@@ -4460,10 +4469,11 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
 
 function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
   const { failures = past.failures, recent = past.recent, last = past.last } = line;
-  const { openRuns, lastDue, lastSerials } = past;
+  const { openRuns, waiting, lastDue, lastSerials } = past;
   return {
     job: line,
     openRuns,
+    waiting,
     lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, line.lastRun ?? 0),
@@ -4479,17 +4489,30 @@ function isLastResult(value: unknown): value is LastResult {
 }
 
 function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
-  const { run, attempt, due, reason, serial } = line;
+  const { run, attempt } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
   const isRepeated = before?.starting.attempt === attempt; // by a new file
   const open = { ...(isRepeated ? before : {}), starting: line };
   const openRuns = before ? past.openRuns.map((o) => (o === before ? open : o)) : [...past.openRuns, open];
-  const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
+  const { waiting } = withoutWaiting(past, line);
+  return withDue({ ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) }, line, run);
+}
+
+/** What is remembered of the tick or event that brought it, so that the same one brings it once. */
+function withDue(past: JobPast, { due, reason, serial }: LineOf<"starting" | "waiting">, run?: number): JobPast {
   if (reason === "remote" || reason === "event") {
     const highest = Math.max(past.lastSerials[reason], serial ?? -1);
-    return { ...next, lastSerials: { ...past.lastSerials, [reason]: highest } };
+    return { ...past, lastSerials: { ...past.lastSerials, [reason]: highest } };
   }
-  return serial === undefined ? next : { ...next, lastDue: { due, run, serial } };
+  return serial === undefined ? past : { ...past, lastDue: { due, run, serial } };
+}
+
+/** A skipped one is told without its serial: then it is the first that is due so. */
+function withoutWaiting(past: JobPast, { due, reason, serial }: DueRun): JobPast {
+  const found = past.waiting.find(
+    (one) => one.due === due && one.reason === reason && (serial === undefined || one.serial === serial),
+  );
+  return found === undefined ? past : { ...past, waiting: past.waiting.filter((one) => one !== found) };
 }
 
 function withOpenRun(past: JobPast, run: number, more: Partial<OpenRun>): JobPast {
@@ -4520,6 +4543,7 @@ const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   givenUp: ["run"],
   held: ["run"],
   skipped: ["due"],
+  waiting: ["due"],
 };
 const FRACTIONS = ["at", "seconds"]; // all other numbers are whole
 const PLAIN = ["was", "reason", "recent", "exit", "signal", "error"]; // neither an object nor a list
@@ -4570,6 +4594,8 @@ export function recordOf(job: string, action: JobAction, seconds: number): Journ
     }
     case "skip":
       return { type: "skipped", job, due: action.due, reason: action.reason };
+    case "wait":
+      return { type: "waiting", job, due: action.due, reason: action.reason, serial: action.serial };
     default:
       return undefined;
   }
@@ -4679,10 +4705,11 @@ function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobP
 
 /** What a new file must say of a job. A run may have started under another name. */
 function linesOf(name: string, past: JobPast): JournalLine[] {
-  const { job, openRuns } = past;
-  const runs = openRuns
-    .flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent))
-    .map((line) => ({ ...line, job: name }));
+  const { job, openRuns, waiting } = past;
+  const runs = [
+    ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
+    ...waiting,
+  ].map((line) => ({ ...line, job: name }));
   return job === undefined ? runs : [withPast({ ...job, was: undefined }, past), ...runs];
 }
 
@@ -4875,6 +4902,7 @@ interface Taken {
 interface RunOwner {
   /** As it is now: a run keeps that of its beginning. */
   readonly setup: JobSetup;
+  readonly isLeaving: boolean;
   secondsToNextRun(): number;
 }
 
@@ -5308,7 +5336,7 @@ class JobRuns {
 
   // The latest first: an older one gives way to it. Each of them waits for its next attempt, is still going, or was cut off;
   // one whose start is not written down may have been started all the same, in the instant before its listener was killed.
-  takeOver(openRuns: readonly OpenRun[], formerListener: ProcessIdentity | undefined): void {
+  takeOver({ openRuns, waiting }: JobPast, formerListener: ProcessIdentity | undefined): void {
     for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
@@ -5324,6 +5352,17 @@ class JobRuns {
         this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
       }
     }
+    for (const line of waiting) this.takeWaiting(line);
+  }
+
+  // It has not started, so it may start now; but an event is lost with the listener that had it.
+  private takeWaiting({ due, reason, serial }: LineOf<"waiting">): void {
+    const isLost = reason === "event" || this.owner.isLeaving;
+    const end = isLost ? "is skipped" : "is due now";
+    this.log.line(`the run due ${formatTime(due)} (${reason}), which waited when the listener was killed, ${end}`);
+    if (!isLost) return this.apply({ type: "due", due, reason, serial });
+    this.host.journal.append({ type: "skipped", job: this.name, due, reason });
+    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
   }
 
   private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
@@ -5649,7 +5688,7 @@ class JobRunner implements RunOwner {
 
   /** What an earlier listener left. */
   takeOverRuns(formerListener: ProcessIdentity | undefined): void {
-    this.runs.takeOver(this.past.openRuns, formerListener);
+    this.runs.takeOver(this.past, formerListener);
   }
 
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
@@ -5804,9 +5843,9 @@ class Roster {
     if (isOnlyOne && known.length === 1) names[0] = only.name; // its name may have changed
     const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSameSupervisor));
     const freeName = createFreeNames(jobs);
-    for (const [name, { openRuns, job }] of pasts) {
+    for (const [name, { openRuns, waiting, job }] of pasts) {
       if (names.includes(name)) continue;
-      if (openRuns.length === 0) this.removed.push(name);
+      if (openRuns.length === 0 && waiting.length === 0) this.removed.push(name);
       else runners.push(this.caretaker(name, freeName(name), job?.id, isSameSupervisor));
     }
     this.runners = runners;
@@ -5984,6 +6023,7 @@ class Listener implements JobHost {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
     }
+    this.roster.dismissDone();
   }
 
   private tellBeginning(): void {

@@ -1126,7 +1126,6 @@ function takeDue(policy, state, { type: _, ...dueRun }) {
 }
 function takeTurn(policy, state, dueRun) {
   const [behind] = state.runs;
-  const { due } = dueRun;
   if (behind === void 0 || policy.overlap === "allow") return open(policy, state, dueRun);
   if (policy.overlap === "replace") {
     const [cleared, actions] = dismissAll(state, "replaced");
@@ -1136,7 +1135,7 @@ function takeTurn(policy, state, dueRun) {
   if (policy.overlap === "skip" || state.waiting.length >= policy.queueLimit) {
     return [state, [{ type: "skip", ...dueRun, behind }]];
   }
-  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", due, behind }]];
+  return [{ ...state, waiting: [...state.waiting, dueRun] }, [{ type: "wait", ...dueRun, behind }]];
 }
 function isAskedAbout(policy, { reason }) {
   return policy.isAsking && reason !== "signal" && reason !== "remote";
@@ -3007,6 +3006,7 @@ var MAX_UNWRITTEN_LINES = 1e3;
 var NO_PAST = {
   lastRun: 0,
   openRuns: [],
+  waiting: NOTHING,
   failures: 0,
   recent: "",
   lastSerials: { remote: -1, event: -1 }
@@ -3054,7 +3054,12 @@ function foldLine(past, line) {
     }
     case "skipped": {
       const isByTick = line.reason === "schedule" || line.reason === "catch-up";
-      return withRecent(isByTick ? { ...past, lastDue: { due: line.due } } : past, "-");
+      const left = withoutWaiting(past, line);
+      return withRecent(isByTick ? { ...left, lastDue: { due: line.due } } : left, "-");
+    }
+    case "waiting": {
+      const { waiting } = withoutWaiting(past, line);
+      return withDue({ ...past, waiting: [...waiting, line] }, line);
     }
     case "missed":
       return withRecent(past, "-");
@@ -3065,10 +3070,11 @@ function foldLine(past, line) {
 function foldJob(past, line) {
   var _a2;
   const { failures = past.failures, recent = past.recent, last = past.last } = line;
-  const { openRuns, lastDue, lastSerials } = past;
+  const { openRuns, waiting, lastDue, lastSerials } = past;
   return {
     job: line,
     openRuns,
+    waiting,
     lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, (_a2 = line.lastRun) != null ? _a2 : 0),
@@ -3082,17 +3088,26 @@ function isLastResult(value) {
   return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
 function foldStarting(past, line) {
-  const { run, attempt, due, reason, serial } = line;
+  const { run, attempt } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
   const isRepeated = (before == null ? void 0 : before.starting.attempt) === attempt;
   const open2 = { ...isRepeated ? before : {}, starting: line };
   const openRuns = before ? past.openRuns.map((o) => o === before ? open2 : o) : [...past.openRuns, open2];
-  const next = { ...past, openRuns, lastRun: Math.max(past.lastRun, run) };
+  const { waiting } = withoutWaiting(past, line);
+  return withDue({ ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) }, line, run);
+}
+function withDue(past, { due, reason, serial }, run) {
   if (reason === "remote" || reason === "event") {
     const highest = Math.max(past.lastSerials[reason], serial != null ? serial : -1);
-    return { ...next, lastSerials: { ...past.lastSerials, [reason]: highest } };
+    return { ...past, lastSerials: { ...past.lastSerials, [reason]: highest } };
   }
-  return serial === void 0 ? next : { ...next, lastDue: { due, run, serial } };
+  return serial === void 0 ? past : { ...past, lastDue: { due, run, serial } };
+}
+function withoutWaiting(past, { due, reason, serial }) {
+  const found = past.waiting.find(
+    (one) => one.due === due && one.reason === reason && (serial === void 0 || one.serial === serial)
+  );
+  return found === void 0 ? past : { ...past, waiting: past.waiting.filter((one) => one !== found) };
 }
 function withOpenRun(past, run, more) {
   return {
@@ -3116,7 +3131,8 @@ var NUMBERS_OF = {
   finished: ["run", "attempt", "seconds"],
   givenUp: ["run"],
   held: ["run"],
-  skipped: ["due"]
+  skipped: ["due"],
+  waiting: ["due"]
 };
 var FRACTIONS = ["at", "seconds"];
 var PLAIN = ["was", "reason", "recent", "exit", "signal", "error"];
@@ -3157,6 +3173,8 @@ function recordOf(job, action, seconds) {
     }
     case "skip":
       return { type: "skipped", job, due: action.due, reason: action.reason };
+    case "wait":
+      return { type: "waiting", job, due: action.due, reason: action.reason, serial: action.serial };
     default:
       return void 0;
   }
@@ -3244,8 +3262,11 @@ function withPast(line, { lastRun, failures, recent, last }) {
   return Object.assign(line, { lastRun, failures, recent, last });
 }
 function linesOf(name, past) {
-  const { job, openRuns } = past;
-  const runs2 = openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)).map((line) => ({ ...line, job: name }));
+  const { job, openRuns, waiting } = past;
+  const runs2 = [
+    ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
+    ...waiting
+  ].map((line) => ({ ...line, job: name }));
   return job === void 0 ? runs2 : [withPast({ ...job, was: void 0 }, past), ...runs2];
 }
 function isPresent(value) {
@@ -3666,7 +3687,7 @@ var JobRuns = class {
     this.errands = this.errands.filter((other) => other !== errand);
     this.settleSoon();
   }
-  takeOver(openRuns, formerListener) {
+  takeOver({ openRuns, waiting }, formerListener) {
     for (const { starting, started, finished } of [...openRuns].reverse()) {
       const { run: number, attempt, due, reason } = starting;
       const base = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
@@ -3682,6 +3703,15 @@ var JobRuns = class {
         this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
       }
     }
+    for (const line of waiting) this.takeWaiting(line);
+  }
+  takeWaiting({ due, reason, serial }) {
+    const isLost = reason === "event" || this.owner.isLeaving;
+    const end = isLost ? "is skipped" : "is due now";
+    this.log.line(`the run due ${formatTime(due)} (${reason}), which waited when the listener was killed, ${end}`);
+    if (!isLost) return this.apply({ type: "due", due, reason, serial });
+    this.host.journal.append({ type: "skipped", job: this.name, due, reason });
+    this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
   }
   adopt(run, orphan, elapsedSeconds) {
     this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
@@ -3930,7 +3960,7 @@ var JobRunner = class {
     return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
   takeOverRuns(formerListener) {
-    this.runs.takeOver(this.past.openRuns, formerListener);
+    this.runs.takeOver(this.past, formerListener);
   }
   jobRecord() {
     var _a2, _b2;
@@ -4035,9 +4065,9 @@ var Roster = class {
     if (isOnlyOne && known.length === 1) names[0] = only.name;
     const runners = jobs.map((job, i) => new JobRunner(job, host, names[i], isSameSupervisor));
     const freeName = createFreeNames(jobs);
-    for (const [name, { openRuns, job }] of pasts) {
+    for (const [name, { openRuns, waiting, job }] of pasts) {
       if (names.includes(name)) continue;
-      if (openRuns.length === 0) this.removed.push(name);
+      if (openRuns.length === 0 && waiting.length === 0) this.removed.push(name);
       else runners.push(this.caretaker(name, freeName(name), job == null ? void 0 : job.id, isSameSupervisor));
     }
     this.runners = runners;
@@ -4180,6 +4210,7 @@ var Listener = class {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
     }
+    this.roster.dismissDone();
   }
   tellBeginning() {
     const { statePath, tickType, crontab } = this.options;

@@ -643,6 +643,56 @@ it("the only job of a listener keeps its past under a new name, whatever else ch
   assert.equal(pasts.get("new")?.recent, "ts");
 });
 
+describe("what waits for the run before", () => {
+  const waiting = (due: number, more: object = {}) => ({
+    type: "waiting",
+    job: "job",
+    due,
+    reason: "schedule",
+    at: 1,
+    ...more,
+  });
+  const dues = (...records: object[]) =>
+    readPast(records.map((record) => JSON.stringify({ at: 1, ...record }))).waiting.map(({ due, serial }) => [
+      due,
+      serial,
+    ]);
+
+  const cases: Array<[title: string, records: object[], left: Array<[number, number | undefined]>]> = [
+    [
+      "is remembered, the oldest first",
+      [waiting(300, { serial: 5 }), waiting(360, { serial: 6 })],
+      [
+        [300, 5],
+        [360, 6],
+      ],
+    ],
+    [
+      "until it starts",
+      [waiting(300, { serial: 5 }), waiting(360, { serial: 6 }), starting(1, { due: 300, serial: 5 })],
+      [[360, 6]],
+    ],
+    [
+      "until it is skipped",
+      [waiting(300, { serial: 5 }), { type: "skipped", job: "job", due: 300, reason: "schedule" }],
+      [],
+    ],
+    ["once, however often it is written", [waiting(300, { serial: 5 }), waiting(300, { serial: 5 })], [[300, 5]]],
+    [
+      "and is not taken for another reason's",
+      [waiting(300), starting(1, { due: 300, reason: "signal" })],
+      [[300, undefined]],
+    ],
+    ["but not without its due time", [{ type: "waiting", job: "job", reason: "schedule" }], []],
+  ];
+  for (const [title, records, left] of cases) it(title, () => assert.deepEqual(dues(...records), left));
+
+  it("is not made due a second time by the tick that made it wait", () => {
+    const past = readPast([JSON.stringify(waiting(300, { serial: 5 }))]);
+    assert.deepEqual({ ...past.lastDue }, { due: 300, run: undefined, serial: 5 });
+  });
+});
+
 describe("over 256 KiB the journal begins anew", { concurrency: 2 }, () => {
   const padding =
     `${JSON.stringify({ type: "skipped", at: 1, job: "job", due: 1, reason: "x".repeat(1000) })}\n`.repeat(260);

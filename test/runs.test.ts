@@ -67,6 +67,50 @@ describe("overlap", { concurrency: 4 }, () => {
   });
 });
 
+describe("what waits when the listener is killed", { concurrency: 4 }, () => {
+  const LOOP = "echo begin $SUPERTICK_DUE $SUPERTICK_RUN; while [ ! -e go ]; do sleep 0.05; done";
+  const begun = (supervisord: Supervisord) => supervisord.stderr.match(/^begin .*$/gm) ?? [];
+
+  it("runs when the run that it waits for has ended, once", async (t) => {
+    const supervisord = await start(t, ["--overlap", "queue", ...shell(LOOP)]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin \d+ 1/);
+    await supervisord.tick();
+    const due = supervisord.clock;
+    await supervisord.waitForLog(/waits for the end of run 1/);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/the run due \S+ \(schedule\), which waited when the listener was killed, is due now/);
+    await supervisord.restartListener(); // once more while it waits
+    await supervisord.idle();
+    fs.writeFileSync(`${supervisord.directory}/go`, "");
+    await supervisord.waitForLog(new RegExp(`begin ${due} 2`));
+    await supervisord.waitForLog(/run 2 finished/);
+    await supervisord.restartListener();
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 3 finished/);
+    assert.equal(begun(supervisord).length, 3);
+    assert.equal(supervisord.stderr.match(/which waited/g)?.length, 2);
+  });
+
+  it("is told as skipped where it waited for an event, which is lost", async (t) => {
+    const hook = ["--on-skip", "echo lost $SUPERTICK_REASON"];
+    const args = ["--on", "PROCESS_STATE", "--name", "job", ...hook, ...shell(LOOP)];
+    const supervisord = await Supervisord.start({ args });
+    t.after(() => supervisord.dispose());
+    for (const n of [1, 2]) await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", `processname:p${n}`));
+    await supervisord.waitForLog(/waits for the end of run 1/);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/\(event\), which waited when the listener was killed, is skipped/);
+    await supervisord.waitForLog(/^lost event$/m);
+    assert.equal(told(supervisord, "skipped").length, 1);
+    fs.writeFileSync(`${supervisord.directory}/go`, "");
+    await supervisord.waitForLog(/run 1 finished/);
+    await supervisord.restartListener();
+    await supervisord.idle();
+    assert.equal(supervisord.stderr.match(/which waited/g)?.length, 1);
+  });
+});
+
 describe("retries", { concurrency: 4 }, () => {
   const succeedAt = (attempt: number) =>
     shell(`echo "$SUPERTICK_ATTEMPT $SUPERTICK_REASON"; [ $SUPERTICK_ATTEMPT = ${attempt} ]`);
