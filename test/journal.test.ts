@@ -1065,14 +1065,16 @@ interface Knowledge {
   failures: number;
   lastForTick: number | undefined;
   open: string[];
+  /** Due times. */
+  waiting: number[];
 }
 
-function knowledgeIn({ lastRun, failures, lastDue, openRuns }: JobPast): Knowledge {
+function knowledgeIn({ lastRun, failures, lastDue, openRuns, waiting }: JobPast): Knowledge {
   const open = openRuns.map(({ starting: { run, attempt }, started, finished }) => {
     if (finished !== undefined) return `${run}.${attempt} waits ${finished.retryIn}`;
     return `${run}.${attempt}${started === undefined ? "" : ` is ${started.pid}`}`;
   });
-  return { lastRun, failures, lastForTick: lastDue?.run, open };
+  return { lastRun, failures, lastForTick: lastDue?.run, open, waiting: waiting.map(({ due }) => due) };
 }
 
 it("a journal that is cut at any byte says what its whole lines say", () => {
@@ -1114,7 +1116,7 @@ it("a journal that is cut at any byte says what its whole lines say", () => {
   for (let length = 0; length <= journal.length; length++) {
     const whole = ends.filter((end) => end <= length).length;
     const [, lastRun, failures, open, lastForTick]: Row = whole === 0 ? [{}, 0, 0, []] : rows[whole - 1];
-    const expected = { lastRun, failures, lastForTick, open };
+    const expected = { lastRun, failures, lastForTick, open, waiting: [] };
     assert.deepEqual(knowledgeIn(pastOf(journal.subarray(0, length))), expected, `cut at ${length}`);
   }
 });
@@ -1135,10 +1137,11 @@ class JournalingListener {
   private failures: number;
   private lastForTick: number | undefined;
   private readonly open = new Map<number, string>();
+  private waiting: DueRun[];
   private readonly processes = new Map<number, "not started" | "alive" | "leader gone">();
   private readonly questions = new Set<number>();
   private readonly timers = new Set<string>();
-  private serial = 0;
+  private serial: number;
   private isOver = false;
 
   /** `areAlive`: the processes of the runs that an earlier listener left in `before`. */
@@ -1155,8 +1158,11 @@ class JournalingListener {
     const isTorn = before.length > 0 && before[before.length - 1] !== 10;
     this.journal = isTorn ? Buffer.concat([before, Buffer.from("\n")]) : before;
     this.state = createJobState(past.lastRun, past.failures);
+    this.serial = before.length; // above those of the listeners before
+    this.waiting = [...past.waiting];
     this.writeJob();
     for (const open of past.openRuns) this.takeOver(open, areAlive);
+    for (const { due, reason, serial } of past.waiting) this.takeWaiting({ due, reason, serial });
     this.checkAgainstPolicy();
   }
 
@@ -1183,6 +1189,18 @@ class JournalingListener {
     if (reason !== "start" && reason !== "signal") Object.assign(due, { serial: this.serial });
     if (reason === "event") Object.assign(due, { event: { name: "X", serial: this.serial, payload: "" } });
     this.tell({ type: "due", ...due }, () => isSupervisordGone && this.tell({ type: "stop" }));
+  }
+
+  // An event is lost with the listener that had it.
+  private takeWaiting(dueRun: DueRun): void {
+    const { due, reason } = dueRun;
+    if (reason !== "event") return this.tell({ type: "due", ...dueRun });
+    this.noLongerWaits(due, reason);
+    this.write({ type: "skipped", job: "job", due, reason });
+  }
+
+  private noLongerWaits(due: number, reason: Reason): void {
+    this.waiting = this.waiting.filter((one) => one.due !== due || one.reason !== reason);
   }
 
   private takeOver({ starting, started, finished }: JobPast["openRuns"][number], isAlive: boolean): void {
@@ -1247,14 +1265,23 @@ class JournalingListener {
   private know(action: JobAction): void {
     switch (action.type) {
       case "record": {
-        const { number, attempt, reason, serial } = action.run;
+        const { number, attempt, due, reason, serial } = action.run;
+        this.noLongerWaits(due, reason);
         this.lastRun = Math.max(this.lastRun, number);
         if (serial !== undefined && reason !== "remote" && reason !== "event") this.lastForTick = number;
         return void this.open.set(number, `${number}.${attempt}`);
       }
       case "skip":
+        this.noLongerWaits(action.due, action.reason);
         if (action.reason === "schedule" || action.reason === "catch-up") this.lastForTick = undefined;
         return;
+      case "wait": {
+        const { due, reason, serial } = action;
+        this.noLongerWaits(due, reason);
+        this.waiting.push({ due, reason, serial });
+        if (serial !== undefined && reason !== "remote" && reason !== "event") this.lastForTick = undefined;
+        return;
+      }
       case "holdBack":
         return void this.open.delete(action.run.number);
       case "finish": {
@@ -1324,7 +1351,8 @@ class JournalingListener {
     const length = this.journal.length + line.length;
     this.journal = Buffer.concat([this.journal, line, Buffer.from("\n")]);
     const { lastRun, failures, lastForTick } = this;
-    this.known.push({ length, knowledge: { lastRun, failures, lastForTick, open: [...this.open.values()] } });
+    const [open, waiting] = [[...this.open.values()], this.waiting.map(({ due }) => due)];
+    this.known.push({ length, knowledge: { lastRun, failures, lastForTick, open, waiting } });
   }
 
   /** Between two happenings, the policy knows no more and no less. */
