@@ -547,6 +547,8 @@ export class Supervisord {
         return this.endOfListener();
       },
     );
+    // What the listener wrote to stderr before its answer is in the pipe: now it is read too.
+    await new Promise((resolve) => setImmediate(resolve));
     return event;
   }
 
