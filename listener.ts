@@ -372,13 +372,26 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
     case "cron": {
       const { cron, zone } = schedule;
       const after = cronAfter(cron, window);
-      return isSurelyQuiet(cron, zone, after, window.upTo)
-        ? undefined
-        : dueTimes(cron, zone, after, window.upTo).latest;
+      return quietUntil(cron, zone, after) > window.upTo ? undefined : dueTimes(cron, zone, after, window.upTo).latest;
     }
     case "events":
     case "start":
       return undefined;
+  }
+}
+
+/** In epoch seconds: no tick before this makes it due, all up to `from` being decided. -Infinity: any may; Infinity: none. */
+export function restsUntil(schedule: Schedule, from: number): number {
+  switch (schedule.kind) {
+    case "ticks":
+      return Number.NEGATIVE_INFINITY;
+    case "slices":
+      return sliceStart(schedule, from) + schedule.everySeconds;
+    case "cron":
+      return quietUntil(schedule.cron, schedule.zone, from);
+    case "events":
+    case "start":
+      return Number.POSITIVE_INFINITY;
   }
 }
 
@@ -1060,10 +1073,6 @@ function isLeapYear(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
-function hasMember(set: BitSet, value: number): boolean {
-  return ((value < 32 ? set[0] : set[1]) & (1 << (value & 31))) !== 0;
-}
-
 /** The lowest member at or above `from`, or -1. */
 function firstMember(set: BitSet, from: number): number {
   const low = from < 32 ? set[0] & (-1 << from) : 0;
@@ -1271,17 +1280,16 @@ function firstDueWithin(cron: CronExpression, span: ZoneSpan, second: number, un
 }
 
 /**
- * Is it seen at a glance that nothing is due in (after, upTo]? Nearly every tick of nearly every job needs no more than this,
- * and it takes no memory.
+ * Nothing is due after `from` and before this, as the time of day alone tells: at most a day ahead. A thousand jobs may be
+ * asked at once, so it takes no memory.
  */
-function isSurelyQuiet(cron: CronExpression, zone: Zone, after: number, upTo: number): boolean {
-  const minute = Math.floor(upTo / 60);
-  if (upTo - after > 60 || cron.seconds !== WHOLE_MINUTES) return false;
-  if (minute * 60 <= after) return true;
-  const { offset, jump } = zone.spanAt(upTo);
-  if (jump !== 0 || offset % 60 !== 0) return false;
-  const reading = minute + offset / 60 + 2 * 24 * 60; // in minutes; two days more, so that it is positive even in 1970
-  return !hasMember(cron.minutes, reading % 60) || !hasMember(cron.hours, Math.floor(reading / 60) % 24);
+export function quietUntil(cron: CronExpression, zone: Zone, from: number): number {
+  const second = Math.floor(from) + 1;
+  const { start, end, offset } = zone.spanAt(second);
+  if (second === start) return second; // a fixed job may be due whatever the clock shows
+  const timeOfDay = (second + offset + 2 * SECONDS_IN_DAY) % SECONDS_IN_DAY; // positive even in 1970
+  const time = firstTime(cron, timeOfDay);
+  return Math.min(end, second + (time < 0 ? SECONDS_IN_DAY : time) - timeOfDay);
 }
 
 /** The latest due time at or before `from`. */
@@ -4344,8 +4352,6 @@ interface JobRecord {
   readonly schedule: ScheduleRecord;
   /** Seconds by which each run starts later than it is due. */
   readonly delay?: number;
-  /** Seconds between two ticks, where that is known already. */
-  readonly period?: number;
   /** The same for the same schedule and command. */
   readonly id?: string;
 }
@@ -4381,7 +4387,7 @@ interface OpenRun {
 
 /** What the journal says of one job's past. */
 export interface JobPast {
-  readonly job?: LineOf<"job">;
+  readonly job?: JobRecord & { readonly at: number };
   readonly lastRun: number;
   readonly openRuns: readonly OpenRun[];
   /** Due, and not started yet. */
@@ -4468,10 +4474,10 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
 }
 
 function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
-  const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  const { schedule, delay, id, at, failures = past.failures, recent = past.recent, last = past.last } = line;
   const { openRuns, waiting, lastDue, lastSerials } = past;
   return {
-    job: line,
+    job: { schedule, delay, id, at },
     openRuns,
     waiting,
     lastDue,
@@ -4621,8 +4627,8 @@ function openJournal(path: string | undefined, log: Log): Journal {
       if (records.length === 0) return;
       const at = Date.now() / 1000;
       const lines = records.map((record): JournalLine => {
-        const line = Object.assign(record, { at });
-        return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
+        const line = { ...record, at };
+        return line.type === "job" ? { ...line, ...pastRecord(pastBefore(pasts, line)) } : line;
       });
       try {
         file?.append(lines, carried);
@@ -4699,8 +4705,9 @@ class JournalFile {
   }
 }
 
-function withPast(line: LineOf<"job">, { lastRun, failures, recent, last }: JobPast): LineOf<"job"> {
-  return Object.assign(line, { lastRun, failures, recent, last });
+/** Nothing where nothing has happened yet. */
+function pastRecord({ lastRun, failures, recent, last }: JobPast): PastRecord | undefined {
+  return recent === "" && lastRun === 0 ? undefined : { lastRun, failures, recent, last };
 }
 
 /** What a new file must say of a job. A run may have started under another name. */
@@ -4710,7 +4717,7 @@ function linesOf(name: string, past: JobPast): JournalLine[] {
     ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
     ...waiting,
   ].map((line) => ({ ...line, job: name }));
-  return job === undefined ? runs : [withPast({ ...job, was: undefined }, past), ...runs];
+  return job === undefined ? runs : [{ type: "job", job: name, ...job, ...pastRecord(past) }, ...runs];
 }
 
 function isPresent<T>(value: T | undefined): value is T {
@@ -4800,8 +4807,8 @@ interface JobHost {
   readonly journal: Journal;
   readonly log: Log;
   readonly ticks: TickState;
-  /** Seconds between two ticks, where that is known already. */
-  readonly tickPeriod: number | undefined;
+  /** Seconds between two ticks of the listener before, where that is known. */
+  readonly formerPeriodSeconds: number | undefined;
   readonly turns: Turns;
   /** The runners with a run that --jitter delays. */
   readonly delaying: Set<JobRunner>;
@@ -5487,7 +5494,8 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 // ── Job runner ──────────────────────────────────────────────────────────────
 // One job: whether a tick or an event makes it due, how long --jitter delays that, what was missed, and what the journal
 // knows of it. What becomes of a due run is the section before.
-// Why did a job not run? Each way out of onTick is one reason: follow them in order.
+// Why did a job not run? Each way out of onTick is one reason: follow them in order. It is asked for no tick before
+// restsUntil.
 
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
@@ -5506,7 +5514,6 @@ class JobRunner implements RunOwner {
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private isFitted = false; // that is known
-  private decidedSeconds: number | undefined; // due times up to here are decided, the delay taken off
   private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
@@ -5538,6 +5545,7 @@ class JobRunner implements RunOwner {
 
   /** From now on it is that job. Runs in progress go on as what they were. */
   change(job: Job): void {
+    if (this.isLeaving) this.isFitted = false; // while it was gone, nothing was decided
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
   }
@@ -5554,7 +5562,7 @@ class JobRunner implements RunOwner {
 
   /** After another --jitter: where the next window begins, with the whole periods of the delay put back. */
   get undecidedAfter(): number | undefined {
-    return this.goesOnFrom === undefined ? undefined : this.goesOnFrom + this.delaySeconds - this.restSeconds;
+    return this.goesOnFrom === undefined ? undefined : this.goesOnFrom + this.wholePeriods;
   }
 
   // When it is due:
@@ -5563,7 +5571,7 @@ class JobRunner implements RunOwner {
   fitTicks(whenSeconds: number, periodSeconds: number): void {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
-    if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds;
+    if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds();
     this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
@@ -5574,17 +5582,36 @@ class JobRunner implements RunOwner {
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
 
+  // Due times up to here are decided, the delay taken off; undefined where no tick has told so yet.
+  private decidedSeconds(): number | undefined {
+    const { clock } = this.host.ticks;
+    if (!this.isFitted || clock === undefined || clock.isRestored) return undefined;
+    return clock.decidedSeconds - this.wholePeriods;
+  }
+
+  /** By which --jitter moves its windows. */
+  private get wholePeriods(): number {
+    return this.delaySeconds - this.restSeconds;
+  }
+
+  /** As of its schedule: earlier ticks mean nothing to it, all up to `decidedSeconds` being decided. */
+  restsUntil(decidedSeconds: number): number {
+    if (this.isLeaving) return Number.POSITIVE_INFINITY;
+    if (this.goesOnFrom !== undefined) return Number.NEGATIVE_INFINITY;
+    return restsUntil(this.job.schedule, decidedSeconds - this.wholePeriods) + this.wholePeriods;
+  }
+
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
     if (counted.setBackSeconds > 0 || this.isLeaving) {
-      this.decidedSeconds = this.goesOnFrom = undefined;
+      this.goesOnFrom = undefined;
       this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return undefined;
     }
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shift = this.delaySeconds - this.restSeconds;
+    const shift = this.wholePeriods;
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
@@ -5602,16 +5629,17 @@ class JobRunner implements RunOwner {
     const from = this.goesOnFrom;
     if (from !== undefined && window.upTo <= from) return undefined; // decided already, with the shorter delay
     this.goesOnFrom = undefined;
-    this.decidedSeconds = Math.max(window.after, window.upTo); // it may be empty, after a clock that was set back
     if (from === undefined) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
 
   // An earlier listener may have had another --jitter, or another host's name. undefined: the same delay.
   private whereTheLastListenerStopped({ after }: Window, shift: number): number | undefined {
-    const { delay = 0, period = 1 } = this.past.job ?? {};
-    const formerShift = delay - (delay % period);
-    if (this.past.job === undefined || this.job.schedule.kind === "ticks") return undefined;
+    const { formerPeriodSeconds } = this.host;
+    if (this.past.job === undefined || formerPeriodSeconds === undefined) return undefined;
+    if (this.job.schedule.kind === "ticks") return undefined;
+    const { delay = 0 } = this.past.job;
+    const formerShift = delay - (delay % formerPeriodSeconds);
     return formerShift === shift ? undefined : after - formerShift;
   }
 
@@ -5694,19 +5722,14 @@ class JobRunner implements RunOwner {
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
   jobRecord(): (JournalRecord & { type: "job" }) | undefined {
     const { name, schedule, id } = this.job;
-    const period = this.host.tickPeriod;
     const was = this.recordedName === name ? undefined : this.recordedName;
     const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
     const delay = this.isFitted ? this.delaySeconds || undefined : this.past.job?.delay; // which the first tick asks for
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
-    if (was === undefined && (this.isLeaving || (known !== undefined && isSameRecord(known, record)))) return undefined;
+    const record = { schedule: scheduleRecord(schedule), delay, id };
+    if (was === undefined && (this.isLeaving || (known?.id === id && known.delay === delay))) return undefined;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
   }
-}
-
-function isSameRecord(known: JobRecord, { delay, period, id }: JobRecord): boolean {
-  return known.id === id && known.delay === delay && (period === undefined || known.period === period);
 }
 
 // ── Crontab file ────────────────────────────────────────────────────────────
@@ -5825,8 +5848,13 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
 // same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
 // Which job is the same is decided by matchJobs.
 
+const MINUTES_LOOKED_UP = 60; // after a longer pause all look
+
 class Roster {
-  runners: readonly JobRunner[];
+  private all: readonly JobRunner[] = [];
+  private watchful: readonly number[] = []; // the places of those that look at the next tick
+  private readonly resting = new Map<number, number[]>(); // of the others, by the minute since 1970 that wakes them
+  private minute = 0; // of the last tick
   private removed: string[] = []; // jobs that the journal may forget
 
   // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
@@ -5849,6 +5877,56 @@ class Roster {
       else runners.push(this.caretaker(name, freeName(name), job?.id, isSameSupervisor));
     }
     this.runners = runners;
+  }
+
+  get runners(): readonly JobRunner[] {
+    return this.all;
+  }
+
+  set runners(runners: readonly JobRunner[]) {
+    this.all = runners;
+    this.wakeAll();
+  }
+
+  // Who looks at a tick: most jobs of a large crontab can tell for hours that none makes them due.
+
+  /** What the tick means for each job that it means something to, in their order. `isFirst`: since the listener started. */
+  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Array<Taken | undefined> {
+    if (counted.setBackSeconds > 0) this.wakeAll();
+    this.wake(Math.floor(tick.whenSeconds / 60));
+    const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
+    this.watchful = this.watchful.filter((place) => !this.rest(place, counted.clock.decidedSeconds));
+    return taken;
+  }
+
+  /** Those that look at the next tick. */
+  get watchfulRunners(): readonly JobRunner[] {
+    return this.watchful.map((place) => this.all[place]);
+  }
+
+  private wakeAll(): void {
+    this.resting.clear();
+    this.watchful = this.all.map((_, place) => place);
+  }
+
+  private wake(minute: number): void {
+    if (Math.abs(minute - this.minute) > MINUTES_LOOKED_UP) this.wakeAll();
+    const woken: number[] = [];
+    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
+      woken.push(...(this.resting.get(m) ?? []));
+      this.resting.delete(m);
+    }
+    this.minute = minute;
+    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
+  }
+
+  private rest(place: number, decidedSeconds: number): boolean {
+    const minute = Math.floor(this.all[place].restsUntil(decidedSeconds) / 60);
+    if (minute <= this.minute) return false;
+    const others = this.resting.get(minute);
+    if (others === undefined) this.resting.set(minute, [place]);
+    else others.push(place);
+    return true;
   }
 
   // A runner without a schedule, for the runs that are left of a job that is gone.
@@ -6015,6 +6093,11 @@ class Listener implements JobHost {
     return this.roster.runners;
   }
 
+  /** Without a crontab. */
+  private get onlyJob(): Job | undefined {
+    return this.options.crontab === undefined ? this.runners[0].job : undefined;
+  }
+
   start(): void {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
@@ -6130,8 +6213,8 @@ class Listener implements JobHost {
     this.answer();
   }
 
-  get tickPeriod(): number | undefined {
-    return TICK_PERIODS[this.tickType ?? ""];
+  get formerPeriodSeconds(): number | undefined {
+    return this.counter.found.periodSeconds;
   }
 
   private get isTicking(): boolean {
@@ -6171,9 +6254,9 @@ class Listener implements JobHost {
     }
     this.tellTick(tick);
     const isFirst = before === undefined || before.isRestored;
-    const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
-    if (counted.setBackSeconds === 0)
-      ticks.count = this.runners.reduce((count, { job }) => countAfter(job.schedule, count), ticks.count);
+    const taken = this.roster.onTick(tick, counted, isFirst);
+    if (this.onlyJob !== undefined && counted.setBackSeconds === 0)
+      ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
   }
 
@@ -6198,9 +6281,9 @@ class Listener implements JobHost {
   /** With --verbose. The count is told where it may decide: with a crontab, and of a single job with --ticks. */
   private tellTick(tick: Tick): void {
     if (!this.options.isVerbose) return;
-    const [only] = this.options.crontab === undefined ? this.runners : [];
-    const goal = only?.job.schedule.kind === "ticks" ? ` of ${only.job.schedule.every}` : undefined;
-    const count = only === undefined || goal !== undefined ? `: count ${this.ticks.count}${goal ?? ""}` : "";
+    const { schedule } = this.onlyJob ?? {};
+    const goal = schedule?.kind === "ticks" ? ` of ${schedule.every}` : undefined;
+    const count = schedule === undefined || goal !== undefined ? `: count ${this.ticks.count}${goal ?? ""}` : "";
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
 
@@ -6240,7 +6323,7 @@ class Listener implements JobHost {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
-    for (const { undecidedAfter: after } of this.runners) {
+    for (const { undecidedAfter: after } of this.roster.watchfulRunners) {
       const { decidedSeconds, fixedDecidedSeconds } = written;
       if (after !== undefined && after < decidedSeconds)
         written = withUndecided(written, {

@@ -195,11 +195,24 @@ function dueTime(schedule, count, window) {
     case "cron": {
       const { cron, zone } = schedule;
       const after = cronAfter(cron, window);
-      return isSurelyQuiet(cron, zone, after, window.upTo) ? void 0 : dueTimes(cron, zone, after, window.upTo).latest;
+      return quietUntil(cron, zone, after) > window.upTo ? void 0 : dueTimes(cron, zone, after, window.upTo).latest;
     }
     case "events":
     case "start":
       return void 0;
+  }
+}
+function restsUntil(schedule, from) {
+  switch (schedule.kind) {
+    case "ticks":
+      return Number.NEGATIVE_INFINITY;
+    case "slices":
+      return sliceStart(schedule, from) + schedule.everySeconds;
+    case "cron":
+      return quietUntil(schedule.cron, schedule.zone, from);
+    case "events":
+    case "start":
+      return Number.POSITIVE_INFINITY;
   }
 }
 function isGoalReached({ every, isOfAll }, count) {
@@ -685,9 +698,6 @@ function nearestWeekday(day, length, weekday) {
 function isLeapYear(year) {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
-function hasMember(set, value) {
-  return ((value < 32 ? set[0] : set[1]) & 1 << (value & 31)) !== 0;
-}
 function firstMember(set, from) {
   const low = from < 32 ? set[0] & -1 << from : 0;
   if (low !== 0) return lowestBit(low);
@@ -830,14 +840,13 @@ function firstDueWithin(cron, span, second, until) {
   }
   return firstReading(cron, from, until + span.offset) - span.offset;
 }
-function isSurelyQuiet(cron, zone, after, upTo) {
-  const minute = Math.floor(upTo / 60);
-  if (upTo - after > 60 || cron.seconds !== WHOLE_MINUTES) return false;
-  if (minute * 60 <= after) return true;
-  const { offset, jump } = zone.spanAt(upTo);
-  if (jump !== 0 || offset % 60 !== 0) return false;
-  const reading = minute + offset / 60 + 2 * 24 * 60;
-  return !hasMember(cron.minutes, reading % 60) || !hasMember(cron.hours, Math.floor(reading / 60) % 24);
+function quietUntil(cron, zone, from) {
+  const second = Math.floor(from) + 1;
+  const { start: start2, end, offset } = zone.spanAt(second);
+  if (second === start2) return second;
+  const timeOfDay = (second + offset + 2 * SECONDS_IN_DAY) % SECONDS_IN_DAY;
+  const time = firstTime(cron, timeOfDay);
+  return Math.min(end, second + (time < 0 ? SECONDS_IN_DAY : time) - timeOfDay);
 }
 function previousDue(cron, zone, from) {
   let clear = Math.floor(from);
@@ -3069,10 +3078,10 @@ function foldLine(past, line) {
 }
 function foldJob(past, line) {
   var _a2;
-  const { failures = past.failures, recent = past.recent, last = past.last } = line;
+  const { schedule, delay, id, at, failures = past.failures, recent = past.recent, last = past.last } = line;
   const { openRuns, waiting, lastDue, lastSerials } = past;
   return {
-    job: line,
+    job: { schedule, delay, id, at },
     openRuns,
     waiting,
     lastDue,
@@ -3191,8 +3200,8 @@ function openJournal(path, log) {
       if (records.length === 0) return;
       const at = Date.now() / 1e3;
       const lines = records.map((record) => {
-        const line = Object.assign(record, { at });
-        return line.type === "job" ? withPast(line, pastBefore(pasts, line)) : line;
+        const line = { ...record, at };
+        return line.type === "job" ? { ...line, ...pastRecord(pastBefore(pasts, line)) } : line;
       });
       try {
         file == null ? void 0 : file.append(lines, carried);
@@ -3258,8 +3267,8 @@ ${tryReadFile(this.path)}`;
     syncDirectory(this.path);
   }
 };
-function withPast(line, { lastRun, failures, recent, last }) {
-  return Object.assign(line, { lastRun, failures, recent, last });
+function pastRecord({ lastRun, failures, recent, last }) {
+  return recent === "" && lastRun === 0 ? void 0 : { lastRun, failures, recent, last };
 }
 function linesOf(name, past) {
   const { job, openRuns, waiting } = past;
@@ -3267,7 +3276,7 @@ function linesOf(name, past) {
     ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
     ...waiting
   ].map((line) => ({ ...line, job: name }));
-  return job === void 0 ? runs2 : [withPast({ ...job, was: void 0 }, past), ...runs2];
+  return job === void 0 ? runs2 : [{ type: "job", job: name, ...job, ...pastRecord(past) }, ...runs2];
 }
 function isPresent(value) {
   return value !== void 0;
@@ -3832,7 +3841,6 @@ var JobRunner = class {
   delaySeconds = 0;
   restSeconds = 0;
   isFitted = false;
-  decidedSeconds;
   goesOnFrom;
   delayed;
   isClockAsBefore = true;
@@ -3845,6 +3853,7 @@ var JobRunner = class {
     return this.host.log.ofJob(this.job.name);
   }
   change(job) {
+    if (this.isLeaving) this.isFitted = false;
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
   }
@@ -3856,13 +3865,13 @@ var JobRunner = class {
     return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
   }
   get undecidedAfter() {
-    return this.goesOnFrom === void 0 ? void 0 : this.goesOnFrom + this.delaySeconds - this.restSeconds;
+    return this.goesOnFrom === void 0 ? void 0 : this.goesOnFrom + this.wholePeriods;
   }
   fitTicks(whenSeconds, periodSeconds) {
     var _a2;
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
-    if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds;
+    if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds();
     this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
@@ -3871,14 +3880,27 @@ var JobRunner = class {
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
   }
+  decidedSeconds() {
+    const { clock } = this.host.ticks;
+    if (!this.isFitted || clock === void 0 || clock.isRestored) return void 0;
+    return clock.decidedSeconds - this.wholePeriods;
+  }
+  get wholePeriods() {
+    return this.delaySeconds - this.restSeconds;
+  }
+  restsUntil(decidedSeconds) {
+    if (this.isLeaving) return Number.POSITIVE_INFINITY;
+    if (this.goesOnFrom !== void 0) return Number.NEGATIVE_INFINITY;
+    return restsUntil(this.job.schedule, decidedSeconds - this.wholePeriods) + this.wholePeriods;
+  }
   onTick(tick, counted, isFirst) {
     if (counted.setBackSeconds > 0 || this.isLeaving) {
-      this.decidedSeconds = this.goesOnFrom = void 0;
+      this.goesOnFrom = void 0;
       this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return void 0;
     }
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
-    const shift = this.delaySeconds - this.restSeconds;
+    const shift = this.wholePeriods;
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
@@ -3894,15 +3916,15 @@ var JobRunner = class {
     const from = this.goesOnFrom;
     if (from !== void 0 && window.upTo <= from) return void 0;
     this.goesOnFrom = void 0;
-    this.decidedSeconds = Math.max(window.after, window.upTo);
     if (from === void 0) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
   whereTheLastListenerStopped({ after }, shift) {
-    var _a2;
-    const { delay = 0, period = 1 } = (_a2 = this.past.job) != null ? _a2 : {};
-    const formerShift = delay - delay % period;
-    if (this.past.job === void 0 || this.job.schedule.kind === "ticks") return void 0;
+    const { formerPeriodSeconds } = this.host;
+    if (this.past.job === void 0 || formerPeriodSeconds === void 0) return void 0;
+    if (this.job.schedule.kind === "ticks") return void 0;
+    const { delay = 0 } = this.past.job;
+    const formerShift = delay - delay % formerPeriodSeconds;
     return formerShift === shift ? void 0 : after - formerShift;
   }
   delay(dueRun, undecided) {
@@ -3965,19 +3987,15 @@ var JobRunner = class {
   jobRecord() {
     var _a2, _b2;
     const { name, schedule, id } = this.job;
-    const period = this.host.tickPeriod;
     const was = this.recordedName === name ? void 0 : this.recordedName;
     const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
     const delay = this.isFitted ? this.delaySeconds || void 0 : (_b2 = this.past.job) == null ? void 0 : _b2.delay;
-    const record = { schedule: scheduleRecord(schedule), delay, period, id };
-    if (was === void 0 && (this.isLeaving || known !== void 0 && isSameRecord(known, record))) return void 0;
+    const record = { schedule: scheduleRecord(schedule), delay, id };
+    if (was === void 0 && (this.isLeaving || (known == null ? void 0 : known.id) === id && known.delay === delay)) return void 0;
     this.recordedName = name;
     return { type: "job", job: name, was, ...record };
   }
 };
-function isSameRecord(known, { delay, period, id }) {
-  return known.id === id && known.delay === delay && (period === void 0 || known.period === period);
-}
 var SETTLE_SECONDS = 1;
 var MAX_CRONTAB_BYTES = 1024 * 1024;
 function openCrontab(path, flags, environment) {
@@ -4055,6 +4073,7 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
+var MINUTES_LOOKED_UP = 60;
 var Roster = class {
   constructor(jobs, host, isSameSupervisor, isOnlyOne) {
     this.host = host;
@@ -4073,8 +4092,51 @@ var Roster = class {
     this.runners = runners;
   }
   host;
-  runners;
+  all = [];
+  watchful = [];
+  resting = /* @__PURE__ */ new Map();
+  minute = 0;
   removed = [];
+  get runners() {
+    return this.all;
+  }
+  set runners(runners) {
+    this.all = runners;
+    this.wakeAll();
+  }
+  onTick(tick, counted, isFirst) {
+    if (counted.setBackSeconds > 0) this.wakeAll();
+    this.wake(Math.floor(tick.whenSeconds / 60));
+    const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
+    this.watchful = this.watchful.filter((place) => !this.rest(place, counted.clock.decidedSeconds));
+    return taken;
+  }
+  get watchfulRunners() {
+    return this.watchful.map((place) => this.all[place]);
+  }
+  wakeAll() {
+    this.resting.clear();
+    this.watchful = this.all.map((_, place) => place);
+  }
+  wake(minute) {
+    var _a2;
+    if (Math.abs(minute - this.minute) > MINUTES_LOOKED_UP) this.wakeAll();
+    const woken = [];
+    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
+      woken.push(...(_a2 = this.resting.get(m)) != null ? _a2 : []);
+      this.resting.delete(m);
+    }
+    this.minute = minute;
+    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
+  }
+  rest(place, decidedSeconds) {
+    const minute = Math.floor(this.all[place].restsUntil(decidedSeconds) / 60);
+    if (minute <= this.minute) return false;
+    const others = this.resting.get(minute);
+    if (others === void 0) this.resting.set(minute, [place]);
+    else others.push(place);
+    return true;
+  }
   caretaker(recordedName, name, id, isSameSupervisor) {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
     const runner = new JobRunner(
@@ -4202,6 +4264,9 @@ var Listener = class {
   get runners() {
     return this.roster.runners;
   }
+  get onlyJob() {
+    return this.options.crontab === void 0 ? this.runners[0].job : void 0;
+  }
   start() {
     this.writeCounter();
     this.tellBeginning();
@@ -4300,9 +4365,8 @@ var Listener = class {
     else this.warnOnce("other tick", this.otherTickWarning(event.name));
     this.answer();
   }
-  get tickPeriod() {
-    var _a2;
-    return TICK_PERIODS[(_a2 = this.tickType) != null ? _a2 : ""];
+  get formerPeriodSeconds() {
+    return this.counter.found.periodSeconds;
   }
   get isTicking() {
     return this.options.crontab !== void 0 || this.runners.some(({ job }) => job.schedule.kind !== "events");
@@ -4335,9 +4399,9 @@ var Listener = class {
     }
     this.tellTick(tick);
     const isFirst = before === void 0 || before.isRestored;
-    const taken = this.runners.map((runner) => runner.onTick(tick, counted, isFirst));
-    if (counted.setBackSeconds === 0)
-      ticks.count = this.runners.reduce((count, { job }) => countAfter(job.schedule, count), ticks.count);
+    const taken = this.roster.onTick(tick, counted, isFirst);
+    if (this.onlyJob !== void 0 && counted.setBackSeconds === 0)
+      ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
   }
   answerAndPerform(taken, beforeAnswer) {
@@ -4355,10 +4419,11 @@ var Listener = class {
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }
   tellTick(tick) {
+    var _a2;
     if (!this.options.isVerbose) return;
-    const [only] = this.options.crontab === void 0 ? this.runners : [];
-    const goal = (only == null ? void 0 : only.job.schedule.kind) === "ticks" ? ` of ${only.job.schedule.every}` : void 0;
-    const count = only === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
+    const { schedule } = (_a2 = this.onlyJob) != null ? _a2 : {};
+    const goal = (schedule == null ? void 0 : schedule.kind) === "ticks" ? ` of ${schedule.every}` : void 0;
+    const count = schedule === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
     this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
   answer() {
@@ -4391,7 +4456,7 @@ var Listener = class {
       if (undecided !== void 0 && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
-    for (const { undecidedAfter: after } of this.runners) {
+    for (const { undecidedAfter: after } of this.roster.watchfulRunners) {
       const { decidedSeconds, fixedDecidedSeconds } = written;
       if (after !== void 0 && after < decidedSeconds)
         written = withUndecided(written, {

@@ -13,6 +13,7 @@ import {
   nextDues,
   parseCron,
   previousDue,
+  quietUntil,
   readingAt,
   type Zone,
 } from "../listener";
@@ -545,6 +546,23 @@ const CLOCK_CHANGES: [zone: string, at: string][] = [
   ["America/Noronha", "2000-10-15T01:00:00Z"],
 ];
 
+/** Asked again and again, quietUntil arrives at the next due time and never passes it. */
+function assertIsQuietUntilDue(
+  cron: ReturnType<typeof parseCron>,
+  zone: Zone,
+  from: number,
+  end: number,
+  title: string,
+): void {
+  const due = nextDue(cron, zone, from, end) ?? end;
+  for (let at = from; at < due; ) {
+    const quiet = quietUntil(cron, zone, at);
+    assert.ok(quiet > at, `${title}: quiet until ${shown(zone, quiet)}, asked at ${shown(zone, at)}`);
+    assert.ok(quiet <= due || due === end, `${title}: quiet until ${shown(zone, quiet)}, due ${shown(zone, due)}`);
+    at = quiet;
+  }
+}
+
 // Ends the search for a smaller counterexample, each step of which walks the window again.
 const LONGEST_PROPERTY_MS = 5_000;
 
@@ -574,6 +592,7 @@ for (const [name, step, hoursAround, withSeconds, numRuns] of [
             { latest, count: Math.min(before.length, 1001) },
             `${title}: counted`,
           );
+          assertIsQuietUntilDue(cron, zone, from, end, title);
         }),
         { numRuns, interruptAfterTimeLimit: LONGEST_PROPERTY_MS },
       );

@@ -14,9 +14,11 @@ import {
   jobId,
   type KnownJob,
   matchJobs,
+  nextDues,
   parseCommandLine,
   parseCrontab,
   parseEnvironment,
+  type Schedule,
   stableDelay,
 } from "../listener";
 import { supertick, temporaryDirectory, until } from "./harness";
@@ -406,9 +408,64 @@ async function hangUp(supervisord: Supervisord, answer: RegExp): Promise<void> {
   await supervisord.waitForLog(answer);
 }
 
+const NIGHT = `
+*/7 2 * * * true
+30 2 * * * true
+0 */3 * * * true
+15 4 * * 0 true
+2/30 * 31 3 * true
+@every 5m true
+@every 1h30m true
+CRON_TZ=UTC
+50 0-3 * * * true
+59 23 * * * true
+0 0 29 2 * true
+CRON_TZ=Asia/Kolkata
+0 5-8/2 * * * true
+@start true
+`;
+
+/** In (after, upTo]. */
+function duesOf(schedule: Schedule, after: number, upTo: number): number[] {
+  const first = Math.floor(after / 300) * 300; // all slices below are multiples of it
+  const times = Array.from({ length: (upTo - first) / 300 + 1 }, (_, i) => first + i * 300);
+  const dues =
+    schedule.kind === "cron"
+      ? nextDues(schedule.cron, schedule.zone, after, 1000)
+      : times.filter((time) => schedule.kind === "slices" && time % schedule.everySeconds === 0);
+  return dues.filter((due) => due > after && due <= upTo);
+}
+
 const lines = (supervisord: Supervisord, pattern: RegExp) => supervisord.stderr.match(new RegExp(pattern, "gm")) ?? [];
 
 describe("the jobs of a crontab", { concurrency: 4 }, () => {
+  for (const [title, night] of [
+    ["forward", Date.UTC(2024, 2, 30, 20) / 1000],
+    ["back", Date.UTC(2024, 9, 26, 20) / 1000],
+  ] as const) {
+    it(`are due when each of them is due by itself, in a night in which clocks are put ${title}`, async (t) => {
+      const state = path.join(temporaryDirectory(t), "state");
+      const args = ["--tz", "Europe/Berlin", "--overlap", "allow"];
+      const supervisord = await listen(t, NIGHT, [...args, "--state", state]);
+      supervisord.clock = night;
+      for (let i = 0; i < 600; i++) await supervisord.tick();
+      const jobs = parsed(NIGHT, args);
+      const expected = jobs.flatMap(({ name, schedule }) =>
+        duesOf(schedule, night, supervisord.clock).map((due) => `${name} ${due}`),
+      );
+      const started = fs
+        .readFileSync(`${state}.runs`, "utf8")
+        .split("\n")
+        .filter((line) => line.includes('"type":"starting"'))
+        .map((line) => JSON.parse(line))
+        .filter(({ reason }) => reason === "schedule");
+      assert.deepEqual(started.map(({ job, due }) => `${job} ${due}`).sort(), expected.sort());
+      const placeOf = ({ job }: { job: string }) => jobs.findIndex(({ name }) => name === job);
+      const pairs = started.slice(1).map((run, i) => [started[i], run]);
+      for (const [one, next] of pairs) assert.ok(one.due < next.due || placeOf(one) < placeOf(next), "their order");
+    });
+  }
+
   it("run at their times, with their variables, shell, stdin and options", async (t) => {
     const supervisord = await listen(
       t,
