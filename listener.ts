@@ -371,8 +371,7 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
     }
     case "cron": {
       const { cron, zone } = schedule;
-      const after = cronAfter(cron, window);
-      return quietUntil(cron, zone, after) > window.upTo ? undefined : dueTimes(cron, zone, after, window.upTo).latest;
+      return dueTimes(cron, zone, cronAfter(cron, window), window.upTo).latest;
     }
     case "events":
     case "start":
@@ -380,11 +379,11 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
   }
 }
 
-/** In epoch seconds: no tick before this makes it due, all up to `from` being decided. -Infinity: any may; Infinity: none. */
+/** In epoch seconds: no tick before this makes it due, all up to `from` being decided. 0: any may; Infinity: none. */
 export function restsUntil(schedule: Schedule, from: number): number {
   switch (schedule.kind) {
     case "ticks":
-      return Number.NEGATIVE_INFINITY;
+      return 0;
     case "slices":
       return sliceStart(schedule, from) + schedule.everySeconds;
     case "cron":
@@ -508,9 +507,9 @@ export function stableDelay(key: string, limitSeconds: number): number {
   return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
 }
 
-/** FNV-1a. Another seed makes it another hash. */
-function hash32(text: string, seed = 0): number {
-  let hash = 0x811c9dc5 ^ seed;
+/** FNV-1a. */
+function hash32(text: string): number {
+  let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
@@ -3107,7 +3106,12 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
 /** The same for the same schedule and command, and practically for no other. */
 export function jobId(schedule: Schedule, command: readonly string[]): string {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
-  return hash32(text, 0).toString(36) + hash32(text, 1).toString(36);
+  let [a, b] = [1, 2];
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+    b = Math.imul(b ^ text.charCodeAt(i), 0x5bd1e995);
+  }
+  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
 }
 
 // ═══ The outside world starts here ══════════════════════════════════════════
@@ -4431,7 +4435,7 @@ function remember(pasts: Map<string, JobPast>, line: JournalLine): void {
 }
 
 /** The past that a line adds to: with a new name, a job keeps that of its old one. */
-function pastBefore(pasts: ReadonlyMap<string, JobPast>, line: JournalLine): JobPast {
+function pastBefore(pasts: ReadonlyMap<string, JobPast>, line: JournalRecord): JobPast {
   const name = line.type === "job" && typeof line.was === "string" ? line.was : line.job;
   return pasts.get(name) ?? NO_PAST;
 }
@@ -4490,6 +4494,7 @@ function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
 }
 
 function isLastResult(value: unknown): value is LastResult {
+  if (value === undefined) return false;
   const { result, at, seconds } = Object(value);
   return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
@@ -4626,10 +4631,9 @@ function openJournal(path: string | undefined, log: Log): Journal {
     append(...records) {
       if (records.length === 0) return;
       const at = Date.now() / 1000;
-      const lines = records.map((record): JournalLine => {
-        const line = { ...record, at };
-        return line.type === "job" ? { ...line, ...pastRecord(pastBefore(pasts, line)) } : line;
-      });
+      const lines = records.map((record) =>
+        record.type === "job" ? jobLine(record, at, pastBefore(pasts, record)) : { ...record, at },
+      );
       try {
         file?.append(lines, carried);
         trouble.isOver();
@@ -4705,9 +4709,12 @@ class JournalFile {
   }
 }
 
-/** Nothing where nothing has happened yet. */
-function pastRecord({ lastRun, failures, recent, last }: JobPast): PastRecord | undefined {
-  return recent === "" && lastRun === 0 ? undefined : { lastRun, failures, recent, last };
+/** What it says of the past is left out where nothing has happened yet. */
+function jobLine(record: JournalRecord & { type: "job" }, at: number, past: JobPast): LineOf<"job"> {
+  const { type, job, was, schedule, delay, id } = record;
+  const isNew = past.recent === "" && past.lastRun === 0;
+  const { lastRun, failures, recent, last }: Partial<PastRecord> = isNew ? {} : past;
+  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last };
 }
 
 /** What a new file must say of a job. A run may have started under another name. */
@@ -4717,7 +4724,7 @@ function linesOf(name: string, past: JobPast): JournalLine[] {
     ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
     ...waiting,
   ].map((line) => ({ ...line, job: name }));
-  return job === undefined ? runs : [{ type: "job", job: name, ...job, ...pastRecord(past) }, ...runs];
+  return job === undefined ? runs : [jobLine({ type: "job", job: name, ...job }, job.at, past), ...runs];
 }
 
 function isPresent<T>(value: T | undefined): value is T {
@@ -5494,8 +5501,7 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 // ── Job runner ──────────────────────────────────────────────────────────────
 // One job: whether a tick or an event makes it due, how long --jitter delays that, what was missed, and what the journal
 // knows of it. What becomes of a due run is the section before.
-// Why did a job not run? Each way out of onTick is one reason: follow them in order. It is asked for no tick before
-// restsUntil.
+// Why did a job not run? Each way out of onTick is one reason: follow them in order. It sees no tick before restsUntil.
 
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
@@ -5518,6 +5524,8 @@ class JobRunner implements RunOwner {
   private delayed: DelayedRun | undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
   private readonly isNew: boolean; // others have a past, it has none
+  /** In epoch seconds, as of the last tick that it looked at: no tick before this means anything to it. */
+  restsUntil = 0;
   /** It is not configured any more: nothing becomes due, and what was due before comes to its end. */
   isLeaving = false;
 
@@ -5594,15 +5602,9 @@ class JobRunner implements RunOwner {
     return this.delaySeconds - this.restSeconds;
   }
 
-  /** As of its schedule: earlier ticks mean nothing to it, all up to `decidedSeconds` being decided. */
-  restsUntil(decidedSeconds: number): number {
-    if (this.isLeaving) return Number.POSITIVE_INFINITY;
-    if (this.goesOnFrom !== undefined) return Number.NEGATIVE_INFINITY;
-    return restsUntil(this.job.schedule, decidedSeconds - this.wholePeriods) + this.wholePeriods;
-  }
-
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
+    this.restsUntil = 0;
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.goesOnFrom = undefined;
@@ -5615,6 +5617,8 @@ class JobRunner implements RunOwner {
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
+    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
+    if (this.restsUntil > tick.whenSeconds) return undefined;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === undefined || this.wasStartedBefore(tick, due, isFirst)) return undefined;
     const dueRun = this.judge(tick, due, shifted);
@@ -5716,7 +5720,7 @@ class JobRunner implements RunOwner {
 
   /** What an earlier listener left. */
   takeOverRuns(formerListener: ProcessIdentity | undefined): void {
-    this.runs.takeOver(this.past, formerListener);
+    if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
 
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
@@ -5725,10 +5729,9 @@ class JobRunner implements RunOwner {
     const was = this.recordedName === name ? undefined : this.recordedName;
     const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
     const delay = this.isFitted ? this.delaySeconds || undefined : this.past.job?.delay; // which the first tick asks for
-    const record = { schedule: scheduleRecord(schedule), delay, id };
     if (was === undefined && (this.isLeaving || (known?.id === id && known.delay === delay))) return undefined;
     this.recordedName = name;
-    return { type: "job", job: name, was, ...record };
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, id };
   }
 }
 
@@ -5848,6 +5851,7 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
 // same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
 // Which job is the same is decided by matchJobs.
 
+const RECORDS_AT_ONCE = 50; // so that a thousand jobs do not need the memory for all their lines
 const MINUTES_LOOKED_UP = 60; // after a longer pause all look
 
 class Roster {
@@ -5895,7 +5899,7 @@ class Roster {
     if (counted.setBackSeconds > 0) this.wakeAll();
     this.wake(Math.floor(tick.whenSeconds / 60));
     const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
-    this.watchful = this.watchful.filter((place) => !this.rest(place, counted.clock.decidedSeconds));
+    this.watchful = this.watchful.filter((place) => !this.rest(place));
     return taken;
   }
 
@@ -5920,8 +5924,8 @@ class Roster {
     if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
   }
 
-  private rest(place: number, decidedSeconds: number): boolean {
-    const minute = Math.floor(this.all[place].restsUntil(decidedSeconds) / 60);
+  private rest(place: number): boolean {
+    const minute = Math.floor(this.all[place].restsUntil / 60);
     if (minute <= this.minute) return false;
     const others = this.resting.get(minute);
     if (others === undefined) this.resting.set(minute, [place]);
@@ -6003,9 +6007,13 @@ class Roster {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
-    this.host.journal.append(...this.removed.map((job) => ({ type: "removed", job }) as const));
-    this.host.journal.append(...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)));
-    this.host.journal.append(...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])));
+    const lines: JournalRecord[] = [
+      ...this.removed.map((job) => ({ type: "removed", job }) as const),
+      ...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)),
+      ...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])),
+    ];
+    for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
+      this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
     this.removed = [];
   }
 }

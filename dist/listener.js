@@ -194,8 +194,7 @@ function dueTime(schedule, count, window) {
     }
     case "cron": {
       const { cron, zone } = schedule;
-      const after = cronAfter(cron, window);
-      return quietUntil(cron, zone, after) > window.upTo ? void 0 : dueTimes(cron, zone, after, window.upTo).latest;
+      return dueTimes(cron, zone, cronAfter(cron, window), window.upTo).latest;
     }
     case "events":
     case "start":
@@ -205,7 +204,7 @@ function dueTime(schedule, count, window) {
 function restsUntil(schedule, from) {
   switch (schedule.kind) {
     case "ticks":
-      return Number.NEGATIVE_INFINITY;
+      return 0;
     case "slices":
       return sliceStart(schedule, from) + schedule.everySeconds;
     case "cron":
@@ -275,8 +274,8 @@ function isAmong(eventNames, wanted) {
 function stableDelay(key, limitSeconds) {
   return limitSeconds === 0 ? 0 : hash32(key) % limitSeconds;
 }
-function hash32(text, seed = 0) {
-  let hash = 2166136261 ^ seed;
+function hash32(text) {
+  let hash = 2166136261;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
   return hash >>> 0;
 }
@@ -2159,7 +2158,12 @@ function matchJobs(jobs, known) {
 }
 function jobId(schedule, command) {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
-  return hash32(text, 0).toString(36) + hash32(text, 1).toString(36);
+  let [a, b] = [1, 2];
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 16777619);
+    b = Math.imul(b ^ text.charCodeAt(i), 1540483477);
+  }
+  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
 }
 var isBun = process.versions.bun !== void 0;
 var isDeno = process.versions.deno !== void 0;
@@ -3093,6 +3097,7 @@ function foldJob(past, line) {
   };
 }
 function isLastResult(value) {
+  if (value === void 0) return false;
   const { result, at, seconds } = Object(value);
   return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
@@ -3199,10 +3204,9 @@ function openJournal(path, log) {
     append(...records) {
       if (records.length === 0) return;
       const at = Date.now() / 1e3;
-      const lines = records.map((record) => {
-        const line = { ...record, at };
-        return line.type === "job" ? { ...line, ...pastRecord(pastBefore(pasts, line)) } : line;
-      });
+      const lines = records.map(
+        (record) => record.type === "job" ? jobLine(record, at, pastBefore(pasts, record)) : { ...record, at }
+      );
       try {
         file == null ? void 0 : file.append(lines, carried);
         trouble.isOver();
@@ -3267,8 +3271,11 @@ ${tryReadFile(this.path)}`;
     syncDirectory(this.path);
   }
 };
-function pastRecord({ lastRun, failures, recent, last }) {
-  return recent === "" && lastRun === 0 ? void 0 : { lastRun, failures, recent, last };
+function jobLine(record, at, past) {
+  const { type, job, was, schedule, delay, id } = record;
+  const isNew = past.recent === "" && past.lastRun === 0;
+  const { lastRun, failures, recent, last } = isNew ? {} : past;
+  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last };
 }
 function linesOf(name, past) {
   const { job, openRuns, waiting } = past;
@@ -3276,7 +3283,7 @@ function linesOf(name, past) {
     ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
     ...waiting
   ].map((line) => ({ ...line, job: name }));
-  return job === void 0 ? runs2 : [{ type: "job", job: name, ...job, ...pastRecord(past) }, ...runs2];
+  return job === void 0 ? runs2 : [jobLine({ type: "job", job: name, ...job }, job.at, past), ...runs2];
 }
 function isPresent(value) {
   return value !== void 0;
@@ -3845,6 +3852,7 @@ var JobRunner = class {
   delayed;
   isClockAsBefore = true;
   isNew;
+  restsUntil = 0;
   isLeaving = false;
   get job() {
     return this.setup.job;
@@ -3888,12 +3896,8 @@ var JobRunner = class {
   get wholePeriods() {
     return this.delaySeconds - this.restSeconds;
   }
-  restsUntil(decidedSeconds) {
-    if (this.isLeaving) return Number.POSITIVE_INFINITY;
-    if (this.goesOnFrom !== void 0) return Number.NEGATIVE_INFINITY;
-    return restsUntil(this.job.schedule, decidedSeconds - this.wholePeriods) + this.wholePeriods;
-  }
   onTick(tick, counted, isFirst) {
+    this.restsUntil = 0;
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.goesOnFrom = void 0;
       this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
@@ -3904,6 +3908,8 @@ var JobRunner = class {
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
+    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
+    if (this.restsUntil > tick.whenSeconds) return void 0;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === void 0 || this.wasStartedBefore(tick, due, isFirst)) return void 0;
     const dueRun = this.judge(tick, due, shifted);
@@ -3982,7 +3988,7 @@ var JobRunner = class {
     return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
   takeOverRuns(formerListener) {
-    this.runs.takeOver(this.past, formerListener);
+    if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
   jobRecord() {
     var _a2, _b2;
@@ -3990,10 +3996,9 @@ var JobRunner = class {
     const was = this.recordedName === name ? void 0 : this.recordedName;
     const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
     const delay = this.isFitted ? this.delaySeconds || void 0 : (_b2 = this.past.job) == null ? void 0 : _b2.delay;
-    const record = { schedule: scheduleRecord(schedule), delay, id };
     if (was === void 0 && (this.isLeaving || (known == null ? void 0 : known.id) === id && known.delay === delay)) return void 0;
     this.recordedName = name;
-    return { type: "job", job: name, was, ...record };
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, id };
   }
 };
 var SETTLE_SECONDS = 1;
@@ -4073,6 +4078,7 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
+var RECORDS_AT_ONCE = 50;
 var MINUTES_LOOKED_UP = 60;
 var Roster = class {
   constructor(jobs, host, isSameSupervisor, isOnlyOne) {
@@ -4108,7 +4114,7 @@ var Roster = class {
     if (counted.setBackSeconds > 0) this.wakeAll();
     this.wake(Math.floor(tick.whenSeconds / 60));
     const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
-    this.watchful = this.watchful.filter((place) => !this.rest(place, counted.clock.decidedSeconds));
+    this.watchful = this.watchful.filter((place) => !this.rest(place));
     return taken;
   }
   get watchfulRunners() {
@@ -4129,8 +4135,8 @@ var Roster = class {
     this.minute = minute;
     if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
   }
-  rest(place, decidedSeconds) {
-    const minute = Math.floor(this.all[place].restsUntil(decidedSeconds) / 60);
+  rest(place) {
+    const minute = Math.floor(this.all[place].restsUntil / 60);
     if (minute <= this.minute) return false;
     const others = this.resting.get(minute);
     if (others === void 0) this.resting.set(minute, [place]);
@@ -4198,9 +4204,13 @@ var Roster = class {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }) => givenUp.has(job);
-    this.host.journal.append(...this.removed.map((job) => ({ type: "removed", job })));
-    this.host.journal.append(...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record));
-    this.host.journal.append(...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : []));
+    const lines = [
+      ...this.removed.map((job) => ({ type: "removed", job })),
+      ...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record),
+      ...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : [])
+    ];
+    for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
+      this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
     this.removed = [];
   }
 };
