@@ -3106,7 +3106,8 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
 /** The same for the same schedule and command, and practically for no other. */
 export function jobId(schedule: Schedule, command: readonly string[]): string {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
-  let [a, b] = [1, 2];
+  let a = 1;
+  let b = 2;
   for (let i = 0; i < text.length; i++) {
     a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
     b = Math.imul(b ^ text.charCodeAt(i), 0x5bd1e995);

@@ -2158,7 +2158,8 @@ function matchJobs(jobs, known) {
 }
 function jobId(schedule, command) {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
-  let [a, b] = [1, 2];
+  let a = 1;
+  let b = 2;
   for (let i = 0; i < text.length; i++) {
     a = Math.imul(a ^ text.charCodeAt(i), 16777619);
     b = Math.imul(b ^ text.charCodeAt(i), 1540483477);

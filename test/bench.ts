@@ -101,7 +101,7 @@ interface Work {
   directory: string;
   /** Run the command on every Nth tick. Without it: never, though the ticks are counted. */
   runEvery?: number;
-  /** Only supertick: the jobs of this file instead. */
+  /** The jobs of this file instead. */
   crontab?: string;
   /** Files on a tmpfs, where a sync costs nothing. */
   isInMemory?: boolean;
@@ -142,9 +142,9 @@ const CONTENDERS: Record<Name, Contender> = {
   // The least that keeps the promises: it tells a bound that is missed by supertick from one that can't be met.
   floor: {
     isInstalled: true,
-    command: ({ directory, runEvery }) => [
+    command: ({ directory, runEvery, crontab }) => [
       ...[process.execPath, floorAsLongAsUs(), String(runEvery ?? NEVER), path.join(directory, "counter")],
-      ...COMMAND,
+      ...(crontab ? ["--crontab", crontab] : COMMAND),
     ],
   },
   "bare Node": {
@@ -638,15 +638,16 @@ async function measureCrontab(): Promise<Figure[]> {
   if (!help.includes("--crontab")) return [notMeasured(title, "this listener has no --crontab")];
   const few = crontab("one", 1);
   const many = crontab("many", JOBS);
-  const idle = (file: string) =>
-    withListener("supertick", { crontab: file }, async (listener) => {
+  const idle = (name: Name, file: string) =>
+    withListener(name, { crontab: file }, async (listener) => {
       // The file may be read after READY, and the schedules be looked at only with the first ticks.
       await listener.ticks(3);
       await sleep(SETTLE_SECONDS * 1000);
       return privateMiB(listener.pid);
     });
-  const memory = await takeTurns(["supertick"], async () => (await idle(many)) - (await idle(few)));
-  const ticks = await takeTurns(["supertick"], () => costOfTicks("supertick", CRONTAB_TICKS, { crontab: many }));
+  const those: Name[] = ["supertick", "floor"];
+  const memory = await takeTurns(those, async (name) => (await idle(name, many)) - (await idle(name, few)));
+  const ticks = await takeTurns(those, (name) => costOfTicks(name, CRONTAB_TICKS, { crontab: many }));
   return [
     { title: `${title}: memory added`, unit: "MB", samples: memory, bounds: BOUNDS.crontabMemory },
     { title: "  CPU a tick", unit: "µs", samples: ticks, bounds: BOUNDS.crontabTick },

@@ -3,6 +3,8 @@
 // is its own; what this costs above bare Node is the price of the promises:
 //   a socket on stdin, so that signals are acted on; a counter file, looked at and overwritten at each tick; a run that is
 //   journaled and synced before it starts, journaled again with its pid and start time, and again at its end.
+// floor.js N FILE --crontab CRONTAB: of each line "minute hour day month * command" (one number each) also a name, the
+// schedule as sets, an argument vector, what is known of its runs, and a line in the journal that says what the job is.
 // This file is ASCII alone, as dist/listener.js is: with one wider character, Node would keep two bytes for each.
 
 const fs = require("fs");
@@ -21,6 +23,32 @@ let bytes = "";
 let count = 0;
 let runs = 0;
 
+const jobs = command === "--crontab" ? fs.readFileSync(args[0], "latin1").trim().split("\n").map(readJob) : [];
+for (let i = 0; i < jobs.length; i += 50)
+  record(...jobs.slice(i, i + 50).map(({ name, text, id }) => ({ type: "job", name, text, id })));
+
+function readJob(line, index) {
+  const fields = line.split(" ", 5);
+  const text = fields.join(" ");
+  const shell = ["/bin/sh", "-c", line.slice(text.length + 1)];
+  const [minutes, hours, days, months] = fields.map((field) => [1 << (field & 31), 1 << (field - 32)]);
+  const cron = { text, minutes, hours, days, months };
+  let id = 0;
+  for (let i = 0; i < line.length; i++) id = Math.imul(id ^ line.charCodeAt(i), 0x01000193);
+  return {
+    name: `job.${index}`,
+    text,
+    shell,
+    cron,
+    id,
+    lastRun: 0,
+    failures: 0,
+    recent: "",
+    runs: [],
+    last: undefined,
+  };
+}
+
 for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"]) process.on(signal, () => process.exit(0));
 
 function read(length, buffer) {
@@ -37,7 +65,7 @@ function read(length, buffer) {
 
 function tick(when) {
   count++;
-  const isDue = count % every === 0;
+  const isDue = count % every === 0 || isAnyDue(new Date(when * 1000));
   if (isDue) {
     record({ type: "starting", run: ++runs, due: when });
     fs.fdatasyncSync(journal);
@@ -47,6 +75,20 @@ function tick(when) {
   fs.writeSync(counter, content, 0, content.length, 0);
   fs.writeSync(1, answer);
   if (isDue) run(runs);
+}
+
+function isAnyDue(date) {
+  const [minute, hour] = [date.getUTCMinutes(), date.getUTCHours()];
+  const [day, month] = [date.getUTCDate(), date.getUTCMonth() + 1];
+  for (let i = 0; i < jobs.length; i++) {
+    const { minutes, hours, days, months } = jobs[i].cron;
+    if (has(minutes, minute) && has(hours, hour) && has(days, day) && has(months, month)) return true;
+  }
+  return false;
+}
+
+function has(set, value) {
+  return (set[value >> 5] & (1 << (value & 31))) !== 0;
 }
 
 function run(number) {
@@ -62,8 +104,9 @@ function run(number) {
   });
 }
 
-function record(line) {
-  fs.writeSync(journal, `${JSON.stringify({ ...line, at: Date.now() / 1000 })}\n`);
+function record(...lines) {
+  const at = Date.now() / 1000;
+  fs.writeSync(journal, lines.map((line) => `${JSON.stringify({ ...line, at })}\n`).join(""));
 }
 
 const onread = { buffer: Buffer.allocUnsafeSlow(4096), callback: read };
