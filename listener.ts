@@ -2873,7 +2873,7 @@ const VARIABLES_OF_CRON = [
 
 /** Reads a crontab. A job's options: flags go before its lines, those before the environment. Never throws. */
 export function parseCrontab(text: string, context: CrontabContext): Crontab {
-  const reader = createCrontabReader(context);
+  const reader = new CrontabReader(context);
   const mistakes: string[] = [];
   text
     .replace(/^\ufeff/, "")
@@ -2897,35 +2897,35 @@ type FoundJob = CrontabJob & { name: string };
 
 // Takes line after line, and keeps what those so far have set for the ones below: options, variables, the next job's name. A
 // crontab may have thousands of lines: what is done for each of them makes no more objects than it must.
-function createCrontabReader({ path, flags, environment, defaultZone, isUser }: CrontabContext) {
-  const options = new Map<OptionKey, { text: string; origin: string }>();
-  let settings: Settings | undefined; // of the options so far
-  let env: Readonly<Record<string, string>> = {};
-  const crons = new Map<string, CronExpression>(); // many lines may have the same
-  const found = {
-    jobs: [] as FoundJob[],
-    warnings: [] as string[],
-    pendingName: undefined as { text: string; line: number } | undefined,
-    take,
-  };
+class CrontabReader {
+  readonly jobs: FoundJob[] = [];
+  readonly warnings: string[] = [];
+  pendingName: { text: string; line: number } | undefined;
+  private readonly options = new Map<OptionKey, { text: string; origin: string }>();
+  private settings: Settings | undefined; // of the options so far
+  private env: Readonly<Record<string, string>> = {};
+  private readonly crons = new Map<string, CronExpression>(); // many lines may have the same
 
-  function take(line: string, number: number): void {
+  constructor(private readonly context: CrontabContext) {}
+
+  /** @throws Error: what is wrong with the line */
+  take(line: string, number: number): void {
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
     const variable = VARIABLE_LINE.exec(line);
-    if (variable === null) return takeJob(line, number);
+    if (variable === null) return this.takeJob(line, number);
     const name = variable[2];
     const text = unquote(name, variable[3]);
-    if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
-    env = { ...env, [name]: text };
-    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
+    if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
+    this.env = { ...this.env, [name]: text };
+    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) this.warn(number, `${name}: ${note}`);
   }
 
-  function warn(line: number, text: string): void {
-    found.warnings.push(`${path}:${line}: ${text}`);
+  private warn(line: number, text: string): void {
+    this.warnings.push(`${this.context.path}:${line}: ${text}`);
   }
 
-  function takeOption(name: string, text: string, line: number): void {
+  private takeOption(name: string, text: string, line: number): void {
     const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS.find((k) => specOf(k).env === name);
     if (key === undefined)
       throw new Error(`${name} is not a variable of supertick${suggestion(name, optionVariables())}`);
@@ -2934,30 +2934,37 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is the listener's: give it as ${specOf(key).flag}, or in its environment`);
     if (text !== "") parseSetting(key, { text, origin: name });
-    if (key === "name") found.pendingName = text === "" ? undefined : { text, line };
+    if (key === "name") this.pendingName = text === "" ? undefined : { text, line };
     else {
-      if (text === "") options.delete(key);
-      else options.set(key, { text, origin: name });
-      settings = undefined;
+      if (text === "") this.options.delete(key);
+      else this.options.set(key, { text, origin: name });
+      this.settings = undefined;
     }
   }
 
-  function takeJob(text: string, line: number): void {
-    settings = settings ?? valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
+  private takeJob(text: string, line: number): void {
+    const { env } = this;
+    const settings = this.currentSettings();
     const parts = splitJobLine(text);
-    const schedule = lineSchedule(parts.schedule, settings);
+    const schedule = this.lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
-    checkUserColumn(command, (word) => isUser(word, env.PATH));
+    checkUserColumn(command, (word) => this.context.isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
-    const name = found.pendingName === undefined ? "" : found.pendingName.text;
-    const shell = env.SHELL || "/bin/sh";
-    found.jobs.push({ line, name, schedule, settings, shell, command, input, env });
-    found.pendingName = undefined;
+    const name = this.pendingName === undefined ? "" : this.pendingName.text;
+    this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
+    this.pendingName = undefined;
     if (input !== undefined)
-      warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
 
-  function lineSchedule(text: string, { tz, catchUp, offset }: Settings): Schedule {
+  private currentSettings(): Settings {
+    const { flags, environment } = this.context;
+    const layers = [flags, { isFlags: false, texts: this.options }, environment];
+    this.settings = this.settings ?? valuesOf(layers, "crontab");
+    return this.settings;
+  }
+
+  private lineSchedule(text: string, { tz, catchUp, offset }: Settings): Schedule {
     if (text === "@start" || text === "@reboot") return { kind: "start" };
     if (text.startsWith("@ticks") || text.startsWith("@every")) {
       const [origin, value] = text.split(/[ \t]+/);
@@ -2967,15 +2974,13 @@ function createCrontabReader({ path, flags, environment, defaultZone, isUser }: 
       if (offset < everySeconds) return { kind: "slices", everySeconds, offsetSeconds: offset };
       throw new Error(`@every ${value}: the offset of ${formatDuration(offset)} is not less than the slice`);
     }
-    let cron = crons.get(text);
+    let cron = this.crons.get(text);
     if (cron === undefined) {
       cron = parseSetting("cron", { text, origin: "schedule" }) as CronExpression;
-      crons.set(text, cron);
+      this.crons.set(text, cron);
     }
-    return { kind: "cron", cron, zone: tz ?? defaultZone(), catchUpSeconds: catchUp };
+    return { kind: "cron", cron, zone: tz ?? this.context.defaultZone(), catchUpSeconds: catchUp };
   }
-
-  return found;
 }
 
 const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;

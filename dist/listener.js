@@ -1960,7 +1960,7 @@ var VARIABLES_OF_CRON = [
   ["TZ", "it is for the commands alone, as in cron; CRON_TZ or TICK_TZ is for the schedules"]
 ];
 function parseCrontab(text, context) {
-  const reader = createCrontabReader(context);
+  const reader = new CrontabReader(context);
   const mistakes = [];
   text.replace(/^\ufeff/, "").split("\n").forEach((line, i) => {
     try {
@@ -1975,32 +1975,33 @@ function parseCrontab(text, context) {
   nameJobs(jobs, mistakes, context.path);
   return { jobs, mistakes, warnings };
 }
-function createCrontabReader({ path, flags, environment, defaultZone: defaultZone2, isUser }) {
-  const options = /* @__PURE__ */ new Map();
-  let settings;
-  let env = {};
-  const crons = /* @__PURE__ */ new Map();
-  const found = {
-    jobs: [],
-    warnings: [],
-    pendingName: void 0,
-    take
-  };
-  function take(line, number) {
+var CrontabReader = class {
+  constructor(context) {
+    this.context = context;
+  }
+  context;
+  jobs = [];
+  warnings = [];
+  pendingName;
+  options = /* @__PURE__ */ new Map();
+  settings;
+  env = {};
+  crons = /* @__PURE__ */ new Map();
+  take(line, number) {
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
     const variable = VARIABLE_LINE.exec(line);
-    if (variable === null) return takeJob(line, number);
+    if (variable === null) return this.takeJob(line, number);
     const name = variable[2];
     const text = unquote(name, variable[3]);
-    if (name.startsWith("TICK_") || name === "CRON_TZ") return takeOption(name, text, number);
-    env = { ...env, [name]: text };
-    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) warn(number, `${name}: ${note}`);
+    if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
+    this.env = { ...this.env, [name]: text };
+    for (const [known, note] of VARIABLES_OF_CRON) if (name === known) this.warn(number, `${name}: ${note}`);
   }
-  function warn(line, text) {
-    found.warnings.push(`${path}:${line}: ${text}`);
+  warn(line, text) {
+    this.warnings.push(`${this.context.path}:${line}: ${text}`);
   }
-  function takeOption(name, text, line) {
+  takeOption(name, text, line) {
     const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS.find((k) => specOf(k).env === name);
     if (key === void 0)
       throw new Error(`${name} is not a variable of supertick${suggestion(name, optionVariables())}`);
@@ -2009,28 +2010,35 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is the listener's: give it as ${specOf(key).flag}, or in its environment`);
     if (text !== "") parseSetting(key, { text, origin: name });
-    if (key === "name") found.pendingName = text === "" ? void 0 : { text, line };
+    if (key === "name") this.pendingName = text === "" ? void 0 : { text, line };
     else {
-      if (text === "") options.delete(key);
-      else options.set(key, { text, origin: name });
-      settings = void 0;
+      if (text === "") this.options.delete(key);
+      else this.options.set(key, { text, origin: name });
+      this.settings = void 0;
     }
   }
-  function takeJob(text, line) {
-    settings = settings != null ? settings : valuesOf([flags, { isFlags: false, texts: options }, environment], "crontab");
+  takeJob(text, line) {
+    const { env } = this;
+    const settings = this.currentSettings();
     const parts = splitJobLine(text);
-    const schedule = lineSchedule(parts.schedule, settings);
+    const schedule = this.lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
-    checkUserColumn(command, (word) => isUser(word, env.PATH));
+    checkUserColumn(command, (word) => this.context.isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
-    const name = found.pendingName === void 0 ? "" : found.pendingName.text;
-    const shell = env.SHELL || "/bin/sh";
-    found.jobs.push({ line, name, schedule, settings, shell, command, input, env });
-    found.pendingName = void 0;
+    const name = this.pendingName === void 0 ? "" : this.pendingName.text;
+    this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
+    this.pendingName = void 0;
     if (input !== void 0)
-      warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
-  function lineSchedule(text, { tz, catchUp, offset }) {
+  currentSettings() {
+    var _a2;
+    const { flags, environment } = this.context;
+    const layers = [flags, { isFlags: false, texts: this.options }, environment];
+    this.settings = (_a2 = this.settings) != null ? _a2 : valuesOf(layers, "crontab");
+    return this.settings;
+  }
+  lineSchedule(text, { tz, catchUp, offset }) {
     if (text === "@start" || text === "@reboot") return { kind: "start" };
     if (text.startsWith("@ticks") || text.startsWith("@every")) {
       const [origin, value] = text.split(/[ \t]+/);
@@ -2040,15 +2048,14 @@ function createCrontabReader({ path, flags, environment, defaultZone: defaultZon
       if (offset < everySeconds) return { kind: "slices", everySeconds, offsetSeconds: offset };
       throw new Error(`@every ${value}: the offset of ${formatDuration(offset)} is not less than the slice`);
     }
-    let cron = crons.get(text);
+    let cron = this.crons.get(text);
     if (cron === void 0) {
       cron = parseSetting("cron", { text, origin: "schedule" });
-      crons.set(text, cron);
+      this.crons.set(text, cron);
     }
-    return { kind: "cron", cron, zone: tz != null ? tz : defaultZone2(), catchUpSeconds: catchUp };
+    return { kind: "cron", cron, zone: tz != null ? tz : this.context.defaultZone(), catchUpSeconds: catchUp };
   }
-  return found;
-}
+};
 var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
 var FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 var VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
