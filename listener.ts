@@ -4313,11 +4313,19 @@ function defaultStatePath(name: string): string {
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${errorCode(error)}`);
     }
-    const there = fs.lstatSync(directory);
-    if (!there.isDirectory() || there.uid !== uid || (there.mode & 0o077) !== 0) {
+    if (!isPrivateTo(uid, directory))
       throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
-    }
     return `${directory}/${file}`;
+  }
+}
+
+/** Is it a real directory that belongs to that user alone? */
+function isPrivateTo(uid: number, directory: string): boolean {
+  try {
+    const there = fs.lstatSync(directory);
+    return there.isDirectory() && there.uid === uid && (there.mode & 0o077) === 0;
+  } catch {
+    return false;
   }
 }
 
@@ -7644,12 +7652,16 @@ function status(args: readonly string[]): void {
   process.exitCode = isHealthy ? 0 : 1;
 }
 
-/** The counter files that can be read in the default places, or the one that TICK_STATE names. */
+/** The counter files that can be read where defaultStatePath puts them, or the one that TICK_STATE names. */
 function findStateFiles(): string[] {
   const { TICK_STATE: named, TMPDIR: temporary = "/tmp" } = process.env;
   if (named !== undefined && named !== "") return [named];
-  const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
-  return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap((directory) =>
+  const isSomeones = (name: string) => {
+    const [, uid] = /^supertick-(\d+)$/.exec(name) ?? [];
+    return uid !== undefined && isPrivateTo(Number(uid), `${temporary}/${name}`); // not whoever came first
+  };
+  const directories = namesIn(temporary).filter(isSomeones);
+  return ["/var/lib/supertick", ...directories.map((name) => `${temporary}/${name}`)].flatMap((directory) =>
     namesIn(directory)
       .filter((name) => !FURTHER_FILES.test(name))
       .map((name) => `${directory}/${name}`)

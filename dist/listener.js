@@ -3015,11 +3015,17 @@ function defaultStatePath(name) {
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${errorCode(error)}`);
     }
-    const there = fs.lstatSync(directory);
-    if (!there.isDirectory() || there.uid !== uid || (there.mode & 63) !== 0) {
+    if (!isPrivateTo(uid, directory))
       throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
-    }
     return `${directory}/${file}`;
+  }
+}
+function isPrivateTo(uid, directory) {
+  try {
+    const there = fs.lstatSync(directory);
+    return there.isDirectory() && there.uid === uid && (there.mode & 63) === 0;
+  } catch {
+    return false;
   }
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
@@ -5470,8 +5476,13 @@ function status(args) {
 function findStateFiles() {
   const { TICK_STATE: named, TMPDIR: temporary = "/tmp" } = process.env;
   if (named !== void 0 && named !== "") return [named];
-  const ours = namesIn(temporary).filter((name) => /^supertick-\d+$/.test(name));
-  return ["/var/lib/supertick", ...ours.map((name) => `${temporary}/${name}`)].flatMap(
+  const isSomeones = (name) => {
+    var _a2;
+    const [, uid] = (_a2 = /^supertick-(\d+)$/.exec(name)) != null ? _a2 : [];
+    return uid !== void 0 && isPrivateTo(Number(uid), `${temporary}/${name}`);
+  };
+  const directories = namesIn(temporary).filter(isSomeones);
+  return ["/var/lib/supertick", ...directories.map((name) => `${temporary}/${name}`)].flatMap(
     (directory) => namesIn(directory).filter((name) => !FURTHER_FILES.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
   );
 }

@@ -215,10 +215,32 @@ describe("without a FILE", () => {
     });
   }
 
+  it("a directory that somebody has put into another user's place is passed over", (t) => {
+    const directory = temporaryDirectory(t);
+    const { uid } = os.userInfo();
+    const make = (name: string, mode: number) => {
+      fs.mkdirSync(`${directory}/${name}`, { mode });
+      writeCounter(`${directory}/${name}/web`, 1);
+    };
+    make(`supertick-${uid + 1}`, 0o700); // ours, under the next user's name
+    fs.symlinkSync(`supertick-${uid + 1}`, `${directory}/supertick-${uid}`);
+    const files = () =>
+      (JSON.parse(status(["--json"], { TMPDIR: directory }).text) as Json).states.map(({ file }) => file);
+    const isHere = (file: string) => file.startsWith(directory);
+    assert.deepEqual(files().filter(isHere), []);
+    fs.unlinkSync(`${directory}/supertick-${uid}`);
+    make(`supertick-${uid}`, 0o777);
+    fs.chmodSync(`${directory}/supertick-${uid}`, 0o777);
+    assert.deepEqual(files().filter(isHere), []);
+    fs.chmodSync(`${directory}/supertick-${uid}`, 0o700);
+    assert.deepEqual(files().filter(isHere), [`${directory}/supertick-${uid}/web`]);
+  });
+
   it("a file whose name would act on a terminal is shown escaped", (t) => {
     const directory = temporaryDirectory(t);
-    fs.mkdirSync(`${directory}/supertick-5`);
-    fs.writeFileSync(`${directory}/supertick-5/a\u001b[2J\u009b2J\n`, "garbage");
+    const ours = `${directory}/supertick-${os.userInfo().uid}`;
+    fs.mkdirSync(ours, { mode: 0o700 });
+    fs.writeFileSync(`${ours}/a\u001b[2J\u009b2J\n`, "garbage");
     for (const args of [[], ["--json"]]) {
       const { text } = status(args, { TMPDIR: directory });
       assert.match(text, /a\\u001b\[2J\\u009b2J\\n/);
