@@ -33,7 +33,7 @@
 //   Runs of a job              the only place where what the policy asks for is performed
 //   Job runner                 one job: what makes it due, and what the journal knows of it
 //   Crontab file               where the jobs come from when there are many, and when it is read again
-//   Roster                     all runners: each with its past, and kept when the crontab changes
+//   Roster                     all runners: each with its past, kept when the crontab changes; which of them see a tick
 //   Listener                   events in, answers out, and what a tick means for each job
 //   Start                      from the command line to a listener that is ready
 //   simulate                   a supervisord for the newcomer
@@ -5866,13 +5866,10 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
 // Which job is the same is decided by matchJobs.
 
 const RECORDS_AT_ONCE = 50; // so that a thousand jobs do not need the memory for all their lines
-const MINUTES_LOOKED_UP = 60; // after a longer pause all look
+const MINUTES_LOOKED_UP = 60; // after a longer pause all see the tick
 
 class Roster {
-  private all: readonly JobRunner[] = [];
-  private watchful: readonly number[] = []; // the places of those that look at the next tick
-  private readonly resting = new Map<number, number[]>(); // of the others, by the minute since 1970 that wakes them
-  private minute = 0; // of the last tick
+  agenda = new Agenda([]);
   private removed: string[] = []; // jobs that the journal may forget
 
   // Each job with its past. Of a job that is gone, only a run that may still be going needs somebody to look after it.
@@ -5898,53 +5895,11 @@ class Roster {
   }
 
   get runners(): readonly JobRunner[] {
-    return this.all;
+    return this.agenda.runners;
   }
 
   set runners(runners: readonly JobRunner[]) {
-    this.all = runners;
-    this.wakeAll();
-  }
-
-  // Who looks at a tick: most jobs of a large crontab can tell for hours that none makes them due.
-
-  /** What the tick means for each job that it means something to, in their order. `isFirst`: since the listener started. */
-  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Array<Taken | undefined> {
-    if (counted.setBackSeconds > 0) this.wakeAll();
-    this.wake(Math.floor(tick.whenSeconds / 60));
-    const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
-    this.watchful = this.watchful.filter((place) => !this.rest(place));
-    return taken;
-  }
-
-  /** Those that look at the next tick. */
-  get watchfulRunners(): readonly JobRunner[] {
-    return this.watchful.map((place) => this.all[place]);
-  }
-
-  private wakeAll(): void {
-    this.resting.clear();
-    this.watchful = this.all.map((_, place) => place);
-  }
-
-  private wake(minute: number): void {
-    if (Math.abs(minute - this.minute) > MINUTES_LOOKED_UP) this.wakeAll();
-    const woken: number[] = [];
-    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
-      woken.push(...(this.resting.get(m) ?? []));
-      this.resting.delete(m);
-    }
-    this.minute = minute;
-    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
-  }
-
-  private rest(place: number): boolean {
-    const minute = Math.floor(this.all[place].restsUntil / 60);
-    if (minute <= this.minute) return false;
-    const others = this.resting.get(minute);
-    if (others === undefined) this.resting.set(minute, [place]);
-    else others.push(place);
-    return true;
+    this.agenda = new Agenda(runners);
   }
 
   // A runner without a schedule, for the runs that are left of a job that is gone.
@@ -6029,6 +5984,56 @@ class Roster {
     for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
       this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
     this.removed = [];
+  }
+}
+
+// Which runners see a tick: most jobs of a large crontab can tell for hours that none means anything to them.
+class Agenda {
+  private watchful: readonly number[]; // the places of those that see the next tick
+  private readonly resting = new Map<number, number[]>(); // of the others, by the minute since 1970 that wakes them
+  private minute = 0; // of the last tick
+
+  constructor(readonly runners: readonly JobRunner[]) {
+    this.watchful = runners.map((_, place) => place);
+  }
+
+  /** Those that see the next tick. */
+  get watchfulRunners(): readonly JobRunner[] {
+    return this.watchful.map((place) => this.runners[place]);
+  }
+
+  /** What the tick means for each job that it means something to, in their order. `isFirst`: since the listener started. */
+  onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Array<Taken | undefined> {
+    if (counted.setBackSeconds > 0) this.wakeAll();
+    this.wake(Math.floor(tick.whenSeconds / 60));
+    const taken = this.watchful.map((place) => this.runners[place].onTick(tick, counted, isFirst));
+    this.watchful = this.watchful.filter((place) => !this.rest(place));
+    return taken;
+  }
+
+  private wakeAll(): void {
+    this.resting.clear();
+    this.watchful = this.runners.map((_, place) => place);
+  }
+
+  private wake(minute: number): void {
+    if (minute - this.minute > MINUTES_LOOKED_UP) this.wakeAll();
+    const woken: number[] = [];
+    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
+      woken.push(...(this.resting.get(m) ?? []));
+      this.resting.delete(m);
+    }
+    this.minute = minute;
+    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
+  }
+
+  private rest(place: number): boolean {
+    const minute = Math.floor(this.runners[place].restsUntil / 60);
+    if (minute <= this.minute) return false;
+    const others = this.resting.get(minute);
+    if (others === undefined) this.resting.set(minute, [place]);
+    else others.push(place);
+    return true;
   }
 }
 
@@ -6276,7 +6281,7 @@ class Listener implements JobHost {
     }
     this.tellTick(tick);
     const isFirst = before === undefined || before.isRestored;
-    const taken = this.roster.onTick(tick, counted, isFirst);
+    const taken = this.roster.agenda.onTick(tick, counted, isFirst);
     if (this.onlyJob !== undefined && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
@@ -6345,7 +6350,7 @@ class Listener implements JobHost {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
-    for (const { undecidedAfter: after } of this.roster.watchfulRunners) {
+    for (const { undecidedAfter: after } of this.roster.agenda.watchfulRunners) {
       const { decidedSeconds, fixedDecidedSeconds } = written;
       if (after !== undefined && after < decidedSeconds)
         written = withUndecided(written, {

@@ -4112,50 +4112,13 @@ var Roster = class {
     this.runners = runners;
   }
   host;
-  all = [];
-  watchful = [];
-  resting = /* @__PURE__ */ new Map();
-  minute = 0;
+  agenda = new Agenda([]);
   removed = [];
   get runners() {
-    return this.all;
+    return this.agenda.runners;
   }
   set runners(runners) {
-    this.all = runners;
-    this.wakeAll();
-  }
-  onTick(tick, counted, isFirst) {
-    if (counted.setBackSeconds > 0) this.wakeAll();
-    this.wake(Math.floor(tick.whenSeconds / 60));
-    const taken = this.watchful.map((place) => this.all[place].onTick(tick, counted, isFirst));
-    this.watchful = this.watchful.filter((place) => !this.rest(place));
-    return taken;
-  }
-  get watchfulRunners() {
-    return this.watchful.map((place) => this.all[place]);
-  }
-  wakeAll() {
-    this.resting.clear();
-    this.watchful = this.all.map((_, place) => place);
-  }
-  wake(minute) {
-    var _a2;
-    if (Math.abs(minute - this.minute) > MINUTES_LOOKED_UP) this.wakeAll();
-    const woken = [];
-    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
-      woken.push(...(_a2 = this.resting.get(m)) != null ? _a2 : []);
-      this.resting.delete(m);
-    }
-    this.minute = minute;
-    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
-  }
-  rest(place) {
-    const minute = Math.floor(this.all[place].restsUntil / 60);
-    if (minute <= this.minute) return false;
-    const others = this.resting.get(minute);
-    if (others === void 0) this.resting.set(minute, [place]);
-    else others.push(place);
-    return true;
+    this.agenda = new Agenda(runners);
   }
   caretaker(recordedName, name, id, isSameSupervisor) {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
@@ -4226,6 +4189,49 @@ var Roster = class {
     for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
       this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
     this.removed = [];
+  }
+};
+var Agenda = class {
+  constructor(runners) {
+    this.runners = runners;
+    this.watchful = runners.map((_, place) => place);
+  }
+  runners;
+  watchful;
+  resting = /* @__PURE__ */ new Map();
+  minute = 0;
+  get watchfulRunners() {
+    return this.watchful.map((place) => this.runners[place]);
+  }
+  onTick(tick, counted, isFirst) {
+    if (counted.setBackSeconds > 0) this.wakeAll();
+    this.wake(Math.floor(tick.whenSeconds / 60));
+    const taken = this.watchful.map((place) => this.runners[place].onTick(tick, counted, isFirst));
+    this.watchful = this.watchful.filter((place) => !this.rest(place));
+    return taken;
+  }
+  wakeAll() {
+    this.resting.clear();
+    this.watchful = this.runners.map((_, place) => place);
+  }
+  wake(minute) {
+    var _a2;
+    if (minute - this.minute > MINUTES_LOOKED_UP) this.wakeAll();
+    const woken = [];
+    for (let m = this.minute + 1; m <= minute && this.resting.size > 0; m++) {
+      woken.push(...(_a2 = this.resting.get(m)) != null ? _a2 : []);
+      this.resting.delete(m);
+    }
+    this.minute = minute;
+    if (woken.length > 0) this.watchful = [...this.watchful, ...woken].sort((a, b) => a - b);
+  }
+  rest(place) {
+    const minute = Math.floor(this.runners[place].restsUntil / 60);
+    if (minute <= this.minute) return false;
+    const others = this.resting.get(minute);
+    if (others === void 0) this.resting.set(minute, [place]);
+    else others.push(place);
+    return true;
   }
 };
 function fingerprint({ schedule, ...rest }) {
@@ -4423,7 +4429,7 @@ var Listener = class {
     }
     this.tellTick(tick);
     const isFirst = before === void 0 || before.isRestored;
-    const taken = this.roster.onTick(tick, counted, isFirst);
+    const taken = this.roster.agenda.onTick(tick, counted, isFirst);
     if (this.onlyJob !== void 0 && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
@@ -4480,7 +4486,7 @@ var Listener = class {
       if (undecided !== void 0 && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
-    for (const { undecidedAfter: after } of this.roster.watchfulRunners) {
+    for (const { undecidedAfter: after } of this.roster.agenda.watchfulRunners) {
       const { decidedSeconds, fixedDecidedSeconds } = written;
       if (after !== void 0 && after < decidedSeconds)
         written = withUndecided(written, {
