@@ -736,8 +736,8 @@ interface Verdict {
   isMet: boolean | undefined;
 }
 
-function judge({ samples, unit }: Figure, { against, atMost }: Bound): Verdict {
-  const own = samples.supertick ?? [];
+function judge({ samples, unit }: Figure, { against, atMost }: Bound, whose: Name = "supertick"): Verdict {
+  const own = samples[whose] ?? [];
   const wanted = `≤ ${atMost}`;
   if (against === undefined) {
     return { ratio: "", bound: `${wanted} ${unit}`, isMet: median(own) <= atMost };
@@ -765,14 +765,24 @@ function show(figure: Figure): boolean {
     const taken = samples[name];
     return taken === undefined ? "-" : unit === "times" ? String(median(taken)) : `${number(median(taken))} ${unit}`;
   });
-  const verdicts = bounds.map((bound) => judge(figure, bound));
-  const word = ({ isMet }: Verdict) => (isMet === undefined ? "-" : isMet ? "ok" : "MISSED");
-  const [first] = verdicts;
-  console.log(line([title, ...cells, first?.ratio ?? "", first?.bound ?? "", first ? word(first) : ""]));
-  for (const verdict of verdicts.slice(1)) {
-    console.log(line(["", ...NAMES.map(() => ""), verdict.ratio, verdict.bound, word(verdict)]));
-  }
-  return verdicts.every(({ isMet }) => isMet !== false);
+  const rows = bounds.map((bound) => ({ bound, verdict: judge(figure, bound) }));
+  const cellsOf = ({ bound, verdict }: (typeof rows)[0]) => [
+    verdict.ratio,
+    verdict.bound,
+    inWords(figure, bound, verdict),
+  ];
+  const [first, ...more] = rows;
+  console.log(line([title, ...cells, ...(first === undefined ? ["", "", ""] : cellsOf(first))]));
+  for (const row of more) console.log(line(["", ...NAMES.map(() => ""), ...cellsOf(row)]));
+  return rows.every(({ verdict }) => verdict.isMet !== false);
+}
+
+/** Of a bound that is missed, also whether the least that keeps the promises would meet it. */
+function inWords(figure: Figure, bound: Bound, { isMet }: Verdict): string {
+  if (isMet !== false) return isMet ? "ok" : "-";
+  if (figure.samples.floor === undefined) return "MISSED";
+  const floor = judge(figure, bound, "floor");
+  return `MISSED, ${floor.isMet ? "the floor meets it" : "by the floor too"}${floor.ratio && `: ${floor.ratio}`}`;
 }
 
 async function main(): Promise<void> {
