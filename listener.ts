@@ -7859,9 +7859,10 @@ function shorten(text: string, columns: number): string {
 const WIDE_CHARACTER =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\ud83c-\ud83e][\udc00-\udfff]/g;
 
-/** The columns of a terminal that a text takes: East Asian characters and emoji take two. */
+/** The columns of a terminal that a text takes: East Asian characters and emoji take two, combining marks none. */
 function displayWidth(text: string): number {
-  return [...text].length + (text.match(WIDE_CHARACTER) ?? []).length;
+  const shown = text.replace(/\p{Mn}|\p{Me}/gu, "");
+  return [...shown].length + (shown.match(WIDE_CHARACTER) ?? []).length;
 }
 
 // ── main ────────────────────────────────────────────────────────────────────

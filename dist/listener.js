@@ -5641,7 +5641,8 @@ function shorten(text, columns) {
 var WIDE_CHARACTER = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\ud83c-\ud83e][\udc00-\udfff]/g;
 function displayWidth(text) {
   var _a2;
-  return [...text].length + ((_a2 = text.match(WIDE_CHARACTER)) != null ? _a2 : []).length;
+  const shown = text.replace(new RegExp("\\p{Mn}|\\p{Me}", "gu"), "");
+  return [...shown].length + ((_a2 = shown.match(WIDE_CHARACTER)) != null ? _a2 : []).length;
 }
 function commandLineWords() {
   const words = process.argv.slice(2);

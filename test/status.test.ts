@@ -400,6 +400,16 @@ const tables: Array<[title: string, columns: number, jobs: JobReport[], lines: s
       "x     none yet                               0  –",
     ],
   ],
+  [
+    "combining marks take no column",
+    80,
+    [someJob({ job: "cafe\u0301", recent: [] }), someJob({ job: "สี", recent: [] })],
+    [
+      "JOB   LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
+      "cafe\u0301  success 4m ago      0.2                0  in 56s",
+      "สี     success 4m ago      0.2                0  in 56s",
+    ],
+  ],
 ];
 for (const [title, columns, jobs, lines] of tables) it(title, () => assert.deepEqual(plain(columns, ...jobs), lines));
 
