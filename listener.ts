@@ -6285,6 +6285,8 @@ class Listener implements JobHost {
     if (this.onlyJob !== undefined && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
+    // The delay of each job is known by now. Not before the counter: a kill in between would lose what a longer one held back.
+    if (isFirst) this.roster.record();
   }
 
   // The order that makes a kill at any instant harmless: journal, counter, answer, and only then the commands.
@@ -6300,7 +6302,6 @@ class Listener implements JobHost {
   private beginTicking(tick: Tick): void {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }

@@ -4433,6 +4433,7 @@ var Listener = class {
     if (this.onlyJob !== void 0 && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
+    if (isFirst) this.roster.record();
   }
   answerAndPerform(taken, beforeAnswer) {
     const all = taken.filter(isPresent);
@@ -4444,7 +4445,6 @@ var Listener = class {
   beginTicking(tick) {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.roster.record();
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }

@@ -631,6 +631,27 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
     });
 
+    it("nor repeats one if it is killed before the new delay is written down", async (t) => {
+      const state = path.join(temporaryDirectory(t), "state");
+      const supervisord = await listen(t, job("59m"), ["--state", state]);
+      for (const when of [hour - 60, hour]) await supervisord.tick({ when });
+      fs.writeFileSync(supervisord.crontab, job(""));
+      await restart(supervisord);
+      const before = fs.readFileSync(`${state}.runs`, "utf8").length;
+      await supervisord.tick({ when: hour + 60 });
+      await supervisord.waitForLog(/run 1 finished/);
+      await supervisord.killListener();
+      const journal = fs.readFileSync(`${state}.runs`, "utf8");
+      const isRun = (line: string) => !line.startsWith('{"type":"job"');
+      const added = journal.slice(before).split("\n");
+      assert.equal(added.filter((line) => line !== "" && !isRun(line)).length, 1);
+      fs.writeFileSync(`${state}.runs`, journal.slice(0, before) + added.filter(isRun).join("\n"));
+      await supervisord.restartListener();
+      for (let when = hour + 120; when <= hour + 3600; when += 60) await supervisord.tick({ when });
+      await supervisord.waitForLog(new RegExp(`^due ${hour + 3600}$`, "m"));
+      assert.equal(lines(supervisord, /^due \d+$/).length, 2);
+    });
+
     it("loses none if it is killed before the tick after the change", async (t) => {
       const supervisord = await begin(t, "59m");
       fs.writeFileSync(supervisord.crontab, job(""));
