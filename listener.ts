@@ -2953,6 +2953,11 @@ class CrontabReader {
     const name = this.pendingName === undefined ? "" : this.pendingName.text;
     this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
     this.pendingName = undefined;
+    if (WEEKDAY_COMMAND.test(command))
+      this.warn(
+        line,
+        `the command is ${quote(command.split(/[ \t]/, 1)[0])}: a line has five time fields, then the command`,
+      );
     if (input !== undefined)
       this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
@@ -2989,6 +2994,8 @@ const VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 const WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
 // No command looks like this; cron would take a sixth time field for one.
 const SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
+
+const WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/; // most likely meant for a time field
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function unquote(name: string, value: string): string {

@@ -2028,6 +2028,11 @@ var CrontabReader = class {
     const name = this.pendingName === void 0 ? "" : this.pendingName.text;
     this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
     this.pendingName = void 0;
+    if (WEEKDAY_COMMAND.test(command))
+      this.warn(
+        line,
+        `the command is ${quote(command.split(/[ \t]/, 1)[0])}: a line has five time fields, then the command`
+      );
     if (input !== void 0)
       this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
@@ -2061,6 +2066,7 @@ var FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 var VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 var WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
 var SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
+var WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/;
 function unquote(name, value) {
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;

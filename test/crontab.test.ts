@@ -295,6 +295,7 @@ describe("what differs from cron is noted", () => {
     ["MAILTO=root", /^jobs:1: MAILTO: supertick sends no mail; TICK_ON_FAILURE can$/],
     ["HOME=/srv", /^jobs:1: HOME: the commands start in supertick's own directory/],
     ["\nRANDOM_DELAY=5", /^jobs:2: RANDOM_DELAY: .*TICK_JITTER/],
+    ["0 0 2 * * sun cmd", /^jobs:1: the command is "sun": a line has five time fields, then the command$/],
     ["TZ=Europe/Berlin", /^jobs:1: TZ: it is for the commands alone, as in cron; CRON_TZ or TICK_TZ/],
     [
       "@daily date +%F",
@@ -309,7 +310,8 @@ describe("what differs from cron is noted", () => {
     });
   }
 
-  it("and nothing else", () => assert.deepEqual(parse("constructor=1\nPATH=/bin\n@daily date +\\%F").warnings, []));
+  it("and nothing else", () =>
+    assert.deepEqual(parse("constructor=1\nPATH=/bin\n@daily date +\\%F\n@daily sunwait 5").warnings, []));
 });
 
 // ── Whose past is whose ────────────────────────────────────────────────────
