@@ -1978,15 +1978,12 @@ function parseCrontab(text, context) {
 var CrontabReader = class {
   constructor(context) {
     this.context = context;
+    this.jobs = [];
+    this.warnings = [];
+    this.options = /* @__PURE__ */ new Map();
+    this.env = {};
+    this.crons = /* @__PURE__ */ new Map();
   }
-  context;
-  jobs = [];
-  warnings = [];
-  pendingName;
-  options = /* @__PURE__ */ new Map();
-  settings;
-  env = {};
-  crons = /* @__PURE__ */ new Map();
   take(line, number) {
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
@@ -2239,18 +2236,15 @@ function copyLines(stream, format, queue) {
 var LogQueue = class {
   constructor(lostLine) {
     this.lostLine = lostLine;
+    this.waitingReaders = /* @__PURE__ */ new Set();
+    this.isOpen = false;
+    this.queue = [];
+    this.queuedBytes = 0;
+    this.ownQueuedBytes = 0;
+    this.lost = 0;
+    this.retryMs = 1;
+    this.isPatient = true;
   }
-  lostLine;
-  waitingReaders = /* @__PURE__ */ new Set();
-  own;
-  isOpen = false;
-  queue = [];
-  queuedBytes = 0;
-  ownQueuedBytes = 0;
-  lost = 0;
-  retry;
-  retryMs = 1;
-  isPatient = true;
   get hasRoom() {
     return this.queuedBytes < MAX_QUEUED_LOG_BYTES;
   }
@@ -3240,11 +3234,10 @@ function openJournal(path, log) {
 var JournalFile = class {
   constructor(path) {
     this.path = path;
+    this.isTorn = false;
+    this.sizeLimit = MAX_JOURNAL_BYTES;
+    this.unwritten = [];
   }
-  path;
-  isTorn = false;
-  sizeLimit = MAX_JOURNAL_BYTES;
-  unwritten = [];
   read() {
     const text = `${tryReadFile(`${this.path}.1`)}
 ${tryReadFile(this.path)}`;
@@ -3390,13 +3383,10 @@ var JobRuns = class {
   constructor(owner, host, { lastRun, failures }) {
     this.owner = owner;
     this.host = host;
+    this.handles = NOTHING;
+    this.errands = NOTHING;
     this.state = createJobState(lastRun, failures);
   }
-  owner;
-  host;
-  handles = NOTHING;
-  errands = NOTHING;
-  state;
   get name() {
     return this.owner.setup.job.name;
   }
@@ -3853,27 +3843,18 @@ var JobRunner = class {
   constructor(job, host, recordedName, isSameSupervisor) {
     this.host = host;
     this.recordedName = recordedName;
+    this.delaySeconds = 0;
+    this.restSeconds = 0;
+    this.isFitted = false;
+    this.isClockAsBefore = true;
+    this.restsUntil = 0;
+    this.isLeaving = false;
     this.past = recordedName !== void 0 && host.journal.pasts.get(recordedName) || NO_PAST;
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
     this.setup = setUp(job, host.log);
     this.runs = new JobRuns(this, host, this.past);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
   }
-  host;
-  recordedName;
-  runs;
-  past;
-  lastSerials;
-  setup;
-  delaySeconds = 0;
-  restSeconds = 0;
-  isFitted = false;
-  goesOnFrom;
-  delayed;
-  isClockAsBefore = true;
-  isNew;
-  restsUntil = 0;
-  isLeaving = false;
   get job() {
     return this.setup.job;
   }
@@ -4103,6 +4084,8 @@ var MINUTES_LOOKED_UP = 60;
 var Roster = class {
   constructor(jobs, host, isSameSupervisor, isOnlyOne) {
     this.host = host;
+    this.agenda = new Agenda([]);
+    this.removed = [];
     const { pasts } = host.journal;
     const known = [...pasts].map(([name, { job }]) => ({ name, id: job == null ? void 0 : job.id }));
     const names = matchJobs(jobs, known);
@@ -4117,9 +4100,6 @@ var Roster = class {
     }
     this.runners = runners;
   }
-  host;
-  agenda = new Agenda([]);
-  removed = [];
   get runners() {
     return this.agenda.runners;
   }
@@ -4200,12 +4180,10 @@ var Roster = class {
 var Agenda = class {
   constructor(runners) {
     this.runners = runners;
+    this.resting = /* @__PURE__ */ new Map();
+    this.minute = 0;
     this.watchful = runners.map((_, place) => place);
   }
-  runners;
-  watchful;
-  resting = /* @__PURE__ */ new Map();
-  minute = 0;
   get watchfulRunners() {
     return this.watchful.map((place) => this.runners[place]);
   }
@@ -4262,6 +4240,18 @@ var Listener = class {
   constructor(jobs, options, log) {
     this.options = options;
     this.log = log;
+    this.reader = createEventReader();
+    this.supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
+    this.self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
+    this.warnings = /* @__PURE__ */ new Set();
+    this.delaying = /* @__PURE__ */ new Set();
+    this.hasSeenEvent = false;
+    this.isLookingAgain = false;
+    this.isStopping = false;
+    this.isWaitingForErrands = false;
+    this.stopSignals = 0;
+    this.stopDeadlineSeconds = Number.POSITIVE_INFINITY;
+    this.exitStatus = 0;
     this.turns = createTurns(options.maxRunning);
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
@@ -4276,27 +4266,6 @@ var Listener = class {
       () => this.onInputEnd()
     );
   }
-  options;
-  log;
-  journal;
-  ticks;
-  reader = createEventReader();
-  supervisor = (_a = identify(process.ppid)) != null ? _a : { pid: process.ppid, start: 0 };
-  self = (_b = identify(process.pid)) != null ? _b : { pid: process.pid, start: 0 };
-  warnings = /* @__PURE__ */ new Set();
-  counter;
-  input;
-  turns;
-  delaying = /* @__PURE__ */ new Set();
-  roster;
-  tickType;
-  hasSeenEvent = false;
-  isLookingAgain = false;
-  isStopping = false;
-  isWaitingForErrands = false;
-  stopSignals = 0;
-  stopDeadlineSeconds = Number.POSITIVE_INFINITY;
-  exitStatus = 0;
   get runners() {
     return this.roster.runners;
   }
