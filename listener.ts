@@ -5541,6 +5541,7 @@ class JobRunner implements RunOwner {
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private isFitted = false; // that is known
+  private hasDecided = false; // all that was due up to the last tick; false while it is gone
   private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
@@ -5574,7 +5575,6 @@ class JobRunner implements RunOwner {
 
   /** From now on it is that job. Runs in progress go on as what they were. */
   change(job: Job): void {
-    if (this.isLeaving) this.isFitted = false; // while it was gone, nothing was decided
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
   }
@@ -5614,8 +5614,7 @@ class JobRunner implements RunOwner {
   // Due times up to here are decided, the delay taken off; undefined where no tick has told so yet.
   private decidedSeconds(): number | undefined {
     const { clock } = this.host.ticks;
-    if (!this.isFitted || clock === undefined || clock.isRestored) return undefined;
-    return clock.decidedSeconds - this.wholePeriods;
+    return this.hasDecided && clock !== undefined ? clock.decidedSeconds - this.wholePeriods : undefined;
   }
 
   /** By which --jitter moves its windows. */
@@ -5629,16 +5628,17 @@ class JobRunner implements RunOwner {
     // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.goesOnFrom = undefined;
+      this.hasDecided = false;
       this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return undefined;
     }
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.wholePeriods;
-    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
+    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift, tick.periodSeconds);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
-    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
+    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift; // fixedAfter is never earlier than after
     if (this.restsUntil > tick.whenSeconds) return undefined;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === undefined || this.wasStartedBefore(tick, due, isFirst)) return undefined;
@@ -5654,17 +5654,18 @@ class JobRunner implements RunOwner {
     const from = this.goesOnFrom;
     if (from !== undefined && window.upTo <= from) return undefined; // decided already, with the shorter delay
     this.goesOnFrom = undefined;
+    this.hasDecided = true;
     if (from === undefined) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
 
-  // An earlier listener may have had another --jitter, or another host's name. undefined: the same delay.
-  private whereTheLastListenerStopped({ after }: Window, shift: number): number | undefined {
-    const { formerPeriodSeconds } = this.host;
-    if (this.past.job === undefined || formerPeriodSeconds === undefined) return undefined;
-    if (this.job.schedule.kind === "ticks") return undefined;
-    const { delay = 0 } = this.past.job;
-    const formerShift = delay - (delay % formerPeriodSeconds);
+  // An earlier listener may have had another --jitter, or another host's name. undefined: the same delay, or it saw no tick.
+  private whereTheLastListenerStopped({ after }: Window, shift: number, periodSeconds: number): number | undefined {
+    const { past, job, host } = this;
+    const hasTicked = host.formerPeriodSeconds !== undefined || past.job?.delay !== undefined;
+    if (past.job === undefined || !hasTicked || job.schedule.kind === "ticks") return undefined;
+    const { delay = 0 } = past.job;
+    const formerShift = delay - (delay % (host.formerPeriodSeconds ?? periodSeconds)); // the counter file may be lost
     return formerShift === shift ? undefined : after - formerShift;
   }
 
@@ -5927,7 +5928,7 @@ class Roster {
     return count === 1 ? "1 job" : `${count} jobs`;
   }
 
-  /** @returns what has changed, in words */
+  /** To be recorded when the counter file says what is undecided. @returns what has changed, in words */
   change(jobs: readonly Job[]): string {
     const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
     const names = matchJobs(
@@ -5949,8 +5950,6 @@ class Roster {
     });
     const freeName = createFreeNames(jobs);
     this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
-    this.record();
-    this.dismissDone();
     return `${added} new, ${changed} changed, ${removed} removed`;
   }
 
@@ -5977,7 +5976,7 @@ class Roster {
 
   /**
    * Writes down what has changed since the last time. A new name may be one that another job has yet to give up: those go by
-   * a name in between, ~0, ~1 …
+   * a name in between, ~0, ~1 …, whose past the reader of the journal passes on.
    */
   record(): void {
     const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
@@ -5998,7 +5997,7 @@ class Roster {
 class Agenda {
   private watchful: readonly number[]; // the places of those that see the next tick
   private readonly resting = new Map<number, number[]>(); // of the others, by the minute since 1970 that wakes them
-  private minute = 0; // of the last tick
+  private minute = 0; // of the last tick; before it nobody rests
 
   constructor(readonly runners: readonly JobRunner[]) {
     this.watchful = runners.map((_, place) => place);
@@ -6188,6 +6187,8 @@ class Listener implements JobHost {
       if (jobs === undefined) return this.lookAgain();
       const changes = this.roster.change(jobs);
       if (this.ticks.clock?.isRestored === false) this.writeCounter(); // another --jitter moves what is undecided
+      this.roster.record();
+      this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -6358,6 +6359,7 @@ class Listener implements JobHost {
       if (undecided !== undefined && undecided.after < written.decidedSeconds)
         written = withUndecided(written, undecided);
     }
+    // One with undecidedAfter never rests.
     for (const { undecidedAfter: after } of this.roster.agenda.watchfulRunners) {
       const { decidedSeconds, fixedDecidedSeconds } = written;
       if (after !== undefined && after < decidedSeconds)

@@ -3846,6 +3846,7 @@ var JobRunner = class {
     this.delaySeconds = 0;
     this.restSeconds = 0;
     this.isFitted = false;
+    this.hasDecided = false;
     this.isClockAsBefore = true;
     this.restsUntil = 0;
     this.isLeaving = false;
@@ -3862,7 +3863,6 @@ var JobRunner = class {
     return this.host.log.ofJob(this.job.name);
   }
   change(job) {
-    if (this.isLeaving) this.isFitted = false;
     this.isLeaving = false;
     this.setup = setUp(job, this.host.log);
   }
@@ -3891,8 +3891,7 @@ var JobRunner = class {
   }
   decidedSeconds() {
     const { clock } = this.host.ticks;
-    if (!this.isFitted || clock === void 0 || clock.isRestored) return void 0;
-    return clock.decidedSeconds - this.wholePeriods;
+    return this.hasDecided && clock !== void 0 ? clock.decidedSeconds - this.wholePeriods : void 0;
   }
   get wholePeriods() {
     return this.delaySeconds - this.restSeconds;
@@ -3901,12 +3900,13 @@ var JobRunner = class {
     this.restsUntil = 0;
     if (counted.setBackSeconds > 0 || this.isLeaving) {
       this.goesOnFrom = void 0;
+      this.hasDecided = false;
       this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
       return void 0;
     }
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.wholePeriods;
-    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift);
+    if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift, tick.periodSeconds);
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
     this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
@@ -3923,15 +3923,17 @@ var JobRunner = class {
     const from = this.goesOnFrom;
     if (from !== void 0 && window.upTo <= from) return void 0;
     this.goesOnFrom = void 0;
+    this.hasDecided = true;
     if (from === void 0) return window;
     return { after: from, fixedAfter: from + window.fixedAfter - window.after, upTo: window.upTo };
   }
-  whereTheLastListenerStopped({ after }, shift) {
-    const { formerPeriodSeconds } = this.host;
-    if (this.past.job === void 0 || formerPeriodSeconds === void 0) return void 0;
-    if (this.job.schedule.kind === "ticks") return void 0;
-    const { delay = 0 } = this.past.job;
-    const formerShift = delay - delay % formerPeriodSeconds;
+  whereTheLastListenerStopped({ after }, shift, periodSeconds) {
+    var _a2, _b2;
+    const { past, job, host } = this;
+    const hasTicked = host.formerPeriodSeconds !== void 0 || ((_a2 = past.job) == null ? void 0 : _a2.delay) !== void 0;
+    if (past.job === void 0 || !hasTicked || job.schedule.kind === "ticks") return void 0;
+    const { delay = 0 } = past.job;
+    const formerShift = delay - delay % ((_b2 = host.formerPeriodSeconds) != null ? _b2 : periodSeconds);
     return formerShift === shift ? void 0 : after - formerShift;
   }
   delay(dueRun, undecided) {
@@ -4142,8 +4144,6 @@ var Roster = class {
     });
     const freeName = createFreeNames(jobs);
     this.runners = [...runners, ...gone.map((runner) => this.leave(runner, freeName(runner.job.name)))];
-    this.record();
-    this.dismissDone();
     return `${added} new, ${changed} changed, ${removed} removed`;
   }
   fitted(runner) {
@@ -4323,6 +4323,8 @@ var Listener = class {
       if (jobs === void 0) return this.lookAgain();
       const changes = this.roster.change(jobs);
       if (((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false) this.writeCounter();
+      this.roster.record();
+      this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

@@ -607,6 +607,33 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     assert.doesNotMatch(delayed.stderr, /run 2/);
   });
 
+  for (const [title, before, after, expected] of [
+    ["a shorter --jitter loses no due time that waited", "TICK_JITTER=59m\n", "", 1],
+    ["a longer --jitter repeats none", "", "TICK_JITTER=59m\n", 1],
+  ] as const) {
+    it(`and a job that is removed and comes back between two ticks, its run still going: ${title}`, async (t) => {
+      const hour = 1_700_006_400;
+      const isFar = (name: string) => stableDelay(`${os.hostname()} ${name}`, 3540) > 600;
+      const name = Array.from({ length: 1000 }, (_, i) => `j${i}`).find(isFar)!;
+      const job = (jitter: string) =>
+        `TICK_OVERLAP=allow\nTICK_NAME=${name}\n${jitter}0 * * * * echo due $SUPERTICK_DUE; exec sleep 60\n`;
+      const supervisord = await listen(t, job(before));
+      const change = async (text: string, answer: RegExp) => {
+        fs.writeFileSync(supervisord.crontab, text);
+        age(supervisord.crontab);
+        await hangUp(supervisord, answer);
+      };
+      for (const when of [hour - 60, hour]) await supervisord.tick({ when });
+      await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", `type:supertick\n${name}`));
+      await supervisord.waitForLog(/remote\)/);
+      await change("# none\n", /0 jobs of .*, 1 removed/);
+      await change(job(after), /1 job of .*, 1 changed/);
+      for (let when = hour + 60; when <= hour + 3540; when += 60) await supervisord.tick({ when });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+      assert.equal(lines(supervisord, new RegExp(`^due ${hour}$`)).length, expected);
+    });
+  }
+
   describe("and another --jitter, with a listener that is killed,", () => {
     const hour = 1_700_006_400;
     const delayOf = (name: string, limit: number) => stableDelay(`${os.hostname()} ${name}`, limit);
@@ -653,6 +680,40 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       await supervisord.waitForLog(new RegExp(`^due ${hour + 3600}$`, "m"));
       assert.equal(lines(supervisord, /^due \d+$/).length, 2);
     });
+
+    it("loses none if the counter file is lost, too", async (t) => {
+      const state = path.join(temporaryDirectory(t), "state");
+      const supervisord = await listen(t, job("59m"), ["--state", state]);
+      for (const when of [hour - 60, hour]) await supervisord.tick({ when });
+      fs.writeFileSync(supervisord.crontab, job(""));
+      await supervisord.killListener();
+      fs.unlinkSync(state);
+      await supervisord.restartListener();
+      await supervisord.tick({ when: hour + 60 });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    });
+
+    for (const [title, isKept] of [
+      ["before", false],
+      ["after", true],
+    ] as const) {
+      it(`loses and repeats none if it is killed at the change, ${title} the new delay is written down`, async (t) => {
+        const state = path.join(temporaryDirectory(t), "state");
+        const supervisord = await listen(t, job("59m"), ["--state", state]);
+        for (let when = hour - 3600; when <= hour; when += 60) await supervisord.tick({ when });
+        await supervisord.waitForLog(/run 1 finished/);
+        const before = fs.readFileSync(`${state}.runs`);
+        fs.writeFileSync(supervisord.crontab, job(""));
+        age(supervisord.crontab);
+        await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+        await supervisord.killListener();
+        if (!isKept) fs.writeFileSync(`${state}.runs`, before);
+        await supervisord.restartListener();
+        for (let when = hour + 60; when <= hour + 240; when += 60) await supervisord.tick({ when });
+        await supervisord.waitForLog(/run 2 finished/);
+        assert.deepEqual(lines(supervisord, /^due \d+$/), [`due ${hour - 3600}`, `due ${hour}`]);
+      });
+    }
 
     it("loses none if it is killed before the tick after the change", async (t) => {
       const supervisord = await begin(t, "59m");
