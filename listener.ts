@@ -5591,7 +5591,7 @@ class JobRunner implements RunOwner {
 
   /** After another --jitter: where the next window begins, with the whole periods of the delay put back. */
   get undecidedAfter(): number | undefined {
-    return this.goesOnFrom === undefined ? undefined : this.goesOnFrom + this.wholePeriods;
+    return this.goesOnFrom === undefined || this.isLeaving ? undefined : this.goesOnFrom + this.wholePeriods;
   }
 
   // When it is due:
@@ -5746,14 +5746,17 @@ class JobRunner implements RunOwner {
   }
 
   /** To be called when something of it may have changed; undefined where the journal says all of it already. */
-  jobRecord(): (JournalRecord & { type: "job" }) | undefined {
+  jobRecord(isCounted: boolean): (JournalRecord & { type: "job" }) | undefined {
+    const { recordedName } = this;
     const { name, schedule, id } = this.job;
-    const was = this.recordedName === name ? undefined : this.recordedName;
-    const known = this.recordedName === undefined ? undefined : this.host.journal.pasts.get(name)?.job;
-    const delay = this.isFitted ? this.delaySeconds || undefined : this.past.job?.delay; // which the first tick asks for
-    if (was === undefined && (this.isLeaving || (known?.id === id && known.delay === delay))) return undefined;
+    const known = recordedName === undefined ? undefined : this.host.journal.pasts.get(recordedName)?.job;
+    const was = recordedName === name ? undefined : recordedName;
+    const knownDelay = known?.delay ?? 0;
+    let delay = this.isFitted ? this.delaySeconds : knownDelay; // which the first tick asks for
+    if (!isCounted) delay = Math.max(delay, knownDelay);
+    if (was === undefined && (this.isLeaving || (known?.id === id && knownDelay === delay))) return undefined;
     this.recordedName = name;
-    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, id };
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay: delay || undefined, id };
   }
 }
 
@@ -5928,7 +5931,7 @@ class Roster {
     return count === 1 ? "1 job" : `${count} jobs`;
   }
 
-  /** To be recorded when the counter file says what is undecided. @returns what has changed, in words */
+  /** To be recorded. @returns what has changed, in words */
   change(jobs: readonly Job[]): string {
     const before = new Map(this.runners.map((runner) => [runner.job.name, runner]));
     const names = matchJobs(
@@ -5971,15 +5974,17 @@ class Roster {
     if (!this.runners.some(isGone)) return;
     this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
     this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.record();
+    this.record(false);
   }
 
   /**
    * Writes down what has changed since the last time. A new name may be one that another job has yet to give up: those go by
    * a name in between, ~0, ~1 …, whose past the reader of the journal passes on.
+   * @param isCounted the counter file says what is decided. A delay that has grown is written down before it does, one that
+   * has shrunk only when it does: killed in between, the next listener then begins too early, and knows what was started.
    */
-  record(): void {
-    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+  record(isCounted: boolean): void {
+    const records = this.runners.map((runner) => runner.jobRecord(isCounted)).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
     const lines: JournalRecord[] = [
@@ -6134,7 +6139,7 @@ class Listener implements JobHost {
   start(): void {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
-    this.roster.record();
+    this.roster.record(false);
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -6186,8 +6191,9 @@ class Listener implements JobHost {
       const jobs = crontab.readAgain();
       if (jobs === undefined) return this.lookAgain();
       const changes = this.roster.change(jobs);
+      this.roster.record(false);
       if (this.ticks.clock?.isRestored === false) this.writeCounter(); // another --jitter moves what is undecided
-      this.roster.record();
+      this.roster.record(true);
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
@@ -6293,8 +6299,7 @@ class Listener implements JobHost {
     if (this.onlyJob !== undefined && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
-    // The delay of each job is known by now. Not before the counter: a kill in between would lose what a longer one held back.
-    if (isFirst) this.roster.record();
+    if (isFirst) this.roster.record(true);
   }
 
   // The order that makes a kill at any instant harmless: journal, counter, answer, and only then the commands.
@@ -6310,6 +6315,7 @@ class Listener implements JobHost {
   private beginTicking(tick: Tick): void {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
+    this.roster.record(false);
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }

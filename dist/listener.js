@@ -3874,7 +3874,7 @@ var JobRunner = class {
     return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
   }
   get undecidedAfter() {
-    return this.goesOnFrom === void 0 ? void 0 : this.goesOnFrom + this.wholePeriods;
+    return this.goesOnFrom === void 0 || this.isLeaving ? void 0 : this.goesOnFrom + this.wholePeriods;
   }
   fitTicks(whenSeconds, periodSeconds) {
     var _a2;
@@ -3993,15 +3993,18 @@ var JobRunner = class {
   takeOverRuns(formerListener) {
     if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
-  jobRecord() {
+  jobRecord(isCounted) {
     var _a2, _b2;
+    const { recordedName } = this;
     const { name, schedule, id } = this.job;
-    const was = this.recordedName === name ? void 0 : this.recordedName;
-    const known = this.recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(name)) == null ? void 0 : _a2.job;
-    const delay = this.isFitted ? this.delaySeconds || void 0 : (_b2 = this.past.job) == null ? void 0 : _b2.delay;
-    if (was === void 0 && (this.isLeaving || (known == null ? void 0 : known.id) === id && known.delay === delay)) return void 0;
+    const known = recordedName === void 0 ? void 0 : (_a2 = this.host.journal.pasts.get(recordedName)) == null ? void 0 : _a2.job;
+    const was = recordedName === name ? void 0 : recordedName;
+    const knownDelay = (_b2 = known == null ? void 0 : known.delay) != null ? _b2 : 0;
+    let delay = this.isFitted ? this.delaySeconds : knownDelay;
+    if (!isCounted) delay = Math.max(delay, knownDelay);
+    if (was === void 0 && (this.isLeaving || (known == null ? void 0 : known.id) === id && knownDelay === delay)) return void 0;
     this.recordedName = name;
-    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay, id };
+    return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay: delay || void 0, id };
   }
 };
 var SETTLE_SECONDS = 1;
@@ -4161,10 +4164,10 @@ var Roster = class {
     if (!this.runners.some(isGone)) return;
     this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
     this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.record();
+    this.record(false);
   }
-  record() {
-    const records = this.runners.map((runner) => runner.jobRecord()).filter(isPresent);
+  record(isCounted) {
+    const records = this.runners.map((runner) => runner.jobRecord(isCounted)).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }) => givenUp.has(job);
     const lines = [
@@ -4275,7 +4278,7 @@ var Listener = class {
   start() {
     this.writeCounter();
     this.tellBeginning();
-    this.roster.record();
+    this.roster.record(false);
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -4322,8 +4325,9 @@ var Listener = class {
       const jobs = crontab.readAgain();
       if (jobs === void 0) return this.lookAgain();
       const changes = this.roster.change(jobs);
+      this.roster.record(false);
       if (((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false) this.writeCounter();
-      this.roster.record();
+      this.roster.record(true);
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
@@ -4410,7 +4414,7 @@ var Listener = class {
     if (this.onlyJob !== void 0 && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
-    if (isFirst) this.roster.record();
+    if (isFirst) this.roster.record(true);
   }
   answerAndPerform(taken, beforeAnswer) {
     const all = taken.filter(isPresent);
@@ -4422,6 +4426,7 @@ var Listener = class {
   beginTicking(tick) {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
+    this.roster.record(false);
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }
