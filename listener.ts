@@ -5527,8 +5527,8 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
   readonly dueRun: DueRun;
-  /** Of the tick that made it due: should the listener be killed meanwhile, it is to be decided again. */
-  readonly undecided: Window;
+  /** In which it was due, the delay taken off: should the listener be killed meanwhile, that is to be decided again. */
+  readonly window: Window;
   /** Ends its timer. */
   readonly cancel: () => void;
 }
@@ -5586,7 +5586,7 @@ class JobRunner implements RunOwner {
 
   /** The window of the run that --jitter delays. */
   get undecided(): Window | undefined {
-    return this.delayed?.undecided;
+    return this.delayed && delayWindow(this.delayed.window, -this.wholePeriods);
   }
 
   /** After another --jitter: where the next window begins, with the whole periods of the delay put back. */
@@ -5645,7 +5645,7 @@ class JobRunner implements RunOwner {
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === undefined) return undefined;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.delay(dueRun, delayWindow(shifted, -shift)); // which may begin earlier than this tick's
+    this.delay(dueRun, shifted);
     return undefined;
   }
 
@@ -5671,8 +5671,8 @@ class JobRunner implements RunOwner {
 
   // The part of --jitter below one period. Until the run starts, the counter file says that its window is not decided:
   // after a restart the next tick decides it again, so that nothing is lost.
-  private delay(dueRun: DueRun, undecided: Window): void {
-    this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
+  private delay(dueRun: DueRun, window: Window): void {
+    this.delayed = { dueRun, window, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
     this.host.delaying.add(this);
   }
 

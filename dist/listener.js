@@ -3870,8 +3870,7 @@ var JobRunner = class {
     return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === void 0;
   }
   get undecided() {
-    var _a2;
-    return (_a2 = this.delayed) == null ? void 0 : _a2.undecided;
+    return this.delayed && delayWindow(this.delayed.window, -this.wholePeriods);
   }
   get undecidedAfter() {
     return this.goesOnFrom === void 0 || this.isLeaving ? void 0 : this.goesOnFrom + this.wholePeriods;
@@ -3916,7 +3915,7 @@ var JobRunner = class {
     const dueRun = this.judge(tick, due, shifted);
     if (dueRun === void 0) return void 0;
     if (this.restSeconds === 0) return this.runs.take({ type: "due", ...dueRun });
-    this.delay(dueRun, delayWindow(shifted, -shift));
+    this.delay(dueRun, shifted);
     return void 0;
   }
   goOn(window) {
@@ -3936,8 +3935,8 @@ var JobRunner = class {
     const formerShift = delay - delay % ((_b2 = host.formerPeriodSeconds) != null ? _b2 : periodSeconds);
     return formerShift === shift ? void 0 : after - formerShift;
   }
-  delay(dueRun, undecided) {
-    this.delayed = { dueRun, undecided, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
+  delay(dueRun, window) {
+    this.delayed = { dueRun, window, cancel: startTimer(this.restSeconds, () => this.startDelayed()) };
     this.host.delaying.add(this);
   }
   startDelayed() {

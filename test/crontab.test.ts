@@ -735,6 +735,23 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       assert.doesNotMatch(supervisord.stderr, /run 2/);
     });
 
+    it("loses no run that still waits for what is left of its delay when a shorter one comes", async (t) => {
+      // The part of its delay below one period, a timer, is long enough for what follows.
+      const isSlow = (name: string) => delayOf(name, 540) > 110 && delayOf(name, 540) % 60 > 50;
+      const slow = Array.from({ length: 10_000 }, (_, i) => `s${i}`).find(isSlow)!;
+      const text = (jitter: string) =>
+        `TICK_JITTER=${jitter}\nTICK_NAME=${slow}\n*/10 * * * * echo due $SUPERTICK_DUE\n`;
+      const supervisord = await listen(t, text("9m"));
+      const periods = delayOf(slow, 540) - (delayOf(slow, 540) % 60);
+      for (let when = hour - 60; when <= hour + periods; when += 60) await supervisord.tick({ when });
+      fs.writeFileSync(supervisord.crontab, text(""));
+      age(supervisord.crontab);
+      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await restart(supervisord);
+      await supervisord.tick({ when: hour + periods + 60 });
+      await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
+    });
+
     it("loses no run that waited for what is left of its delay", async (t) => {
       const supervisord = await begin(t, "59m");
       fs.writeFileSync(supervisord.crontab, job("50s"));
