@@ -3115,7 +3115,7 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
   return names;
 }
 
-/** The same for the same schedule and command, and practically for no other. */
+/** The same for the same schedule and command, and practically for no other: 53 bits of two FNV-1a. */
 export function jobId(schedule: Schedule, command: readonly string[]): string {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
   let a = 1;
@@ -5541,7 +5541,7 @@ class JobRunner implements RunOwner {
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private isFitted = false; // that is known
-  private hasDecided = false; // all that was due up to the last tick; false while it is gone
+  private hasDecided = false; // up to the last tick; not while it is gone, nor when the clock was set back
   private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
