@@ -1,0 +1,344 @@
+// A world made for one listener: files in memory, a clock that moves when it is told to, commands that end at once, and a
+// supervisord that delivers each event until it is answered. The listener is the shipped file, loaded into this process with
+// this world's modules and globals in place of Node's. So it can be killed at any of its writes, thousands of times in a few
+// seconds, and nothing in it is left to chance.
+
+import * as assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import * as fs from "node:fs";
+import * as vm from "node:vm";
+import { LISTENER } from "../harness";
+import type { JournalLine } from "./faults";
+
+const STATE = "/state";
+const JOURNAL = `${STATE}.runs`;
+const CRONTAB = "/crontab";
+const STDOUT = 1;
+const STDERR = 2;
+const SUPERVISORD_PID = 900;
+
+// What the file has from Node when it runs by itself, as far as this world has its own.
+const GIVEN = ["require", "process", "Date", "setTimeout", "clearTimeout", "setImmediate"];
+const source = fs.readFileSync(LISTENER, "utf8");
+const load = vm.compileFunction(source.slice(source.indexOf("\n")), GIVEN, { filename: LISTENER }); // without its #! line
+
+/** A SIGKILL before the nth write of all the listeners of a world, or right after it. */
+export interface Kill {
+  readonly write: number;
+  readonly moment: "before" | "after";
+}
+
+/** What a call into the system throws in a listener that is dead: nothing of it reaches the world any more. */
+const KILLED = new Error("killed");
+const NO_SUCH_FILE = Object.assign(new Error("no such file"), { code: "ENOENT" });
+
+interface File {
+  readonly inode: number;
+  /** One character each (latin1). */
+  bytes: string;
+  changedMs: number;
+}
+
+interface OpenFile {
+  readonly file: File;
+  readonly isAppending: boolean;
+}
+
+interface Timer {
+  readonly atMs: number;
+  readonly act: () => void;
+}
+
+/** One listener, from its start to its death. */
+interface Life {
+  isDead: boolean;
+  readonly pid: number;
+  readonly openFiles: Map<number, OpenFile>;
+  readonly timers: Set<Timer>;
+  readonly immediates: Array<() => void>;
+  readonly signalHandlers: Map<string, (signal: string) => void>;
+  /** Takes what supervisord sends, once the listener reads its stdin. */
+  receive: (bytes: string) => void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: functions of any kind
+type Calls = Record<string, (...args: any[]) => unknown>;
+
+export class World {
+  /** Writes so far, to the journal, to the counter file and to supervisord, by all listeners together. */
+  writes = 0;
+  /** What was written to stderr, and by whom. */
+  log = "";
+  /** When a listener was killed, in epoch seconds. */
+  readonly deaths: number[] = [];
+  private readonly files = new Map<string, File>();
+  private nowMs: number;
+  private inodes = 0;
+  private descriptors = STDERR;
+  private pids = SUPERVISORD_PID;
+  private serial = 0;
+  /** The event that is not answered yet. */
+  private event: string | undefined;
+  private isReady = false;
+  private life = this.createLife();
+
+  constructor(
+    private readonly args: readonly string[],
+    startSeconds: number,
+    private readonly kills: readonly Kill[],
+    private readonly onJournalLine: (line: JournalLine) => void,
+  ) {
+    this.nowMs = startSeconds * 1000;
+  }
+
+  // What a test does:
+
+  startListener(): void {
+    this.life = this.createLife();
+    this.isReady = false;
+    this.log += `listener ${this.life.pid} starts\n`;
+    this.run(() => load(...this.given()));
+    this.deliver();
+  }
+
+  writeCrontab(text: string): void {
+    this.files.set(CRONTAB, this.createFile(text, this.nowMs - 60_000)); // it is not changing any more
+  }
+
+  sendSignal(signal: string): void {
+    this.run(() => this.life.signalHandlers.get(signal)!(signal));
+  }
+
+  sendTick(name: string): void {
+    const payload = `when:${this.nowMs / 1000}`;
+    const serial = ++this.serial;
+    const header = `ver:3.0 server:supervisor serial:${serial} pool:job poolserial:${serial} eventname:${name}`;
+    assert.equal(this.event, undefined, "the tick before is not answered");
+    this.event = `${header} len:${payload.length}\n${payload}`;
+    this.deliver();
+  }
+
+  /** Lets time pass, and what the listener has planned for it happen. */
+  passUntil(seconds: number): void {
+    const ms = seconds * 1000;
+    for (let next = this.nextTimer(); next !== undefined && next.atMs <= ms; next = this.nextTimer()) {
+      this.life.timers.delete(next);
+      this.nowMs = next.atMs;
+      this.run(next.act);
+    }
+    this.nowMs = ms;
+  }
+
+  private nextTimer(): Timer | undefined {
+    return [...this.life.timers].sort((a, b) => a.atMs - b.atMs)[0];
+  }
+
+  // Supervisord:
+
+  /** Lets the listener do something, and what follows from it at once. If that kills it, the next one starts. */
+  private run(act: () => void): void {
+    const { life } = this;
+    try {
+      act();
+      while (!life.isDead && life.immediates.length > 0) life.immediates.shift()!();
+    } catch (error) {
+      if (!life.isDead) throw error;
+    }
+    if (life.isDead) this.startListener();
+  }
+
+  private deliver(): void {
+    if (!this.isReady || this.event === undefined) return;
+    this.isReady = false;
+    const { event } = this;
+    this.run(() => this.life.receive(event));
+  }
+
+  private onOutput(text: string): void {
+    if (text.startsWith("RESULT")) this.event = undefined;
+    this.isReady = true;
+  }
+
+  // The listener's processes:
+
+  private createLife(): Life {
+    return {
+      isDead: false,
+      pid: ++this.pids,
+      openFiles: new Map(),
+      timers: new Set(),
+      immediates: [],
+      signalHandlers: new Map(),
+      receive: () => {},
+    };
+  }
+
+  private die(): never {
+    this.life.isDead = true;
+    this.deaths.push(this.nowMs / 1000);
+    throw KILLED;
+  }
+
+  /** A dead process calls nobody: whatever of its code still runs has no effect. */
+  private mortal(calls: Calls): Calls {
+    const { life } = this;
+    const guarded = Object.entries(calls).map(([name, call]) => [
+      name,
+      (...args: unknown[]) => {
+        if (life.isDead) throw KILLED;
+        return call(...args);
+      },
+    ]);
+    return Object.fromEntries(guarded);
+  }
+
+  /** In the order of GIVEN. */
+  private given(): unknown[] {
+    const { life } = this;
+    const now = () => this.nowMs;
+    class VirtualDate extends Date {
+      static override now = now;
+    }
+    const setTimeout = (act: () => void, ms: number): Timer => {
+      const timer = { atMs: this.nowMs + ms, act };
+      life.timers.add(timer);
+      return timer;
+    };
+    const clearTimeout = (timer: Timer) => life.timers.delete(timer);
+    const setImmediate = (act: () => void) => life.immediates.push(act);
+    return [this.createRequire(), this.createProcess(), VirtualDate, setTimeout, clearTimeout, setImmediate];
+  }
+
+  private createRequire() {
+    const { life } = this;
+    class Socket extends EventEmitter {
+      constructor({ onread: { buffer, callback } }: import("node:net").SocketConstructorOpts & { onread: OnRead }) {
+        super();
+        life.receive = (bytes) => callback(buffer.write(bytes, "latin1"), buffer);
+      }
+    }
+    const modules: Record<string, unknown> = {
+      fs: { constants: fs.constants, ...this.mortal(this.createFileCalls()) },
+      net: { Socket },
+      os: { hostname: () => "host" }, // the delays of --jitter depend on it
+      child_process: this.mortal({ spawn: () => this.spawn() }),
+    };
+    return (name: string) => modules[name] ?? assert.fail(`the listener wants the module ${name}`);
+  }
+
+  private createProcess() {
+    const { life } = this;
+    return {
+      pid: life.pid,
+      ppid: SUPERVISORD_PID,
+      argv: ["node", LISTENER, "--state", STATE, "--crontab", CRONTAB, ...this.args],
+      env: { PATH: "/bin", TZ: "UTC", SUPERVISOR_ENABLED: "1" },
+      versions: { node: process.versions.node },
+      hrtime: () => [Math.floor(this.nowMs / 1000), (this.nowMs % 1000) * 1e6],
+      on: (signal: string, handler: (signal: string) => void) => life.signalHandlers.set(signal, handler),
+      exit: (status: number) => life.isDead || assert.fail(`the listener exits with status ${status}`),
+    };
+  }
+
+  /** A command that ends well, at once. */
+  private spawn() {
+    const child = Object.assign(new EventEmitter(), { pid: ++this.pids });
+    this.life.immediates.push(() => child.emit("exit", 0, null));
+    return child;
+  }
+
+  // Files:
+
+  private createFile(bytes: string, changedMs: number): File {
+    return { inode: ++this.inodes, bytes, changedMs };
+  }
+
+  /** What the listener calls of `fs`. */
+  private createFileCalls(): Calls {
+    const { files, life } = this;
+    const fileOf = (fd: number) => life.openFiles.get(fd)!.file;
+    const fileAt = (path: string) => this.fileAt(path);
+    const statsAt = (path: string) => (path.endsWith("/") ? DIRECTORY : statsOf(fileAt(path)));
+    return {
+      openSync: (path: string, flags: number) => this.open(path, flags),
+      closeSync: (fd: number) => life.openFiles.delete(fd),
+      readSync: (fd: number, buffer: Buffer) => buffer.write(fileOf(fd).bytes, "latin1"),
+      readFileSync: (from: number | string) => (typeof from === "number" ? fileOf(from) : fileAt(from)).bytes,
+      writeSync: (fd: number, bytes: Buffer, from = 0) => this.write(fd, bytes.subarray(from)),
+      fstatSync: (fd: number) => (fd === 0 ? PIPE : fd <= STDERR ? LOG_FILE : statsOf(fileOf(fd))),
+      statSync: statsAt,
+      lstatSync: statsAt,
+      ftruncateSync: (fd: number, length: number) => {
+        fileOf(fd).bytes = fileOf(fd).bytes.slice(0, length);
+      },
+      renameSync: (from: string, to: string) => {
+        files.set(to, fileAt(from));
+        files.delete(from);
+      },
+      fsyncSync: () => {},
+      fdatasyncSync: () => {},
+      readdirSync: () => [],
+      existsSync: (path: string) => files.has(path),
+    };
+  }
+
+  private fileAt(path: string): File {
+    const file = this.files.get(path);
+    if (file === undefined) throw NO_SUCH_FILE;
+    return file;
+  }
+
+  private open(path: string, flags: number): number {
+    if (!this.files.has(path) && (flags & fs.constants.O_CREAT) !== 0)
+      this.files.set(path, this.createFile("", this.nowMs));
+    const file = this.fileAt(path);
+    this.life.openFiles.set(++this.descriptors, { file, isAppending: (flags & fs.constants.O_APPEND) !== 0 });
+    return this.descriptors;
+  }
+
+  private write(fd: number, bytes: Buffer): number {
+    const text = bytes.toString("latin1");
+    if (fd === STDERR) this.log += text;
+    else this.writeAndMayDie(() => (fd === STDOUT ? this.onOutput(text) : this.writeToFile(fd, text)));
+    return bytes.length;
+  }
+
+  /** A write to supervisord or to a file is all that others can see of a listener: so it is killed before or after one. */
+  private writeAndMayDie(perform: () => void): void {
+    const write = ++this.writes;
+    const kill = this.kills.find((one) => one.write === write);
+    if (kill?.moment === "before") this.die();
+    perform();
+    if (kill?.moment === "after") this.die();
+  }
+
+  /** The journal is appended to, the counter file overwritten from its beginning. */
+  private writeToFile(fd: number, bytes: string): void {
+    const { file, isAppending } = this.life.openFiles.get(fd)!;
+    file.bytes = isAppending ? file.bytes + bytes : bytes;
+    file.changedMs = this.nowMs;
+    if (file !== this.files.get(JOURNAL)) return;
+    for (const line of bytes.trimEnd().split("\n")) this.onJournalLine(JSON.parse(line));
+  }
+}
+
+interface OnRead {
+  readonly buffer: Buffer;
+  readonly callback: (length: number, buffer: Buffer) => void;
+}
+
+const PIPE = { isFIFO: () => true, isSocket: () => false, isCharacterDevice: () => false };
+const LOG_FILE = { isFile: () => true };
+const DIRECTORY = { mode: 0o755 };
+
+function statsOf({ inode, bytes, changedMs }: File) {
+  return {
+    dev: 1,
+    ino: inode,
+    size: bytes.length,
+    mtimeMs: changedMs,
+    ctimeMs: changedMs,
+    isFile: () => true,
+    isSymbolicLink: () => false,
+  };
+}
