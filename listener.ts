@@ -5707,12 +5707,14 @@ class JobRunner implements RunOwner {
 
   // Killed between the journal and the counter: supervisord sends the tick again, and its run is in the journal already.
   // The same where the counter file left a window undecided for a run that was delayed, and, some ticks later, where
-  // the delay has become longer.
+  // the delay has become longer; then the window may end before what was started last.
   private wasStartedBefore(tick: Tick, due: number, isFirst: boolean): boolean {
     const last = this.past.lastDue;
     const isByCount = this.job.schedule.kind === "ticks";
     if (!isFirst && (isByCount || !this.isClockAsBefore)) return false;
-    const isIt = last?.due === due && (!isByCount || last.serial === tick.serial);
+    if (last === undefined || last.due > tick.whenSeconds) return false;
+    if (due !== last.due) return !isByCount && due < last.due;
+    const isIt = !isByCount || last.serial === tick.serial;
     if (isIt && last.run !== undefined)
       this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
@@ -6192,8 +6194,9 @@ class Listener implements JobHost {
       if (jobs === undefined) return this.lookAgain();
       const changes = this.roster.change(jobs);
       this.roster.record(false);
-      if (this.ticks.clock?.isRestored === false) this.writeCounter(); // another --jitter moves what is undecided
-      this.roster.record(true);
+      const isCounted = this.ticks.clock?.isRestored === false; // else the first tick is yet to come
+      if (isCounted) this.writeCounter(); // another --jitter moves what is undecided
+      this.roster.record(isCounted);
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {

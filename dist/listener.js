@@ -3968,7 +3968,9 @@ var JobRunner = class {
     const last = this.past.lastDue;
     const isByCount = this.job.schedule.kind === "ticks";
     if (!isFirst && (isByCount || !this.isClockAsBefore)) return false;
-    const isIt = (last == null ? void 0 : last.due) === due && (!isByCount || last.serial === tick.serial);
+    if (last === void 0 || last.due > tick.whenSeconds) return false;
+    if (due !== last.due) return !isByCount && due < last.due;
+    const isIt = !isByCount || last.serial === tick.serial;
     if (isIt && last.run !== void 0)
       this.log.line(`run ${last.run} is the one due ${formatTime(due)}; it is not started again`);
     return isIt;
@@ -4325,8 +4327,9 @@ var Listener = class {
       if (jobs === void 0) return this.lookAgain();
       const changes = this.roster.change(jobs);
       this.roster.record(false);
-      if (((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false) this.writeCounter();
-      this.roster.record(true);
+      const isCounted = ((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false;
+      if (isCounted) this.writeCounter();
+      this.roster.record(isCounted);
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
