@@ -5523,6 +5523,10 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 // One job: whether a tick or an event makes it due, how long --jitter delays that, what was missed, and what the journal
 // knows of it. What becomes of a due run is the section before.
 // Why did a job not run? Each way out of onTick is one reason: follow them in order. It sees no tick before restsUntil.
+// --jitter delays a job: whole periods of it move the job's windows, the rest below one is a timer. Where the next listener
+// begins comes from two places: it is `decided` of the counter file, one for all jobs, less the whole periods of the delay in
+// the job's own record. When a delay changes, the two must fit at whatever write a kill comes: goesOnFrom, undecided,
+// undecidedAfter and Roster.record see to that.
 
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
