@@ -4387,6 +4387,14 @@ interface PastRecord {
   readonly failures: number;
   readonly recent: string;
   readonly last?: LastResult;
+  readonly lastDue?: LastDue;
+}
+
+/** The last run that a tick brought; of one that waits or was skipped, no number. */
+interface LastDue {
+  readonly due: number;
+  readonly run?: number;
+  readonly serial?: number;
 }
 
 /** A record as it stands in the file. `at`: epoch seconds of the machine's clock, with fraction. */
@@ -4422,8 +4430,7 @@ export interface JobPast {
   readonly last?: LastResult;
   /** The last twenty, a letter each: the first one of its result, or "-" for a due time that nothing ran for. */
   readonly recent: string;
-  /** The last run that a tick brought. */
-  readonly lastDue?: { readonly due: number; readonly run?: number; readonly serial?: number };
+  readonly lastDue?: LastDue;
   /** Of the last event of each kind that started a run; -1 if there was none. */
   readonly lastSerials: Readonly<Record<"remote" | "event", number>>;
 }
@@ -4483,9 +4490,8 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
       return line.why === "held" ? left : withRecent(left, "-"); // somebody else runs it: nothing to tell
     }
     case "skipped": {
-      const isByTick = line.reason === "schedule" || line.reason === "catch-up";
       const left = withoutWaiting(past, line);
-      return withRecent(isByTick ? { ...left, lastDue: { due: line.due } } : left, "-");
+      return withRecent(isByTick(line) ? { ...left, lastDue: { due: line.due } } : left, "-");
     }
     case "waiting": {
       const { waiting } = withoutWaiting(past, line); // it may be repeated, by a new file or after a restart
@@ -4498,14 +4504,18 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
   }
 }
 
+function isByTick({ reason }: { reason: Reason }): boolean {
+  return reason === "schedule" || reason === "catch-up";
+}
+
 function foldJob(past: JobPast, line: LineOf<"job">): JobPast {
   const { schedule, delay, id, at, failures = past.failures, recent = past.recent, last = past.last } = line;
-  const { openRuns, waiting, lastDue, lastSerials } = past;
+  const { openRuns, waiting, lastSerials } = past;
   return {
     job: { schedule, delay, id, at },
     openRuns,
     waiting,
-    lastDue,
+    lastDue: isLastDue(line.lastDue) ? line.lastDue : past.lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, line.lastRun ?? 0),
     failures: isCount(failures) ? failures : past.failures,
@@ -4520,6 +4530,12 @@ function isLastResult(value: unknown): value is LastResult {
   return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
 
+function isLastDue(value: unknown): value is LastDue {
+  if (value === undefined) return false;
+  const { due, run, serial } = Object(value);
+  return isCount(due) && [run, serial].every((number) => number === undefined || isCount(number));
+}
+
 function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
   const { run, attempt } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
@@ -4527,7 +4543,10 @@ function foldStarting(past: JobPast, line: LineOf<"starting">): JobPast {
   const open = { ...(isRepeated ? before : {}), starting: line };
   const openRuns = before ? past.openRuns.map((o) => (o === before ? open : o)) : [...past.openRuns, open];
   const { waiting } = withoutWaiting(past, line);
-  return withDue({ ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) }, line, run);
+  const next = { ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) };
+  // A later attempt, or what a new file repeats, does not move it back.
+  const isKnown = run <= past.lastRun && past.lastDue !== undefined && isByTick(line);
+  return isKnown ? next : withDue(next, line, run);
 }
 
 /** What is remembered of the tick or event that brought it, so that the same one brings it once. */
@@ -4590,7 +4609,7 @@ function tryParseLine(text: string): JournalLine | undefined {
       typeof line.job === "string" &&
       PLAIN.every((key) => Object(line[key]) !== line[key]) &&
       (line.result === undefined || RESULTS.includes(line.result)) &&
-      (line.lastRun === undefined || isCount(line.lastRun)) &&
+      ["lastRun", "delay"].every((key) => line[key] === undefined || isCount(line[key])) &&
       (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : undefined;
   } catch {
@@ -4734,8 +4753,8 @@ class JournalFile {
 function jobLine(record: JournalRecord & { type: "job" }, at: number, past: JobPast): LineOf<"job"> {
   const { type, job, was, schedule, delay, id } = record;
   const isNew = past.recent === "" && past.lastRun === 0;
-  const { lastRun, failures, recent, last }: Partial<PastRecord> = isNew ? {} : past;
-  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last };
+  const { lastRun, failures, recent, last, lastDue }: Partial<PastRecord> = isNew ? {} : past;
+  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last, lastDue };
 }
 
 /** What a new file must say of a job. A run may have started under another name. */
@@ -5629,17 +5648,16 @@ class JobRunner implements RunOwner {
   /** What the tick means for this job; undefined: nothing. `isFirst`: since the listener started. */
   onTick(tick: Tick, counted: CountedTick, isFirst: boolean): Taken | undefined {
     this.restsUntil = 0;
-    // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
-    if (counted.setBackSeconds > 0 || this.isLeaving) {
-      this.goesOnFrom = undefined;
-      this.hasDecided = false;
-      this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
-      return undefined;
-    }
     // A job that came while nobody counted has missed nothing.
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.wholePeriods;
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift, tick.periodSeconds);
+    const goesOnInNewTime = counted.setBackSeconds > 0 && counted.window.after <= tick.whenSeconds;
+    if (goesOnInNewTime || this.isLeaving) this.goesOnFrom = undefined;
+    if (goesOnInNewTime) this.isClockAsBefore = false;
+    if (this.isLeaving) this.hasDecided = false;
+    // A clock set back makes nothing due by itself: a count that is reached waits for the next tick.
+    if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
     this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift; // fixedAfter is never earlier than after
@@ -6046,7 +6064,7 @@ class Agenda {
 
   private rest(place: number): boolean {
     const minute = Math.floor(this.runners[place].restsUntil / 60);
-    if (minute <= this.minute) return false;
+    if (!(minute > this.minute)) return false;
     const others = this.resting.get(minute);
     if (others === undefined) this.resting.set(minute, [place]);
     else others.push(place);

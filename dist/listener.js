@@ -3080,9 +3080,8 @@ function foldLine(past, line) {
       return line.why === "held" ? left : withRecent(left, "-");
     }
     case "skipped": {
-      const isByTick = line.reason === "schedule" || line.reason === "catch-up";
       const left = withoutWaiting(past, line);
-      return withRecent(isByTick ? { ...left, lastDue: { due: line.due } } : left, "-");
+      return withRecent(isByTick(line) ? { ...left, lastDue: { due: line.due } } : left, "-");
     }
     case "waiting": {
       const { waiting } = withoutWaiting(past, line);
@@ -3094,15 +3093,18 @@ function foldLine(past, line) {
       return past;
   }
 }
+function isByTick({ reason }) {
+  return reason === "schedule" || reason === "catch-up";
+}
 function foldJob(past, line) {
   var _a2;
   const { schedule, delay, id, at, failures = past.failures, recent = past.recent, last = past.last } = line;
-  const { openRuns, waiting, lastDue, lastSerials } = past;
+  const { openRuns, waiting, lastSerials } = past;
   return {
     job: { schedule, delay, id, at },
     openRuns,
     waiting,
-    lastDue,
+    lastDue: isLastDue(line.lastDue) ? line.lastDue : past.lastDue,
     lastSerials,
     lastRun: Math.max(past.lastRun, (_a2 = line.lastRun) != null ? _a2 : 0),
     failures: isCount(failures) ? failures : past.failures,
@@ -3115,6 +3117,11 @@ function isLastResult(value) {
   const { result, at, seconds } = Object(value);
   return RESULTS.includes(result) && isAmount(at) && isAmount(seconds);
 }
+function isLastDue(value) {
+  if (value === void 0) return false;
+  const { due, run, serial } = Object(value);
+  return isCount(due) && [run, serial].every((number) => number === void 0 || isCount(number));
+}
 function foldStarting(past, line) {
   const { run, attempt } = line;
   const before = past.openRuns.find(({ starting }) => starting.run === run);
@@ -3122,7 +3129,9 @@ function foldStarting(past, line) {
   const open2 = { ...isRepeated ? before : {}, starting: line };
   const openRuns = before ? past.openRuns.map((o) => o === before ? open2 : o) : [...past.openRuns, open2];
   const { waiting } = withoutWaiting(past, line);
-  return withDue({ ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) }, line, run);
+  const next = { ...past, openRuns, waiting, lastRun: Math.max(past.lastRun, run) };
+  const isKnown = run <= past.lastRun && past.lastDue !== void 0 && isByTick(line);
+  return isKnown ? next : withDue(next, line, run);
 }
 function withDue(past, { due, reason, serial }, run) {
   if (reason === "remote" || reason === "event") {
@@ -3170,7 +3179,7 @@ function tryParseLine(text) {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
     const isPlausible = numbers.every((key) => (FRACTIONS.includes(key) ? isAmount : isCount)(line[key]));
-    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && (line.lastRun === void 0 || isCount(line.lastRun)) && (line.type !== "started" || line.pid > 1);
+    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && ["lastRun", "delay"].every((key) => line[key] === void 0 || isCount(line[key])) && (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : void 0;
   } catch {
     return void 0;
@@ -3287,8 +3296,8 @@ ${tryReadFile(this.path)}`;
 function jobLine(record, at, past) {
   const { type, job, was, schedule, delay, id } = record;
   const isNew = past.recent === "" && past.lastRun === 0;
-  const { lastRun, failures, recent, last } = isNew ? {} : past;
-  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last };
+  const { lastRun, failures, recent, last, lastDue } = isNew ? {} : past;
+  return { type, job, was, schedule, delay, id, at, lastRun, failures, recent, last, lastDue };
 }
 function linesOf(name, past) {
   const { job, openRuns, waiting } = past;
@@ -3897,15 +3906,14 @@ var JobRunner = class {
   }
   onTick(tick, counted, isFirst) {
     this.restsUntil = 0;
-    if (counted.setBackSeconds > 0 || this.isLeaving) {
-      this.goesOnFrom = void 0;
-      this.hasDecided = false;
-      this.isClockAsBefore = this.isClockAsBefore && counted.setBackSeconds === 0;
-      return void 0;
-    }
     const window = isFirst && this.isNew ? windowOf(tick) : counted.window;
     const shift = this.wholePeriods;
     if (isFirst) this.goesOnFrom = this.whereTheLastListenerStopped(window, shift, tick.periodSeconds);
+    const goesOnInNewTime = counted.setBackSeconds > 0 && counted.window.after <= tick.whenSeconds;
+    if (goesOnInNewTime || this.isLeaving) this.goesOnFrom = void 0;
+    if (goesOnInNewTime) this.isClockAsBefore = false;
+    if (this.isLeaving) this.hasDecided = false;
+    if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
     this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
@@ -4215,7 +4223,7 @@ var Agenda = class {
   }
   rest(place) {
     const minute = Math.floor(this.runners[place].restsUntil / 60);
-    if (minute <= this.minute) return false;
+    if (!(minute > this.minute)) return false;
     const others = this.resting.get(minute);
     if (others === void 0) this.resting.set(minute, [place]);
     else others.push(place);

@@ -681,6 +681,27 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       assert.equal(lines(supervisord, /^due \d+$/).length, 2);
     });
 
+    it("repeats none if the clock is set back by a period after it", async (t) => {
+      const supervisord = await begin(t, "");
+      fs.writeFileSync(supervisord.crontab, job("59m"));
+      age(supervisord.crontab);
+      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await supervisord.tick({ when: hour + 120 });
+      for (let when = hour + 60; when <= hour + 1260; when += 60) await supervisord.tick({ when });
+      await supervisord.waitForLog(/set back by 60s/);
+      assert.deepEqual(lines(supervisord, /^due \d+$/), [`due ${hour}`]);
+    });
+
+    it("nor if it is the first tick after it that is set back", async (t) => {
+      const supervisord = await begin(t, "");
+      await supervisord.tick({ when: hour + 120 });
+      fs.writeFileSync(supervisord.crontab, job("59m"));
+      await restart(supervisord);
+      for (let when = hour + 60; when <= hour + 1260; when += 60) await supervisord.tick({ when });
+      await supervisord.waitForLog(/set back by 60s/);
+      assert.deepEqual(lines(supervisord, /^due \d+$/), [`due ${hour}`]);
+    });
+
     it("loses none if the counter file is lost, too", async (t) => {
       const state = path.join(temporaryDirectory(t), "state");
       const supervisord = await listen(t, job("59m"), ["--state", state]);

@@ -283,6 +283,35 @@ describe("a journal says", () => {
   });
 });
 
+it("a delay that is no number of seconds makes a line that is ignored", () => {
+  for (const delay of ["x", -1, 1.5, null, {}]) assert.equal(readJournal(text({ ...job(0), delay })).size, 0);
+});
+
+it("the last due time is that of the last run, whatever a new file repeats of older ones and a retry adds", () => {
+  const [older, last] = [starting(1, { due: 1700000000, serial: 1 }), starting(2, { due: 1700000060, serial: 2 })];
+  const lastDue = { due: 1700000060, run: 2, serial: 2 };
+  const newFile = [{ ...job(2), lastDue }, older];
+  assert.deepEqual(readPast(text(older, last, ...newFile)).lastDue, lastDue);
+  assert.deepEqual(readPast(text(...newFile)).lastDue, lastDue);
+  assert.deepEqual(
+    readPast(text(older, last, starting(1, { due: 1700000000, serial: 1, attempt: 2 }))).lastDue,
+    lastDue,
+  );
+  assert.equal(readPast(text({ ...job(2), lastDue: { due: "x" } })).lastDue, undefined);
+});
+
+it("and a new file says it", async (t) => {
+  const file = `${temporaryDirectory(t)}/state`;
+  const old = Array.from({ length: 2500 }, (_, i) => finished(i + 1));
+  write(`${file}.runs`, job(0), ...old, starting(2501, { due: 1_700_000_000, serial: 1 }), finished(2501));
+  const supervisord = await listen(t, file, ["--ticks", "5", "--", `${FIXTURES}/exit-0`]);
+  supervisord.signal("SIGUSR2");
+  await supervisord.waitForLog(/run 2502 finished: exit 0/);
+  fs.unlinkSync(`${file}.runs.1`);
+  const { lastDue } = readPast(fs.readFileSync(`${file}.runs`, "utf8").split("\n"));
+  assert.deepEqual(lastDue, { due: 1_700_000_000, run: 2501, serial: 1 });
+});
+
 it("a new journal holds what goes on, however much that is, and is not begun anew for each line", async (t) => {
   const file = `${temporaryDirectory(t)}/state`;
   const runs = Array.from({ length: 1500 }, (_, i) => starting(i + 1, { due: 1700000000 + i, reason: "event" }));
@@ -1265,8 +1294,9 @@ class JournalingListener {
       case "record": {
         const { number, attempt, due, reason, serial } = action.run;
         this.noLongerWaits(due, reason);
+        const isNew = number > this.lastRun; // a later attempt of an older run is no later tick's
         this.lastRun = Math.max(this.lastRun, number);
-        if (serial !== undefined && reason !== "remote" && reason !== "event") this.lastForTick = number;
+        if (isNew && serial !== undefined && reason !== "remote" && reason !== "event") this.lastForTick = number;
         return void this.open.set(number, `${number}.${attempt}`);
       }
       case "skip":
