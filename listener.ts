@@ -380,7 +380,7 @@ export function dueTime(schedule: Schedule, count: number, window: Window): numb
 }
 
 /** In epoch seconds: no tick before this makes it due, all up to `from` being decided. 0: any may; Infinity: none. */
-export function restsUntil(schedule: Schedule, from: number): number {
+export function notDueBefore(schedule: Schedule, from: number): number {
   switch (schedule.kind) {
     case "ticks":
       return 0;
@@ -1279,13 +1279,13 @@ function firstDueWithin(cron: CronExpression, span: ZoneSpan, second: number, un
 }
 
 /**
- * Nothing is due after `from` and before this, as the time of day alone tells: at most a day ahead. A thousand jobs may be
- * asked at once, so it takes no memory.
+ * Nothing is due after `from` and before this. It looks at the time of day, not at the date, so that itself may not be due
+ * either; at most a day ahead. A thousand jobs may be asked at once, so it takes no memory.
  */
 export function quietUntil(cron: CronExpression, zone: Zone, from: number): number {
   const second = Math.floor(from) + 1;
   const { start, end, offset } = zone.spanAt(second);
-  if (second === start) return second; // a fixed job may be due whatever the clock shows
+  if (second === start) return second; // a clock put forward makes a fixed job due in this very second
   const timeOfDay = (second + offset + 2 * SECONDS_IN_DAY) % SECONDS_IN_DAY; // positive even in 1970
   const time = firstTime(cron, timeOfDay);
   return Math.min(end, second + (time < 0 ? SECONDS_IN_DAY : time) - timeOfDay);
@@ -2964,8 +2964,8 @@ class CrontabReader {
 
   private currentSettings(): Settings {
     const { flags, environment } = this.context;
-    const layers = [flags, { isFlags: false, texts: this.options }, environment];
-    this.settings = this.settings ?? valuesOf(layers, "crontab");
+    if (this.settings === undefined)
+      this.settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
     return this.settings;
   }
 
@@ -2995,7 +2995,7 @@ const WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
 // No command looks like this; cron would take a sixth time field for one.
 const SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
 
-const WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/; // most likely meant for a time field
+const WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/i; // most likely meant for a time field
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function unquote(name: string, value: string): string {
@@ -3115,7 +3115,7 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
   return names;
 }
 
-/** The same for the same schedule and command, and practically for no other: 53 bits of two FNV-1a. */
+/** The same for the same schedule and command, and practically for no other: 53 bits of two multiplicative hashes. */
 export function jobId(schedule: Schedule, command: readonly string[]): string {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
   let a = 1;
@@ -5544,8 +5544,8 @@ function describeEnd(run: Run, result: Result, end: ProcessEnd, seconds: number)
 // Why did a job not run? Each way out of onTick is one reason: follow them in order. It sees no tick before restsUntil.
 // --jitter delays a job: whole periods of it move the job's windows, the rest below one is a timer. Where the next listener
 // begins comes from two places: it is `decided` of the counter file, one for all jobs, less the whole periods of the delay in
-// the job's own record. When a delay changes, the two must fit at whatever write a kill comes: goesOnFrom, undecided,
-// undecidedAfter and Roster.record see to that.
+// the job's own record. When a delay changes, the two must fit at whatever write a kill comes: goesOnFrom, delayedWindow,
+// resumesAt and Roster.record see to that.
 
 /** A run that waits for the part of its --jitter below one period. */
 interface DelayedRun {
@@ -5563,8 +5563,8 @@ class JobRunner implements RunOwner {
   setup: JobSetup;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
-  private isFitted = false; // that is known
-  private hasDecided = false; // up to the last tick; not while it is gone, nor when the clock was set back
+  private isFitted = false; // delaySeconds is that of the present ticks
+  private hasDecided = false; // the last tick was decided for this job too
   private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
   private delayed: DelayedRun | undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
@@ -5607,13 +5607,15 @@ class JobRunner implements RunOwner {
     return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === undefined;
   }
 
+  // Both in the counter file's time: its whole periods are put back, which the next listener takes off again.
+
   /** The window of the run that --jitter delays. */
-  get undecided(): Window | undefined {
+  get delayedWindow(): Window | undefined {
     return this.delayed && delayWindow(this.delayed.window, -this.wholePeriods);
   }
 
-  /** After another --jitter: where the next window begins, with the whole periods of the delay put back. */
-  get undecidedAfter(): number | undefined {
+  /** Where the next window begins, after another --jitter. */
+  get resumesAt(): number | undefined {
     return this.goesOnFrom === undefined || this.isLeaving ? undefined : this.goesOnFrom + this.wholePeriods;
   }
 
@@ -5623,6 +5625,7 @@ class JobRunner implements RunOwner {
   fitTicks(whenSeconds: number, periodSeconds: number): void {
     const { name, schedule, jitterSeconds } = this.job;
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
+    // By the delay until now, so before it changes:
     if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds();
     this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
@@ -5660,7 +5663,7 @@ class JobRunner implements RunOwner {
     if (counted.setBackSeconds > 0 || this.isLeaving) return undefined;
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === undefined) return undefined;
-    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift; // fixedAfter is never earlier than after
+    this.restsUntil = notDueBefore(this.job.schedule, shifted.after) + shift; // fixedAfter is no earlier: at worst too soon
     if (this.restsUntil > tick.whenSeconds) return undefined;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === undefined || this.wasStartedBefore(tick, due, isFirst)) return undefined;
@@ -5769,15 +5772,15 @@ class JobRunner implements RunOwner {
     if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
 
-  /** To be called when something of it may have changed; undefined where the journal says all of it already. */
-  jobRecord(isCounted: boolean): (JournalRecord & { type: "job" }) | undefined {
+  /** What is still to be written down of it, and taken for written from then on; undefined: nothing. */
+  jobRecord(moment: RecordMoment): (JournalRecord & { type: "job" }) | undefined {
     const { recordedName } = this;
     const { name, schedule, id } = this.job;
     const known = recordedName === undefined ? undefined : this.host.journal.pasts.get(recordedName)?.job;
     const was = recordedName === name ? undefined : recordedName;
     const knownDelay = known?.delay ?? 0;
     let delay = this.isFitted ? this.delaySeconds : knownDelay; // which the first tick asks for
-    if (!isCounted) delay = Math.max(delay, knownDelay);
+    if (moment === "before counter") delay = Math.max(delay, knownDelay);
     if (was === undefined && (this.isLeaving || (known?.id === id && knownDelay === delay))) return undefined;
     this.recordedName = name;
     return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay: delay || undefined, id };
@@ -5900,8 +5903,14 @@ function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolea
 // same goes on as if nothing had happened. One whose job is gone stays until its runs have come to their end.
 // Which job is the same is decided by matchJobs.
 
-const RECORDS_AT_ONCE = 50; // so that a thousand jobs do not need the memory for all their lines
-const MINUTES_LOOKED_UP = 60; // after a longer pause all see the tick
+/**
+ * The counter file says what is decided by the delays as they are now, or does not yet. A delay that has grown goes into the
+ * journal before the counter, one that has shrunk behind it: killed in between, the next listener begins too early, never too
+ * late, and it knows what was started.
+ */
+type RecordMoment = "before counter" | "after counter";
+
+const RECORDS_AT_ONCE = 50; // so that the text of a thousand is never in memory as a whole
 
 class Roster {
   agenda = new Agenda([]);
@@ -5933,6 +5942,7 @@ class Roster {
     return this.agenda.runners;
   }
 
+  /** Another Agenda: all of them see the next tick. */
   set runners(runners: readonly JobRunner[]) {
     this.agenda = new Agenda(runners);
   }
@@ -5998,17 +6008,15 @@ class Roster {
     if (!this.runners.some(isGone)) return;
     this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
     this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.record(false);
+    this.record("before counter");
   }
 
   /**
    * Writes down what has changed since the last time. A new name may be one that another job has yet to give up: those go by
-   * a name in between, ~0, ~1 …, whose past the reader of the journal passes on.
-   * @param isCounted the counter file says what is decided. A delay that has grown is written down before it does, one that
-   * has shrunk only when it does: killed in between, the next listener then begins too early, and knows what was started.
+   * a name in between, ~0, ~1 …, and foldJob hands the past on through it.
    */
-  record(isCounted: boolean): void {
-    const records = this.runners.map((runner) => runner.jobRecord(isCounted)).filter(isPresent);
+  record(moment: RecordMoment): void {
+    const records = this.runners.map((runner) => runner.jobRecord(moment)).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
     const lines: JournalRecord[] = [
@@ -6021,6 +6029,8 @@ class Roster {
     this.removed = [];
   }
 }
+
+const MINUTES_LOOKED_UP = 60; // after a longer pause all see the tick
 
 // Which runners see a tick: most jobs of a large crontab can tell for hours that none means anything to them.
 class Agenda {
@@ -6155,7 +6165,7 @@ class Listener implements JobHost {
     return this.roster.runners;
   }
 
-  /** Without a crontab. */
+  /** The job, where there is no crontab. */
   private get onlyJob(): Job | undefined {
     return this.options.crontab === undefined ? this.runners[0].job : undefined;
   }
@@ -6163,7 +6173,7 @@ class Listener implements JobHost {
   start(): void {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
-    this.roster.record(false);
+    this.roster.record("before counter");
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -6215,10 +6225,11 @@ class Listener implements JobHost {
       const jobs = crontab.readAgain();
       if (jobs === undefined) return this.lookAgain();
       const changes = this.roster.change(jobs);
-      this.roster.record(false);
-      const isCounted = this.ticks.clock?.isRestored === false; // else the first tick is yet to come
-      if (isCounted) this.writeCounter(); // another --jitter moves what is undecided
-      this.roster.record(isCounted);
+      this.roster.record("before counter");
+      if (this.ticks.clock?.isRestored === false) {
+        this.writeCounter(); // another --jitter moves what is undecided
+        this.roster.record("after counter"); // else the first tick does it
+      }
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
@@ -6324,7 +6335,7 @@ class Listener implements JobHost {
     if (this.onlyJob !== undefined && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
-    if (isFirst) this.roster.record(true);
+    if (isFirst) this.roster.record("after counter");
   }
 
   // The order that makes a kill at any instant harmless: journal, counter, answer, and only then the commands.
@@ -6340,7 +6351,7 @@ class Listener implements JobHost {
   private beginTicking(tick: Tick): void {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.roster.record(false);
+    this.roster.record("before counter");
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }
@@ -6380,25 +6391,33 @@ class Listener implements JobHost {
     const { supervisor, self } = this;
     const { clock, count } = this.ticks;
     const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
-    this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
+    this.counter.write({
+      count,
+      clock: clock && this.withoutUndecided(clock),
+      supervisor,
+      listener: self,
+      periodSeconds,
+    });
   }
 
-  // What --jitter delays, or another --jitter made due by now, is not decided yet: the oldest such window is where the next listener must begin.
-  private withDelayed(clock: TickClock): TickClock {
+  // What --jitter delays, or another --jitter has made due by now, is not decided yet: the oldest of it is where the next
+  // listener must begin.
+  private withoutUndecided(clock: TickClock): TickClock {
     let written = clock;
-    for (const { undecided } of this.delaying) {
-      if (undecided !== undefined && undecided.after < written.decidedSeconds)
-        written = withUndecided(written, undecided);
-    }
-    // One with undecidedAfter never rests.
-    for (const { undecidedAfter: after } of this.roster.agenda.watchfulRunners) {
-      const { decidedSeconds, fixedDecidedSeconds } = written;
-      if (after !== undefined && after < decidedSeconds)
-        written = withUndecided(written, {
-          after,
-          fixedAfter: fixedDecidedSeconds - decidedSeconds + after,
-          upTo: after,
-        });
+    for (const { delayedWindow } of this.delaying)
+      if (delayedWindow !== undefined && delayedWindow.after < written.decidedSeconds)
+        written = withUndecided(written, delayedWindow);
+    // One that resumes sees the next tick: goOn leaves its restsUntil at 0, and a change makes another Agenda.
+    for (const { resumesAt } of this.roster.agenda.watchfulRunners) {
+      const back = resumesAt === undefined ? 0 : written.decidedSeconds - resumesAt;
+      if (back > 0) {
+        const { decidedSeconds, fixedDecidedSeconds } = written;
+        written = {
+          ...written,
+          decidedSeconds: decidedSeconds - back,
+          fixedDecidedSeconds: fixedDecidedSeconds - back,
+        };
+      }
     }
     return written;
   }

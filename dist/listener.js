@@ -201,7 +201,7 @@ function dueTime(schedule, count, window) {
       return void 0;
   }
 }
-function restsUntil(schedule, from) {
+function notDueBefore(schedule, from) {
   switch (schedule.kind) {
     case "ticks":
       return 0;
@@ -2034,10 +2034,9 @@ var CrontabReader = class {
       this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
   currentSettings() {
-    var _a2;
     const { flags, environment } = this.context;
-    const layers = [flags, { isFlags: false, texts: this.options }, environment];
-    this.settings = (_a2 = this.settings) != null ? _a2 : valuesOf(layers, "crontab");
+    if (this.settings === void 0)
+      this.settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
     return this.settings;
   }
   lineSchedule(text, { tz, catchUp, offset }) {
@@ -2063,7 +2062,7 @@ var FIELDS_LINE = /^((?:[^ \t]+[ \t]+){4}[^ \t]+)[ \t]+(.+)$/;
 var VALUE_LINE = /^(@[^ \t]+[ \t]+[^ \t]+)[ \t]+(.+)$/;
 var WORD_LINE = /^(@[^ \t]+)[ \t]+(.+)$/;
 var SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
-var WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/;
+var WEEKDAY_COMMAND = /^(?:sun|mon|tue|wed|thu|fri|sat)(?:[-,#][\da-z,#-]+)?[ \t]/i;
 function unquote(name, value) {
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
@@ -3878,10 +3877,10 @@ var JobRunner = class {
   get isDone() {
     return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === void 0;
   }
-  get undecided() {
+  get delayedWindow() {
     return this.delayed && delayWindow(this.delayed.window, -this.wholePeriods);
   }
-  get undecidedAfter() {
+  get resumesAt() {
     return this.goesOnFrom === void 0 || this.isLeaving ? void 0 : this.goesOnFrom + this.wholePeriods;
   }
   fitTicks(whenSeconds, periodSeconds) {
@@ -3916,7 +3915,7 @@ var JobRunner = class {
     if (counted.setBackSeconds > 0 || this.isLeaving) return void 0;
     const shifted = this.goOn(shift === 0 ? window : delayWindow(window, shift));
     if (shifted === void 0) return void 0;
-    this.restsUntil = restsUntil(this.job.schedule, shifted.after) + shift;
+    this.restsUntil = notDueBefore(this.job.schedule, shifted.after) + shift;
     if (this.restsUntil > tick.whenSeconds) return void 0;
     const due = dueTime(this.job.schedule, this.host.ticks.count, shifted);
     if (due === void 0 || this.wasStartedBefore(tick, due, isFirst)) return void 0;
@@ -4002,7 +4001,7 @@ var JobRunner = class {
   takeOverRuns(formerListener) {
     if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
-  jobRecord(isCounted) {
+  jobRecord(moment) {
     var _a2, _b2;
     const { recordedName } = this;
     const { name, schedule, id } = this.job;
@@ -4010,7 +4009,7 @@ var JobRunner = class {
     const was = recordedName === name ? void 0 : recordedName;
     const knownDelay = (_b2 = known == null ? void 0 : known.delay) != null ? _b2 : 0;
     let delay = this.isFitted ? this.delaySeconds : knownDelay;
-    if (!isCounted) delay = Math.max(delay, knownDelay);
+    if (moment === "before counter") delay = Math.max(delay, knownDelay);
     if (was === void 0 && (this.isLeaving || (known == null ? void 0 : known.id) === id && knownDelay === delay)) return void 0;
     this.recordedName = name;
     return { type: "job", job: name, was, schedule: scheduleRecord(schedule), delay: delay || void 0, id };
@@ -4094,7 +4093,6 @@ function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != n
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
 }
 var RECORDS_AT_ONCE = 50;
-var MINUTES_LOOKED_UP = 60;
 var Roster = class {
   constructor(jobs, host, isSameSupervisor, isOnlyOne) {
     this.host = host;
@@ -4173,10 +4171,10 @@ var Roster = class {
     if (!this.runners.some(isGone)) return;
     this.removed.push(...this.runners.filter(isGone).map(({ job }) => job.name));
     this.runners = this.runners.filter((runner) => !isGone(runner));
-    this.record(false);
+    this.record("before counter");
   }
-  record(isCounted) {
-    const records = this.runners.map((runner) => runner.jobRecord(isCounted)).filter(isPresent);
+  record(moment) {
+    const records = this.runners.map((runner) => runner.jobRecord(moment)).filter(isPresent);
     const givenUp = new Set(records.map(({ was }) => was));
     const isTaken = ({ job }) => givenUp.has(job);
     const lines = [
@@ -4189,6 +4187,7 @@ var Roster = class {
     this.removed = [];
   }
 };
+var MINUTES_LOOKED_UP = 60;
 var Agenda = class {
   constructor(runners) {
     this.runners = runners;
@@ -4287,7 +4286,7 @@ var Listener = class {
   start() {
     this.writeCounter();
     this.tellBeginning();
-    this.roster.record(false);
+    this.roster.record("before counter");
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
       if (runner.job.isRunOnStart) runner.runNow("start");
@@ -4334,10 +4333,11 @@ var Listener = class {
       const jobs = crontab.readAgain();
       if (jobs === void 0) return this.lookAgain();
       const changes = this.roster.change(jobs);
-      this.roster.record(false);
-      const isCounted = ((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false;
-      if (isCounted) this.writeCounter();
-      this.roster.record(isCounted);
+      this.roster.record("before counter");
+      if (((_a2 = this.ticks.clock) == null ? void 0 : _a2.isRestored) === false) {
+        this.writeCounter();
+        this.roster.record("after counter");
+      }
       this.roster.dismissDone();
       this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
     } catch (error) {
@@ -4424,7 +4424,7 @@ var Listener = class {
     if (this.onlyJob !== void 0 && counted.setBackSeconds === 0)
       ticks.count = countAfter(this.onlyJob.schedule, ticks.count);
     this.answerAndPerform(taken, () => this.writeCounter());
-    if (isFirst) this.roster.record(true);
+    if (isFirst) this.roster.record("after counter");
   }
   answerAndPerform(taken, beforeAnswer) {
     const all = taken.filter(isPresent);
@@ -4436,7 +4436,7 @@ var Listener = class {
   beginTicking(tick) {
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
-    this.roster.record(false);
+    this.roster.record("before counter");
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * tick.periodSeconds, false);
   }
@@ -4470,22 +4470,29 @@ var Listener = class {
     const { supervisor, self } = this;
     const { clock, count } = this.ticks;
     const periodSeconds = this.ticks.periodSeconds || this.counter.found.periodSeconds || 0;
-    this.counter.write({ count, clock: clock && this.withDelayed(clock), supervisor, listener: self, periodSeconds });
+    this.counter.write({
+      count,
+      clock: clock && this.withoutUndecided(clock),
+      supervisor,
+      listener: self,
+      periodSeconds
+    });
   }
-  withDelayed(clock) {
+  withoutUndecided(clock) {
     let written = clock;
-    for (const { undecided } of this.delaying) {
-      if (undecided !== void 0 && undecided.after < written.decidedSeconds)
-        written = withUndecided(written, undecided);
-    }
-    for (const { undecidedAfter: after } of this.roster.agenda.watchfulRunners) {
-      const { decidedSeconds, fixedDecidedSeconds } = written;
-      if (after !== void 0 && after < decidedSeconds)
-        written = withUndecided(written, {
-          after,
-          fixedAfter: fixedDecidedSeconds - decidedSeconds + after,
-          upTo: after
-        });
+    for (const { delayedWindow } of this.delaying)
+      if (delayedWindow !== void 0 && delayedWindow.after < written.decidedSeconds)
+        written = withUndecided(written, delayedWindow);
+    for (const { resumesAt } of this.roster.agenda.watchfulRunners) {
+      const back = resumesAt === void 0 ? 0 : written.decidedSeconds - resumesAt;
+      if (back > 0) {
+        const { decidedSeconds, fixedDecidedSeconds } = written;
+        written = {
+          ...written,
+          decidedSeconds: decidedSeconds - back,
+          fixedDecidedSeconds: fixedDecidedSeconds - back
+        };
+      }
     }
     return written;
   }

@@ -296,6 +296,7 @@ describe("what differs from cron is noted", () => {
     ["HOME=/srv", /^jobs:1: HOME: the commands start in supertick's own directory/],
     ["\nRANDOM_DELAY=5", /^jobs:2: RANDOM_DELAY: .*TICK_JITTER/],
     ["0 0 2 * * sun cmd", /^jobs:1: the command is "sun": a line has five time fields, then the command$/],
+    ["0 0 2 * * Mon-Fri cmd", /^jobs:1: the command is "Mon-Fri": a line has five time fields/],
     ["TZ=Europe/Berlin", /^jobs:1: TZ: it is for the commands alone, as in cron; CRON_TZ or TICK_TZ/],
     [
       "@daily date +%F",
