@@ -411,6 +411,13 @@ async function hangUp(supervisord: Supervisord, answer: RegExp): Promise<void> {
   await supervisord.waitForLog(answer);
 }
 
+/** Other lines in its crontab, and a SIGHUP that says so. */
+async function replaceJobs(supervisord: Listening, text: string, answer: RegExp): Promise<void> {
+  fs.writeFileSync(supervisord.crontab, text);
+  age(supervisord.crontab);
+  await hangUp(supervisord, answer);
+}
+
 const NIGHT = `
 */7 2 * * * true
 30 2 * * * true
@@ -588,11 +595,8 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
   it("and another --jitter neither repeats a due time nor loses one", async (t) => {
     const hour = 1_700_006_400;
     const job = (jitter: string) => `TICK_JITTER=${jitter}\nTICK_NAME=job\n0 * * * * echo due $SUPERTICK_DUE\n`;
-    const change = async (supervisord: Listening, jitter: string) => {
-      fs.writeFileSync(supervisord.crontab, job(jitter));
-      age(supervisord.crontab);
-      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
-    };
+    const change = (supervisord: Listening, jitter: string) =>
+      replaceJobs(supervisord, job(jitter), /0 new, 1 changed, 0 removed/);
     const delayed = await listen(t, job(""));
     await delayed.tick({ when: hour - 60 });
     await delayed.tick({ when: hour });
@@ -619,16 +623,11 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       const job = (jitter: string) =>
         `TICK_OVERLAP=allow\nTICK_NAME=${name}\n${jitter}0 * * * * echo due $SUPERTICK_DUE; exec sleep 60\n`;
       const supervisord = await listen(t, job(before));
-      const change = async (text: string, answer: RegExp) => {
-        fs.writeFileSync(supervisord.crontab, text);
-        age(supervisord.crontab);
-        await hangUp(supervisord, answer);
-      };
       for (const when of [hour - 60, hour]) await supervisord.tick({ when });
       await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", `type:supertick\n${name}`));
       await supervisord.waitForLog(/remote\)/);
-      await change("# none\n", /0 jobs of .*, 1 removed/);
-      await change(job(after), /1 job of .*, 1 changed/);
+      await replaceJobs(supervisord, "# none\n", /0 jobs of .*, 1 removed/);
+      await replaceJobs(supervisord, job(after), /1 job of .*, 1 changed/);
       for (let when = hour + 60; when <= hour + 3540; when += 60) await supervisord.tick({ when });
       await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
       assert.equal(lines(supervisord, new RegExp(`^due ${hour}$`)).length, expected);
@@ -684,9 +683,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
     it("repeats none if the clock is set back by a period after it", async (t) => {
       const supervisord = await begin(t, "");
-      fs.writeFileSync(supervisord.crontab, job("59m"));
-      age(supervisord.crontab);
-      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await replaceJobs(supervisord, job("59m"), /0 new, 1 changed, 0 removed/);
       await supervisord.tick({ when: hour + 120 });
       for (let when = hour + 60; when <= hour + 1260; when += 60) await supervisord.tick({ when });
       await supervisord.waitForLog(/set back by 60s/);
@@ -725,9 +722,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
         for (let when = hour - 3600; when <= hour; when += 60) await supervisord.tick({ when });
         await supervisord.waitForLog(/run 1 finished/);
         const before = fs.readFileSync(`${state}.runs`);
-        fs.writeFileSync(supervisord.crontab, job(""));
-        age(supervisord.crontab);
-        await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+        await replaceJobs(supervisord, job(""), /0 new, 1 changed, 0 removed/);
         await supervisord.killListener();
         if (!isKept) fs.writeFileSync(`${state}.runs`, before);
         await supervisord.restartListener();
@@ -739,9 +734,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
     it("loses none if it is killed before the tick after the change", async (t) => {
       const supervisord = await begin(t, "59m");
-      fs.writeFileSync(supervisord.crontab, job(""));
-      age(supervisord.crontab);
-      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await replaceJobs(supervisord, job(""), /0 new, 1 changed, 0 removed/);
       await restart(supervisord);
       await supervisord.tick({ when: hour + 60 });
       await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
@@ -766,9 +759,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
       const supervisord = await listen(t, text("9m"));
       const periods = delayOf(slow, 540) - (delayOf(slow, 540) % 60);
       for (let when = hour - 60; when <= hour + periods; when += 60) await supervisord.tick({ when });
-      fs.writeFileSync(supervisord.crontab, text(""));
-      age(supervisord.crontab);
-      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await replaceJobs(supervisord, text(""), /0 new, 1 changed, 0 removed/);
       await restart(supervisord);
       await supervisord.tick({ when: hour + periods + 60 });
       await supervisord.waitForLog(new RegExp(`^due ${hour}$`, "m"));
@@ -776,9 +767,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
     it("loses no run that waited for what is left of its delay", async (t) => {
       const supervisord = await begin(t, "59m");
-      fs.writeFileSync(supervisord.crontab, job("50s"));
-      age(supervisord.crontab);
-      await hangUp(supervisord, /0 new, 1 changed, 0 removed/);
+      await replaceJobs(supervisord, job("50s"), /0 new, 1 changed, 0 removed/);
       await supervisord.tick({ when: hour + 60 });
       await restart(supervisord);
       for (const when of [hour + 120, hour + 180, hour + 240]) await supervisord.tick({ when });
@@ -789,9 +778,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
   it("and one that stays empty has no jobs any more", async (t) => {
     const supervisord = await listen(t, ONE);
-    fs.writeFileSync(supervisord.crontab, "");
-    age(supervisord.crontab);
-    await hangUp(supervisord, /0 jobs of .*: 0 new, 0 changed, 1 removed/);
+    await replaceJobs(supervisord, "", /0 jobs of .*: 0 new, 0 changed, 1 removed/);
   });
 
   const changes: Array<[title: string, change: (file: string) => void]> = [
