@@ -4724,12 +4724,9 @@ class JournalFile {
     const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(this.path);
     try {
-      const { size } = fs.fstatSync(fd);
-      this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (this.isTorn) {
-        fs.ftruncateSync(fd, size); // all of it is written again
-        throw codedError("ENOSPC");
-      }
+      this.isTorn = true; // until it is known to be whole
+      appendWhole(fd, bytes);
+      this.isTorn = false;
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
@@ -4773,6 +4770,20 @@ function isPresent<T>(value: T | undefined): value is T {
 
 function journalLine(line: JournalLine): string {
   return `${JSON.stringify(line)}\n`;
+}
+
+/**
+ * All of it or nothing. Deno throws when the disk gets full halfway, Node tells how much it wrote.
+ * @throws with the system's code
+ */
+function appendWhole(fd: number, bytes: Buffer): void {
+  const { size } = fs.fstatSync(fd);
+  try {
+    if (fs.writeSync(fd, bytes) < bytes.length) throw codedError("ENOSPC");
+  } catch (error) {
+    fs.ftruncateSync(fd, size);
+    throw error;
+  }
 }
 
 function openAppending(path: string): number {

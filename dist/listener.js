@@ -3269,12 +3269,9 @@ ${tryReadFile(this.path)}`;
     const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.map(journalLine).join(""));
     const fd = openAppending(this.path);
     try {
-      const { size } = fs.fstatSync(fd);
-      this.isTorn = fs.writeSync(fd, bytes) < bytes.length;
-      if (this.isTorn) {
-        fs.ftruncateSync(fd, size);
-        throw codedError("ENOSPC");
-      }
+      this.isTorn = true;
+      appendWhole(fd, bytes);
+      this.isTorn = false;
       if (lines.some((line) => line.type === "starting")) fs.fdatasyncSync(fd);
     } finally {
       fs.closeSync(fd);
@@ -3312,6 +3309,15 @@ function isPresent(value) {
 function journalLine(line) {
   return `${JSON.stringify(line)}
 `;
+}
+function appendWhole(fd, bytes) {
+  const { size } = fs.fstatSync(fd);
+  try {
+    if (fs.writeSync(fd, bytes) < bytes.length) throw codedError("ENOSPC");
+  } catch (error) {
+    fs.ftruncateSync(fd, size);
+    throw error;
+  }
 }
 function openAppending(path) {
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;

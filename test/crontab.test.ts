@@ -1076,7 +1076,8 @@ describe("--max-running", { concurrency: 4 }, () => {
       { cwd: directory },
     );
     await supervisord.tick();
-    await supervisord.waitForLog(/begin j1/);
+    await supervisord.waitForLog(/^begin j0$/m);
+    await supervisord.waitForLog(/^begin j1$/m);
     await supervisord.tick(); // what waits for its turn is still going
     await supervisord.waitForLog(/j5: skipped the run .*: run 1 waits for its turn \(--max-running\)/);
     assert.equal(lines(supervisord, /^begin/).length, 2);

@@ -107,7 +107,7 @@ interface Outcome {
   passed: number;
   failed: number;
   skipped: number;
-  /** Names of what failed, and whatever else went wrong. */
+  /** Names of what failed, each with what its test said; and whatever else went wrong. */
   complaints: string[];
   /** Why tests were skipped, each reason once. */
   reasons: string[];
@@ -149,8 +149,10 @@ function readTap(tap: string, end: string): Outcome {
     };
   }
   // A suite fails because a test in it did: only the test is worth a line.
-  const failures = [...tap.matchAll(/^( *)not ok \d+ - (.*)\n\1 {2}---\n([\s\S]*?)^\1 {2}\.\.\.$/gm)];
-  const complaints = failures.filter(([, , , why]) => !why.includes("subtestsFailed")).map(([, , name]) => name);
+  const failures = [...tap.matchAll(/^( *)not ok \d+ - (.*\n)\1 {2}---\n([\s\S]*?)^\1 {2}\.\.\.$/gm)];
+  const complaints = failures
+    .filter(([, , , why]) => !why.includes("subtestsFailed"))
+    .map(([, , name, why]) => (name + why).trimEnd());
   const reasons = [...new Set([...tap.matchAll(/^ *ok \d+ - .* # SKIP (.*)$/gm)].map(([, reason]) => reason))];
   if (failed > 0 || end === "exit 0") return { passed, failed, skipped, complaints, reasons };
   return {
