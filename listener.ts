@@ -1742,7 +1742,10 @@ const MAX_RETRY_DELAY_SECONDS = 3600;
 
 const NOTHING: readonly never[] = []; // one for all jobs at rest
 
+const FRESH_STATE: JobState = { lastRun: 0, runs: NOTHING, waiting: NOTHING, failures: 0, isStopping: false };
+
 export function createJobState(lastRun: number, failures = 0): JobState {
+  if (lastRun === 0 && failures === 0) return FRESH_STATE;
   return { lastRun, runs: NOTHING, waiting: NOTHING, failures, isStopping: false };
 }
 
@@ -2813,6 +2816,66 @@ function helpRow(spec: OptionSpec): string[] {
   return [`${head}${spec.about}${note}`];
 }
 
+// ── Jobs ────────────────────────────────────────────────────────────────────
+// What is configured. A crontab may have thousands, so a job is small: what many have in common is one object for all.
+// To give a job another option: JobOptions, then optionsOf; what is done with it stands in the section Runs of a job.
+
+/** What is to be run, and when. */
+export interface Job {
+  readonly name: string;
+  /** A text is for the shell: see argvOf. */
+  readonly command: string | readonly string[];
+  readonly schedule: Schedule;
+  /** jobId of schedule and command. */
+  readonly id: string;
+  readonly options: JobOptions;
+  /** Of a crontab: variables of its commands. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of a crontab: for the command's stdin. */
+  readonly input?: string;
+}
+
+/** How its runs go, and what is done around them. */
+interface JobOptions
+  extends Pick<Settings, "runOnStart" | "jitter" | "onlyIf" | "onFailure" | "onSuccess" | "onSkip" | "ping"> {
+  readonly policy: JobPolicy;
+}
+
+function optionsOf(settings: Settings): JobOptions {
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
+  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping };
+}
+
+function jobOf(name: string, command: readonly string[], schedule: Schedule, settings: Settings): Job {
+  return { name, command, schedule, id: jobId(schedule, command), options: optionsOf(settings) };
+}
+
+/** The program to be run, and its arguments. */
+export function argvOf({ command, env }: Pick<Job, "command" | "env">): readonly string[] {
+  return typeof command === "string" ? [env?.SHELL || "/bin/sh", "-c", command] : command;
+}
+
+function isRunOnStart({ schedule, options }: Job): boolean {
+  return options.runOnStart || schedule.kind === "start";
+}
+
+/** Each run is delayed by a time below this, in seconds. A count of ticks and an event have no time to be shifted. */
+function jitterOf({ schedule, options }: Job): number {
+  return schedule.kind === "slices" || schedule.kind === "cron" ? options.jitter : 0;
+}
+
+/** The same for the same schedule and command, and practically for no other: 53 bits of two multiplicative hashes. */
+export function jobId(schedule: Schedule, command: readonly string[]): string {
+  const text = JSON.stringify([scheduleRecord(schedule), command]);
+  let a = 1;
+  let b = 2;
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+    b = Math.imul(b ^ text.charCodeAt(i), 0x5bd1e995);
+  }
+  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
+}
+
 // ── Crontab ─────────────────────────────────────────────────────────────────
 // Many jobs in one file, in the form that people have:
 //
@@ -2830,17 +2893,12 @@ function helpRow(spec: OptionSpec): string[] {
 // To add a kind of line: extend the grammar, then `take`; to add an @word: AT_WORDS and lineSchedule.
 
 /** One job of a crontab. */
-interface CrontabJob {
+interface CrontabJob extends Job {
   readonly line: number;
-  readonly name: string;
-  readonly schedule: Schedule;
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
   /** Of its own and of the layers around: see parseCrontab. */
   readonly settings: Settings;
-  readonly shell: string;
-  readonly command: string;
-  /** For its stdin. */
-  readonly input?: string;
-  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface Crontab {
@@ -2902,7 +2960,7 @@ class CrontabReader {
   readonly warnings: string[] = [];
   pendingName: { text: string; line: number } | undefined;
   private readonly options = new Map<OptionKey, { text: string; origin: string }>();
-  private settings: Settings | undefined; // of the options so far
+  private common: Pick<CrontabJob, "settings" | "options"> | undefined; // of the options so far
   private env: Readonly<Record<string, string>> = {};
   private readonly crons = new Map<string, CronExpression>(); // many lines may have the same
 
@@ -2938,20 +2996,21 @@ class CrontabReader {
     else {
       if (text === "") this.options.delete(key);
       else this.options.set(key, { text, origin: name });
-      this.settings = undefined;
+      this.common = undefined;
     }
   }
 
   private takeJob(text: string, line: number): void {
     const { env } = this;
-    const settings = this.currentSettings();
+    const { settings, options } = this.common ?? this.findCommon();
     const parts = splitJobLine(text);
     const schedule = this.lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
     checkUserColumn(command, (word) => this.context.isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
     const name = this.pendingName === undefined ? "" : this.pendingName.text;
-    this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
+    const id = jobId(schedule, argvOf({ command, env }));
+    this.jobs.push({ name, command, schedule, id, options, env, input, line, settings });
     this.pendingName = undefined;
     if (WEEKDAY_COMMAND.test(command))
       this.warn(
@@ -2962,11 +3021,11 @@ class CrontabReader {
       this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
 
-  private currentSettings(): Settings {
+  private findCommon(): Pick<CrontabJob, "settings" | "options"> {
     const { flags, environment } = this.context;
-    if (this.settings === undefined)
-      this.settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
-    return this.settings;
+    const settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
+    this.common = { settings, options: optionsOf(settings) };
+    return this.common;
   }
 
   private lineSchedule(text: string, { tz, catchUp, offset }: Settings): Schedule {
@@ -3113,18 +3172,6 @@ export function matchJobs(jobs: readonly KnownJob[], known: readonly KnownJob[])
   claim((job) => byId.get(job.id ?? "")?.find((name) => left.has(name))); // another name
   claim((job) => job.name); // another schedule or command
   return names;
-}
-
-/** The same for the same schedule and command, and practically for no other: 53 bits of two multiplicative hashes. */
-export function jobId(schedule: Schedule, command: readonly string[]): string {
-  const text = JSON.stringify([scheduleRecord(schedule), command]);
-  let a = 1;
-  let b = 2;
-  for (let i = 0; i < text.length; i++) {
-    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
-    b = Math.imul(b ^ text.charCodeAt(i), 0x5bd1e995);
-  }
-  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
 }
 
 // ═══ The outside world starts here ══════════════════════════════════════════
@@ -4793,70 +4840,7 @@ function openAppending(path: string): number {
 }
 
 // ── Jobs and their turns ────────────────────────────────────────────────────
-// What is configured, what the jobs share with the listener, and in which order their commands start.
-// To give a job another option: Job, then jobOf; what is done with it stands in the next section.
-
-/** What is to be run, and when. */
-interface Job {
-  readonly name: string;
-  readonly command: readonly string[];
-  readonly schedule: Schedule;
-  /** jobId of schedule and command. */
-  readonly id: string;
-  readonly policy: JobPolicy;
-  readonly isRunOnStart: boolean;
-  /** Each run is delayed by a time below this. */
-  readonly jitterSeconds: number;
-  /** Shell commands. */
-  readonly onlyIf?: string;
-  readonly onFailure?: string;
-  readonly onSuccess?: string;
-  readonly onSkip?: string;
-  /** URL. */
-  readonly ping?: string;
-  /** Of a crontab: variables of its commands. */
-  readonly env?: Readonly<Record<string, string>>;
-  /** Of a crontab: for the command's stdin. */
-  readonly input?: string;
-}
-
-/** The job that the settings describe. @param policy policyOf(settings), which many jobs may share */
-function jobOf(
-  name: string,
-  command: readonly string[],
-  schedule: Schedule,
-  settings: Settings,
-  policy = policyOf(settings),
-  more: Pick<Job, "env" | "input"> = {},
-): Job {
-  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
-  return {
-    name,
-    command,
-    schedule,
-    id: jobId(schedule, command),
-    policy,
-    isRunOnStart: runOnStart || schedule.kind === "start",
-    jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
-    onlyIf,
-    onFailure,
-    onSuccess,
-    onSkip,
-    ping,
-    env: more.env,
-    input: more.input,
-  };
-}
-
-/** A job as it is configured now, and what was made for it. */
-interface JobSetup {
-  readonly job: Job;
-  readonly pinger?: Pinger;
-}
-
-function setUp(job: Job, log: Log): JobSetup {
-  return { job, pinger: job.ping === undefined ? undefined : createPinger(job.ping, job.name, log.ofJob(job.name)) };
-}
+// What the jobs share with the listener, and in which order their commands start.
 
 /** What the runners share with the listener. */
 interface JobHost {
@@ -4965,8 +4949,9 @@ interface Taken {
 
 /** Whose runs they are. */
 interface RunOwner {
-  /** As it is now: a run keeps that of its beginning. */
-  readonly setup: JobSetup;
+  // Both as they are now: a run keeps those of its beginning.
+  readonly job: Job;
+  readonly pinger: Pinger | undefined;
   readonly isLeaving: boolean;
   secondsToNextRun(): number;
 }
@@ -4982,7 +4967,8 @@ type RunFacts = DueRun & Partial<Run>;
 /** What is kept for a run in progress. */
 interface RunHandle {
   readonly run: number;
-  readonly setup: JobSetup; // of its beginning: what is changed later holds for later runs
+  readonly job: Job; // as at its beginning: what is changed later holds for later runs
+  readonly pinger: Pinger | undefined;
   hasTurn: boolean; // it counts as running; else it waits for its turn, or for its next attempt
   startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
   seconds: number; // of the last attempt that is over
@@ -5006,7 +4992,7 @@ class JobRuns {
   }
 
   private get name(): string {
-    return this.owner.setup.job.name;
+    return this.owner.job.name;
   }
 
   private get log(): Log {
@@ -5043,7 +5029,7 @@ class JobRuns {
     if (input.type === "due") this.lookAtOrphans(); // one that has just ended shall not be in its way
     // A run goes on by the policy that it began with.
     const run = "run" in input && typeof input.run === "number" ? input.run : undefined;
-    const { policy } = this.setupOf(run).job;
+    const { policy } = this.jobFor(run).options;
     const [state, actions] = step(policy, this.state, input);
     this.state = state;
     return {
@@ -5120,7 +5106,8 @@ class JobRuns {
     if (handle === undefined) {
       handle = {
         run: run.number,
-        setup: this.owner.setup,
+        job: this.owner.job,
+        pinger: this.owner.pinger,
         hasTurn: false,
         startedSeconds: monotonicSeconds(),
         seconds: 0,
@@ -5131,8 +5118,8 @@ class JobRuns {
     return handle;
   }
 
-  private setupOf(run: number | undefined): JobSetup {
-    return this.handleFor(run)?.setup ?? this.owner.setup;
+  private jobFor(run: number | undefined): Job {
+    return this.handleFor(run)?.job ?? this.owner.job;
   }
 
   // Its turn, and what is asked before:
@@ -5164,7 +5151,7 @@ class JobRuns {
 
   /** Is there a run with a turn that this one replaces? */
   private isReplacing({ number }: Run): boolean {
-    const { overlap } = this.setupOf(number).job.policy;
+    const { overlap } = this.jobFor(number).options.policy;
     return overlap === "replace" && this.handles.some(({ run, hasTurn }) => hasTurn && run !== number);
   }
 
@@ -5176,7 +5163,7 @@ class JobRuns {
 
   private ask(run: Run): void {
     const handle = this.handleOf(run);
-    const { onlyIf } = handle.setup.job;
+    const { onlyIf } = handle.job.options;
     // It waited in the queue, and since then the question is no longer asked.
     if (onlyIf === undefined) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
     const env = this.environment(run, { SUPERTICK_HOOK: "only-if" });
@@ -5190,12 +5177,11 @@ class JobRuns {
   private startRun(run: Run): void {
     const { number, due, event } = run;
     const handle = this.handleOf(run);
-    const { command, input } = handle.setup.job;
     handle.startedSeconds = monotonicSeconds();
     const started = startProcess({
-      command,
+      command: argvOf(handle.job),
       env: this.environment(run),
-      input: event?.payload ?? input,
+      input: event?.payload ?? handle.job.input,
       output: this.log.outputOf({ job: this.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end),
@@ -5221,7 +5207,7 @@ class JobRuns {
   }
 
   private environment(run: RunFacts, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-    return jobEnvironment(this.setupOf(run.number).job, run, {
+    return jobEnvironment(this.jobFor(run.number), run, {
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
       ...more,
     });
@@ -5247,7 +5233,7 @@ class JobRuns {
   }
 
   private terminate(run: Run): void {
-    const { timeoutSeconds, killAfterSeconds } = this.setupOf(run.number).job.policy;
+    const { timeoutSeconds, killAfterSeconds } = this.jobFor(run.number).options.policy;
     const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
     const why = causes[run.cause!];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
@@ -5296,7 +5282,7 @@ class JobRuns {
 
   private armRetry(run: Run, seconds: number): void {
     const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
+    const { retries, isRetryYielding } = this.jobFor(number).options.policy;
     if (isRetryYielding && seconds >= this.owner.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
     this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
       event: "retrying",
@@ -5347,7 +5333,7 @@ class JobRuns {
 
   // Beside the runs: no run ever waits for a hook.
   private runHook(hook: "on-failure" | "on-success" | "on-skip", run: RunFacts, facts: NodeJS.ProcessEnv): void {
-    const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
+    const { onFailure, onSuccess, onSkip } = this.jobFor(run.number).options;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
     const env = this.environment(run, { ...facts, SUPERTICK_HOOK: hook });
@@ -5385,7 +5371,7 @@ class JobRuns {
 
   // An errand, so that an exit waits for it a little, as for a hook.
   private ping(run: Run, what: PingKind): void {
-    const { pinger } = this.setupOf(run.number);
+    const { pinger } = this.handleFor(run.number) ?? this.owner;
     if (pinger === undefined) return;
     const errand = () => {}; // an exit ends it
     this.errands = [...this.errands, errand];
@@ -5571,13 +5557,14 @@ class JobRunner implements RunOwner {
   readonly runs: JobRuns;
   private readonly past: JobPast; // what earlier listeners did
   private lastSerials: JobPast["lastSerials"];
-  setup: JobSetup;
+  // Each field gets a value in the constructor, be it undefined: one that came later would cost every runner an object.
+  pinger: Pinger | undefined = undefined;
   private delaySeconds = 0; // by --jitter
   private restSeconds = 0; // of it, below one period
   private isFitted = false; // delaySeconds is that of the present ticks
   private hasDecided = false; // the last tick was decided for this job too
-  private goesOnFrom: number | undefined; // where the next window begins if the delay has changed since the last one
-  private delayed: DelayedRun | undefined;
+  private goesOnFrom: number | undefined = undefined; // where the next window begins if the delay has changed
+  private delayed: DelayedRun | undefined = undefined;
   private isClockAsBefore = true; // it was not set back since the listener started
   private readonly isNew: boolean; // others have a past, it has none
   /** In epoch seconds, as of the last tick that it looked at: no tick before this means anything to it. */
@@ -5587,20 +5574,16 @@ class JobRunner implements RunOwner {
 
   /** @param recordedName under which the journal knows its past; undefined: it has none, whoever had its name */
   constructor(
-    job: Job,
+    public job: Job,
     private readonly host: JobHost,
     private recordedName: string | undefined,
     isSameSupervisor: boolean,
   ) {
     this.past = (recordedName !== undefined && host.journal.pasts.get(recordedName)) || NO_PAST;
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
-    this.setup = setUp(job, host.log);
+    this.change(job);
     this.runs = new JobRuns(this, host, this.past);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
-  }
-
-  get job(): Job {
-    return this.setup.job;
   }
 
   private get log(): Log {
@@ -5609,8 +5592,10 @@ class JobRunner implements RunOwner {
 
   /** From now on it is that job. Runs in progress go on as what they were. */
   change(job: Job): void {
+    const { name, options } = job;
     this.isLeaving = false;
-    this.setup = setUp(job, this.host.log);
+    this.job = job;
+    this.pinger = options.ping === undefined ? undefined : createPinger(options.ping, name, this.host.log.ofJob(name));
   }
 
   /** Nothing of it is left to be done. */
@@ -5634,7 +5619,8 @@ class JobRunner implements RunOwner {
 
   /** To be called when the period is known, and when the job has changed. */
   fitTicks(whenSeconds: number, periodSeconds: number): void {
-    const { name, schedule, jitterSeconds } = this.job;
+    const { name, schedule } = this.job;
+    const jitterSeconds = jitterOf(this.job);
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
     // By the delay until now, so before it changes:
     if (schedule.kind !== "ticks") this.goesOnFrom = this.goesOnFrom ?? this.decidedSeconds();
@@ -5805,9 +5791,9 @@ class JobRunner implements RunOwner {
 interface CrontabFile {
   readonly path: string;
   /** @throws UsageError: it cannot be read, or has a mistake */
-  read(): Job[];
+  read(): readonly Job[];
   /** The same; undefined: it is changing. */
-  readAgain(): Job[] | undefined;
+  readAgain(): readonly Job[] | undefined;
   /** "changing": it was changed less than a second ago, and may be only half written. */
   look(): "same" | "changing" | "changed";
 }
@@ -5828,7 +5814,7 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
     path,
     read() {
       appearance = appearanceOf(path).text;
-      return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
+      return withoutMistakes(readCrontab(path, flags, environment));
     },
     readAgain() {
       const known = appearance;
@@ -5837,7 +5823,7 @@ function openCrontab(path: string, flags: Layer, environment: Layer): CrontabFil
       // Looked at before and behind: cp -p writes it and makes it look old at once.
       const now = appearanceOf(path);
       const isWhole = now.text === appearance && (now.text === known || !isChanging(now));
-      if (isWhole) return jobsOfCrontab(withoutMistakes(found));
+      if (isWhole) return withoutMistakes(found);
       appearance = known;
       return undefined;
     },
@@ -5893,14 +5879,6 @@ function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
   const [first, ...more] = mistakes;
   if (first === undefined) return jobs;
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
-}
-
-function jobsOfCrontab(jobs: readonly CrontabJob[]): Job[] {
-  const policies = new Map([...new Set(jobs.map(({ settings }) => settings))].map((one) => [one, policyOf(one)]));
-  return jobs.map((job) => {
-    const { name, shell, command, schedule, settings } = job;
-    return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
-  });
 }
 
 // Some users have the names of commands: sync, mail, man.
@@ -5961,12 +5939,7 @@ class Roster {
   // A runner without a schedule, for the runs that are left of a job that is gone.
   private caretaker(recordedName: string, name: string, id: string | undefined, isSameSupervisor: boolean): JobRunner {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner(
-      { ...job, id: id ?? job.id, isRunOnStart: false },
-      this.host,
-      recordedName,
-      isSameSupervisor,
-    );
+    const runner = new JobRunner({ ...job, id: id ?? job.id }, this.host, recordedName, isSameSupervisor);
     runner.isLeaving = true;
     return runner;
   }
@@ -6094,9 +6067,9 @@ class Agenda {
 }
 
 /** The same for jobs that are alike in everything. */
-function fingerprint({ schedule, ...rest }: Job): string {
+function fingerprint({ name, schedule, command, options, env, input }: Job): string {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : undefined;
-  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
+  return JSON.stringify([scheduleRecord(schedule), catchUp, name, command, options, env, input]);
 }
 
 /** For removed jobs whose runs go on: names that neither another job nor another one of them has. */
@@ -6187,7 +6160,7 @@ class Listener implements JobHost {
     this.roster.record("before counter");
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
-      if (runner.job.isRunOnStart) runner.runNow("start");
+      if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();
   }
@@ -6468,7 +6441,7 @@ class Listener implements JobHost {
   private stop(why?: string): void {
     if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
-    const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    const grace = Math.max(0, ...this.runners.map(({ job }) => job.options.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
     for (const runner of this.runners) runner.runs.stop();

@@ -1081,7 +1081,9 @@ var RESULTS = ["success", "failure", "timeout", "interrupted"];
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
 var NOTHING = [];
+var FRESH_STATE = { lastRun: 0, runs: NOTHING, waiting: NOTHING, failures: 0, isStopping: false };
 function createJobState(lastRun, failures = 0) {
+  if (lastRun === 0 && failures === 0) return FRESH_STATE;
   return { lastRun, runs: NOTHING, waiting: NOTHING, failures, isStopping: false };
 }
 function step(policy, state, input) {
@@ -1951,6 +1953,32 @@ function helpRow(spec) {
   const head = `  ${flag.padEnd(18)} ${((_b2 = spec.env) != null ? _b2 : "").padEnd(18)} `;
   return [`${head}${spec.about}${note}`];
 }
+function optionsOf(settings) {
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
+  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping };
+}
+function jobOf(name, command, schedule, settings) {
+  return { name, command, schedule, id: jobId(schedule, command), options: optionsOf(settings) };
+}
+function argvOf({ command, env }) {
+  return typeof command === "string" ? [(env == null ? void 0 : env.SHELL) || "/bin/sh", "-c", command] : command;
+}
+function isRunOnStart({ schedule, options }) {
+  return options.runOnStart || schedule.kind === "start";
+}
+function jitterOf({ schedule, options }) {
+  return schedule.kind === "slices" || schedule.kind === "cron" ? options.jitter : 0;
+}
+function jobId(schedule, command) {
+  const text = JSON.stringify([scheduleRecord(schedule), command]);
+  let a = 1;
+  let b = 2;
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 16777619);
+    b = Math.imul(b ^ text.charCodeAt(i), 1540483477);
+  }
+  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
+}
 var AT_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
 var VARIABLES_OF_CRON = [
   ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
@@ -2011,19 +2039,21 @@ var CrontabReader = class {
     else {
       if (text === "") this.options.delete(key);
       else this.options.set(key, { text, origin: name });
-      this.settings = void 0;
+      this.common = void 0;
     }
   }
   takeJob(text, line) {
+    var _a2;
     const { env } = this;
-    const settings = this.currentSettings();
+    const { settings, options } = (_a2 = this.common) != null ? _a2 : this.findCommon();
     const parts = splitJobLine(text);
     const schedule = this.lineSchedule(parts.schedule, settings);
     const { command, input } = splitPercent(parts.command);
     checkUserColumn(command, (word) => this.context.isUser(word, env.PATH));
     if (command.trim() === "") throw new Error("the command is empty: it begins with %");
     const name = this.pendingName === void 0 ? "" : this.pendingName.text;
-    this.jobs.push({ line, name, schedule, settings, shell: env.SHELL || "/bin/sh", command, input, env });
+    const id = jobId(schedule, argvOf({ command, env }));
+    this.jobs.push({ name, command, schedule, id, options, env, input, line, settings });
     this.pendingName = void 0;
     if (WEEKDAY_COMMAND.test(command))
       this.warn(
@@ -2033,11 +2063,11 @@ var CrontabReader = class {
     if (input !== void 0)
       this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
   }
-  currentSettings() {
+  findCommon() {
     const { flags, environment } = this.context;
-    if (this.settings === void 0)
-      this.settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
-    return this.settings;
+    const settings = valuesOf([flags, { isFlags: false, texts: this.options }, environment], "crontab");
+    this.common = { settings, options: optionsOf(settings) };
+    return this.common;
   }
   lineSchedule(text, { tz, catchUp, offset }) {
     if (text === "@start" || text === "@reboot") return { kind: "start" };
@@ -2164,16 +2194,6 @@ function matchJobs(jobs, known) {
   });
   claim((job) => job.name);
   return names;
-}
-function jobId(schedule, command) {
-  const text = JSON.stringify([scheduleRecord(schedule), command]);
-  let a = 1;
-  let b = 2;
-  for (let i = 0; i < text.length; i++) {
-    a = Math.imul(a ^ text.charCodeAt(i), 16777619);
-    b = Math.imul(b ^ text.charCodeAt(i), 1540483477);
-  }
-  return ((a >>> 0) * 2 ** 21 + (b >>> 11)).toString(36);
 }
 var isBun = process.versions.bun !== void 0;
 var isDeno = process.versions.deno !== void 0;
@@ -3324,28 +3344,6 @@ function openAppending(path) {
   refuseForeign(path);
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
 }
-function jobOf(name, command, schedule, settings, policy = policyOf(settings), more = {}) {
-  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
-  return {
-    name,
-    command,
-    schedule,
-    id: jobId(schedule, command),
-    policy,
-    isRunOnStart: runOnStart || schedule.kind === "start",
-    jitterSeconds: schedule.kind === "slices" || schedule.kind === "cron" ? jitter : 0,
-    onlyIf,
-    onFailure,
-    onSuccess,
-    onSkip,
-    ping,
-    env: more.env,
-    input: more.input
-  };
-}
-function setUp(job, log) {
-  return { job, pinger: job.ping === void 0 ? void 0 : createPinger(job.ping, job.name, log.ofJob(job.name)) };
-}
 var START_SLICE_SECONDS = 0.02;
 function createTurns(limit) {
   const prompt = [];
@@ -3402,7 +3400,7 @@ var JobRuns = class {
     this.state = createJobState(lastRun, failures);
   }
   get name() {
-    return this.owner.setup.job.name;
+    return this.owner.job.name;
   }
   get log() {
     return this.host.log.ofJob(this.name);
@@ -3426,7 +3424,7 @@ var JobRuns = class {
   take(input) {
     if (input.type === "due") this.lookAtOrphans();
     const run = "run" in input && typeof input.run === "number" ? input.run : void 0;
-    const { policy } = this.setupOf(run).job;
+    const { policy } = this.jobFor(run).options;
     const [state, actions] = step(policy, this.state, input);
     this.state = state;
     return {
@@ -3496,7 +3494,8 @@ var JobRuns = class {
     if (handle === void 0) {
       handle = {
         run: run.number,
-        setup: this.owner.setup,
+        job: this.owner.job,
+        pinger: this.owner.pinger,
         hasTurn: false,
         startedSeconds: monotonicSeconds(),
         seconds: 0,
@@ -3506,9 +3505,9 @@ var JobRuns = class {
     }
     return handle;
   }
-  setupOf(run) {
+  jobFor(run) {
     var _a2, _b2;
-    return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.setup) != null ? _b2 : this.owner.setup;
+    return (_b2 = (_a2 = this.handleFor(run)) == null ? void 0 : _a2.job) != null ? _b2 : this.owner.job;
   }
   whenItsTurn(run, begin2) {
     const handle = this.handleOf(run);
@@ -3531,7 +3530,7 @@ var JobRuns = class {
     return isNeeded;
   }
   isReplacing({ number }) {
-    const { overlap } = this.setupOf(number).job.policy;
+    const { overlap } = this.jobFor(number).options.policy;
     return overlap === "replace" && this.handles.some(({ run, hasTurn }) => hasTurn && run !== number);
   }
   endTurn(run) {
@@ -3541,7 +3540,7 @@ var JobRuns = class {
   }
   ask(run) {
     const handle = this.handleOf(run);
-    const { onlyIf } = handle.setup.job;
+    const { onlyIf } = handle.job.options;
     if (onlyIf === void 0) return this.apply({ type: "asked", run: run.number, verdict: "allowed" });
     const env = this.environment(run, { SUPERTICK_HOOK: "only-if" });
     handle.stopAsking = this.runShell(
@@ -3557,12 +3556,11 @@ var JobRuns = class {
     var _a2;
     const { number, due, event } = run;
     const handle = this.handleOf(run);
-    const { command, input } = handle.setup.job;
     handle.startedSeconds = monotonicSeconds();
     const started = startProcess({
-      command,
+      command: argvOf(handle.job),
       env: this.environment(run),
-      input: (_a2 = event == null ? void 0 : event.payload) != null ? _a2 : input,
+      input: (_a2 = event == null ? void 0 : event.payload) != null ? _a2 : handle.job.input,
       output: this.log.outputOf({ job: this.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.onProcessEnd(run, end)
@@ -3586,7 +3584,7 @@ var JobRuns = class {
     this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start: start2 });
   }
   environment(run, more = {}) {
-    return jobEnvironment(this.setupOf(run.number).job, run, {
+    return jobEnvironment(this.jobFor(run.number), run, {
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
       ...more
     });
@@ -3607,7 +3605,7 @@ var JobRuns = class {
     (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.cancels.push(() => clearInterval(timer));
   }
   terminate(run) {
-    const { timeoutSeconds, killAfterSeconds } = this.setupOf(run.number).job.policy;
+    const { timeoutSeconds, killAfterSeconds } = this.jobFor(run.number).options.policy;
     const causes = { timeout: `timed out after ${timeoutSeconds}s`, stop: "is stopped", replace: "is replaced" };
     const why = causes[run.cause];
     this.log.line(`run ${run.number} ${why}; sent SIGTERM, SIGKILL follows in ${killAfterSeconds}s`);
@@ -3646,7 +3644,7 @@ var JobRuns = class {
   }
   armRetry(run, seconds) {
     const { number, attempt } = run;
-    const { retries, isRetryYielding } = this.setupOf(number).job.policy;
+    const { retries, isRetryYielding } = this.jobFor(number).options.policy;
     if (isRetryYielding && seconds >= this.owner.secondsToNextRun()) return this.apply({ type: "giveUp", run: number });
     this.log.line(`run ${number}: attempt ${attempt + 1} of ${retries + 1} in ${formatDuration(seconds)}`, {
       event: "retrying",
@@ -3688,7 +3686,7 @@ var JobRuns = class {
     setImmediate(() => this.host.onSettled());
   }
   runHook(hook, run, facts) {
-    const { onFailure, onSuccess, onSkip } = this.setupOf(run.number).job;
+    const { onFailure, onSuccess, onSkip } = this.jobFor(run.number).options;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
     const env = this.environment(run, { ...facts, SUPERTICK_HOOK: hook });
@@ -3716,7 +3714,8 @@ var JobRuns = class {
     return kill2;
   }
   ping(run, what) {
-    const { pinger } = this.setupOf(run.number);
+    var _a2;
+    const { pinger } = (_a2 = this.handleFor(run.number)) != null ? _a2 : this.owner;
     if (pinger === void 0) return;
     const errand = () => {
     };
@@ -3855,30 +3854,33 @@ function describeEnd(run, result, end, seconds) {
 }
 var JobRunner = class {
   constructor(job, host, recordedName, isSameSupervisor) {
+    this.job = job;
     this.host = host;
     this.recordedName = recordedName;
+    this.pinger = void 0;
     this.delaySeconds = 0;
     this.restSeconds = 0;
     this.isFitted = false;
     this.hasDecided = false;
+    this.goesOnFrom = void 0;
+    this.delayed = void 0;
     this.isClockAsBefore = true;
     this.restsUntil = 0;
     this.isLeaving = false;
     this.past = recordedName !== void 0 && host.journal.pasts.get(recordedName) || NO_PAST;
     this.lastSerials = (isSameSupervisor ? this.past : NO_PAST).lastSerials;
-    this.setup = setUp(job, host.log);
+    this.change(job);
     this.runs = new JobRuns(this, host, this.past);
     this.isNew = this.past === NO_PAST && host.journal.pasts.size > 0;
-  }
-  get job() {
-    return this.setup.job;
   }
   get log() {
     return this.host.log.ofJob(this.job.name);
   }
   change(job) {
+    const { name, options } = job;
     this.isLeaving = false;
-    this.setup = setUp(job, this.host.log);
+    this.job = job;
+    this.pinger = options.ping === void 0 ? void 0 : createPinger(options.ping, name, this.host.log.ofJob(name));
   }
   get isDone() {
     return !this.runs.isBusy && !this.runs.hasErrands && this.delayed === void 0;
@@ -3891,7 +3893,8 @@ var JobRunner = class {
   }
   fitTicks(whenSeconds, periodSeconds) {
     var _a2;
-    const { name, schedule, jitterSeconds } = this.job;
+    const { name, schedule } = this.job;
+    const jitterSeconds = jitterOf(this.job);
     for (const text of tickMismatches(schedule, periodSeconds, whenSeconds)) this.log.line(text);
     if (schedule.kind !== "ticks") this.goesOnFrom = (_a2 = this.goesOnFrom) != null ? _a2 : this.decidedSeconds();
     this.isFitted = true;
@@ -4035,7 +4038,7 @@ function openCrontab(path, flags, environment) {
     path,
     read() {
       appearance = appearanceOf(path).text;
-      return jobsOfCrontab(withoutMistakes(readCrontab(path, flags, environment)));
+      return withoutMistakes(readCrontab(path, flags, environment));
     },
     readAgain() {
       const known = appearance;
@@ -4043,7 +4046,7 @@ function openCrontab(path, flags, environment) {
       const found = readCrontab(path, flags, environment);
       const now = appearanceOf(path);
       const isWhole = now.text === appearance && (now.text === known || !isChanging(now));
-      if (isWhole) return jobsOfCrontab(withoutMistakes(found));
+      if (isWhole) return withoutMistakes(found);
       appearance = known;
       return void 0;
     },
@@ -4087,13 +4090,6 @@ function withoutMistakes({ jobs, mistakes }) {
   if (first === void 0) return jobs;
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
-function jobsOfCrontab(jobs) {
-  const policies = new Map([...new Set(jobs.map(({ settings }) => settings))].map((one) => [one, policyOf(one)]));
-  return jobs.map((job) => {
-    const { name, shell, command, schedule, settings } = job;
-    return jobOf(name, [shell, "-c", command], schedule, settings, policies.get(settings), job);
-  });
-}
 function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != null ? _a2 : "")()) {
   const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
   return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
@@ -4126,12 +4122,7 @@ var Roster = class {
   }
   caretaker(recordedName, name, id, isSameSupervisor) {
     const job = jobOf(name, [], { kind: "start" }, valuesOf([], "crontab"));
-    const runner = new JobRunner(
-      { ...job, id: id != null ? id : job.id, isRunOnStart: false },
-      this.host,
-      recordedName,
-      isSameSupervisor
-    );
+    const runner = new JobRunner({ ...job, id: id != null ? id : job.id }, this.host, recordedName, isSameSupervisor);
     runner.isLeaving = true;
     return runner;
   }
@@ -4235,9 +4226,9 @@ var Agenda = class {
     return true;
   }
 };
-function fingerprint({ schedule, ...rest }) {
+function fingerprint({ name, schedule, command, options, env, input }) {
   const catchUp = schedule.kind === "cron" ? schedule.catchUpSeconds : void 0;
-  return JSON.stringify([scheduleRecord(schedule), catchUp, rest]);
+  return JSON.stringify([scheduleRecord(schedule), catchUp, name, command, options, env, input]);
 }
 function createFreeNames(jobs) {
   const taken = new Set(jobs.map(({ name }) => name));
@@ -4295,7 +4286,7 @@ var Listener = class {
     this.roster.record("before counter");
     for (const runner of this.runners) {
       runner.takeOverRuns(this.counter.found.listener);
-      if (runner.job.isRunOnStart) runner.runNow("start");
+      if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();
   }
@@ -4527,7 +4518,7 @@ var Listener = class {
   stop(why) {
     if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
-    const grace = Math.max(0, ...this.runners.map(({ job }) => job.policy.killAfterSeconds));
+    const grace = Math.max(0, ...this.runners.map(({ job }) => job.options.policy.killAfterSeconds));
     this.stopDeadlineSeconds = this.isStopping ? 0 : monotonicSeconds() + grace;
     this.isStopping = true;
     for (const runner of this.runners) runner.runs.stop();

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import {
+  argvOf,
   type Crontab,
   createZone,
   describeSchedule,
@@ -67,7 +68,7 @@ describe("a line of a crontab", () => {
       const [job] = parsed(line);
       assert.equal(describeSchedule(job.schedule), words);
       assert.equal(job.command, command);
-      assert.equal(job.shell, "/bin/sh");
+      assert.deepEqual(argvOf(job), ["/bin/sh", "-c", command]);
     });
   }
 
@@ -132,7 +133,8 @@ describe("a line of a crontab", () => {
 
   it("runs with the SHELL above it", () => {
     const [one, two] = parsed("@daily x\nSHELL=/bin/bash\n@daily y");
-    assert.deepEqual([one.shell, two.shell], ["/bin/sh", "/bin/bash"]);
+    assert.deepEqual(argvOf(one), ["/bin/sh", "-c", "x"]);
+    assert.deepEqual(argvOf(two), ["/bin/bash", "-c", "y"]);
   });
 });
 
@@ -359,11 +361,11 @@ describe("a job keeps its past", () => {
   });
 
   it("known by an id of schedule and command", () => {
-    const [a, b, c] = parsed("@daily x\n@hourly x\n@daily y").map(({ schedule, command }) =>
-      jobId(schedule, [command]),
-    );
-    assert.equal(new Set([a, b, c]).size, 3);
-    assert.equal(a, jobId(parsed("0 0 * * * x")[0].schedule, ["x"]));
+    const [a, b, c, d] = parsed("@daily x\n@hourly x\n@daily y\n0 0 * * * x");
+    assert.equal(new Set([a.id, b.id, c.id]).size, 3);
+    assert.equal(a.id, d.id);
+    assert.equal(a.id, jobId(a.schedule, ["/bin/sh", "-c", "x"]));
+    assert.notEqual(jobId(a.schedule, ["a", "b"]), jobId(a.schedule, ["ab"]));
   });
 });
 
