@@ -20,6 +20,7 @@
 //   Cron expressions           the text, the calendar, time zones, due times, and all that in words
 //   Job policy                 what a due run does to the runs in progress: a state machine
 //   Settings                   ONE table of options for flags, environment, defaults, validation and --help
+//   Jobs                       what is configured
 //   Crontab                    many jobs from one text; whose past belongs to which job
 //   ═══ the outside world ═══
 //   Log                        stderr, our lines and the commands', without ever blocking on it
@@ -29,7 +30,7 @@
 //   Files                      opened with care, for their names are known to all
 //   Counter file               the count and the last tick, whole at every instant
 //   Run journal                what was started and how it ended
-//   Jobs and their turns       what is configured; in which order commands start
+//   Turns                      what the runners of the jobs share; in which order commands start
 //   Runs of a job              the only place where what the policy asks for is performed
 //   Job runner                 one job: what makes it due, and what the journal knows of it
 //   Crontab file               where the jobs come from when there are many, and when it is read again
@@ -4839,8 +4840,8 @@ function openAppending(path: string): number {
   return fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
 }
 
-// ── Jobs and their turns ────────────────────────────────────────────────────
-// What the jobs share with the listener, and in which order their commands start.
+// ── Turns ───────────────────────────────────────────────────────────────────
+// What the runners of the jobs share with the listener, and in which order their commands start.
 
 /** What the runners share with the listener. */
 interface JobHost {
