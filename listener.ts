@@ -6102,6 +6102,7 @@ interface ListenerOptions {
 
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
+const USUAL_TICK = "TICK_60"; // where none is named
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_ERRANDS_SECONDS = 1;
 
@@ -6125,6 +6126,7 @@ class Listener implements JobHost {
   private stopSignals = 0;
   private stopDeadlineSeconds = Number.POSITIVE_INFINITY; // on the monotonic clock
   private exitStatus = 0;
+  private stopExpectingTicks = () => {};
 
   constructor(
     jobs: readonly Job[],
@@ -6164,6 +6166,7 @@ class Listener implements JobHost {
       if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();
+    if (this.isTicking) this.expectTicks();
   }
 
   private tellBeginning(): void {
@@ -6334,6 +6337,7 @@ class Listener implements JobHost {
 
   // With the first tick the period is known, and with it how each job fits it.
   private beginTicking(tick: Tick): void {
+    this.stopExpectingTicks();
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     this.roster.record("before counter");
@@ -6410,6 +6414,19 @@ class Listener implements JobHost {
   private warnOnce(kind: string, text: string): void {
     if (!this.warnings.has(kind)) this.log.line(text);
     this.warnings.add(kind);
+  }
+
+  // Who has no ticks looks healthy to supervisord. That is told, and no more: a fresh listener would get none either.
+  private expectTicks(): void {
+    const type = this.tickType ?? USUAL_TICK;
+    const seconds = WATCHDOG_PERIODS * TICK_PERIODS[type]!;
+    const tell = () => {
+      const remedy = `is this an [eventlistener:x] section with events=${type}?`;
+      this.log.line(`no ${this.tickType ?? "tick"} has come in ${formatDuration(seconds)}: ${remedy}`);
+    };
+    this.stopExpectingTicks = startTimer(seconds, () => {
+      this.stopExpectingTicks = startTimer(WATCHDOG_SECOND_LOOK_SECONDS, tell); // as below
+    });
   }
 
   // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The

@@ -4241,6 +4241,7 @@ function createFreeNames(jobs) {
 }
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
+var USUAL_TICK = "TICK_60";
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_ERRANDS_SECONDS = 1;
 var _a, _b;
@@ -4260,6 +4261,8 @@ var Listener = class {
     this.stopSignals = 0;
     this.stopDeadlineSeconds = Number.POSITIVE_INFINITY;
     this.exitStatus = 0;
+    this.stopExpectingTicks = () => {
+    };
     this.turns = createTurns(options.maxRunning);
     this.counter = openCounterFile(options.statePath, log);
     const { found } = this.counter;
@@ -4289,6 +4292,7 @@ var Listener = class {
       if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();
+    if (this.isTicking) this.expectTicks();
   }
   tellBeginning() {
     const { statePath, tickType, crontab } = this.options;
@@ -4431,6 +4435,7 @@ var Listener = class {
     for (const { perform } of all) perform();
   }
   beginTicking(tick) {
+    this.stopExpectingTicks();
     this.ticks.periodSeconds = tick.periodSeconds;
     for (const runner of this.runners) runner.fitTicks(tick.whenSeconds, tick.periodSeconds);
     this.roster.record("before counter");
@@ -4496,6 +4501,19 @@ var Listener = class {
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
     this.warnings.add(kind);
+  }
+  expectTicks() {
+    var _a2;
+    const type = (_a2 = this.tickType) != null ? _a2 : USUAL_TICK;
+    const seconds = WATCHDOG_PERIODS * TICK_PERIODS[type];
+    const tell = () => {
+      var _a3;
+      const remedy = `is this an [eventlistener:x] section with events=${type}?`;
+      this.log.line(`no ${(_a3 = this.tickType) != null ? _a3 : "tick"} has come in ${formatDuration(seconds)}: ${remedy}`);
+    };
+    this.stopExpectingTicks = startTimer(seconds, () => {
+      this.stopExpectingTicks = startTimer(WATCHDOG_SECOND_LOOK_SECONDS, tell);
+    });
   }
   watch(seconds, isSecondLook) {
     startTimer(seconds, () => {

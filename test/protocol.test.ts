@@ -111,9 +111,11 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     const waiting = frozen.advance(5);
     frozen.signal("SIGCONT");
     await frozen.answered(waiting[0]);
+    await unticked.waitForLog(/no TICK_5 has come in 15s: is this an \[eventlistener:x\] section with events=TICK_5\?/);
     await unticked.tick();
     await running.tick();
     for (const supervisord of [unticked, running, frozen]) assert.ok(supervisord.isRunning);
+    for (const supervisord of [silenced, running, frozen]) assert.doesNotMatch(supervisord.stderr, /has come in/);
   });
 
   // ── The job's three descriptors ──────────────────────────────────────────
