@@ -248,6 +248,8 @@ function quoteBytes(bytes: string): string {
 /** The seconds between two ticks of each type. */
 export const TICK_PERIODS: Readonly<Record<string, number | undefined>> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 
+const USUAL_TICK = "TICK_60"; // where none is named
+
 /** One tick. `whenSeconds`: epoch seconds, a multiple of the period. */
 export interface Tick {
   readonly serial: number;
@@ -585,6 +587,8 @@ export function tickMismatches(schedule: Schedule, periodSeconds: number, from: 
   if (schedule.kind !== "slices") return [];
   if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
   const tick = `a tick every ${formatDuration(periodSeconds)}`;
+  if (schedule.everySeconds < periodSeconds)
+    return [`${describeSchedule(schedule)} is finer than ${tick}: due times between two ticks are one run`];
   return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
 }
 
@@ -2406,7 +2410,8 @@ const OPTIONS = {
     scope: "trial",
     metavar: "TIME",
     defaultText: "now",
-    about: "simulate, check: the time to begin at, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
+    about:
+      "simulate: the time to begin at; check: list the runs after it; such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
     parse: parseTime,
   },
   number: {
@@ -6102,7 +6107,6 @@ interface ListenerOptions {
 
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
-const USUAL_TICK = "TICK_60"; // where none is named
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_ERRANDS_SECONDS = 1;
 
@@ -6917,7 +6921,11 @@ function init(args: readonly string[]): void {
     .filter((file) => !file.startsWith("/"))
     .map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
   const late = tick === undefined ? [] : new Set(mismatches(tick));
-  for (const note of [...environment.warnings, ...late, ...relative]) writeFully(2, `supertick: note: ${note}\n`);
+  // The tick is that of the job with the finest schedule: who counts ticks may have thought of another.
+  const isUnusual = settings.tick === undefined && tick !== undefined && tick !== USUAL_TICK;
+  const paces = isUnusual ? new Set(jobs.map(({ schedule }) => paceOn(schedule, tick)).filter(isPresent)) : [];
+  for (const note of [...environment.warnings, ...late, ...paces, ...relative])
+    writeFully(2, `supertick: note: ${note}\n`);
   writeFully(1, section);
 }
 
@@ -7082,8 +7090,17 @@ function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings
 
 function scheduleWarnings(schedule: Schedule, tickType: string | undefined, from: number): string[] {
   const periodSeconds = tickType === undefined ? undefined : TICK_PERIODS[tickType];
+  const pace = tickType === undefined ? undefined : paceOn(schedule, tickType);
+  if (pace !== undefined) return [pace];
   if (schedule.kind === "cron") return cronWarnings(schedule.cron, schedule.zone, from, periodSeconds);
   return periodSeconds === undefined ? [] : tickMismatches(schedule, periodSeconds, from);
+}
+
+/** How often a job runs that counts ticks, in words; undefined for others. */
+function paceOn(schedule: Schedule, tickType: string): string | undefined {
+  if (schedule.kind !== "ticks") return undefined;
+  const pace = formatDuration(schedule.every * TICK_PERIODS[tickType]!);
+  return `${describeSchedule(schedule)} of ${tickType} is every ${pace}`;
 }
 
 function describeForecast(schedule: Schedule, forecast: Forecast): string[] {
@@ -7334,18 +7351,20 @@ function checkEvents({ tell, read }: SectionReader, listener: CheckedListener | 
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === undefined) return;
   const isSent = (type: string) => isAmong(events, type);
-  const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
   const ticks = Object.keys(TICK_PERIODS).filter(isSent);
   const tick = named ?? (ticks.length === 1 ? ticks[0] : undefined);
+  const isTooCoarse = tick !== undefined && fitting !== undefined && TICK_PERIODS[tick]! > TICK_PERIODS[fitting]!;
+  const needed = [...on, isTooCoarse ? undefined : named]; // of a tick that is too coarse, below
+  const missing = needed.filter(isPresent).filter((type) => !isSent(type));
   if (missing.length > 0) tell("events", `${listed(missing)} would never come: ${fix}`);
-  else if (fitting !== undefined && ticks.length === 0) tell("events", `no tick would ever come: ${fix}`);
+  else if (fitting !== undefined && ticks.length === 0 && !isTooCoarse)
+    tell("events", `no tick would ever come: ${fix}`);
   else if (fitting !== undefined && tick === undefined)
     tell(
       "events",
       `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`,
     );
   if (tick === undefined || fitting === undefined) return;
-  const isTooCoarse = TICK_PERIODS[tick]! > TICK_PERIODS[fitting]!;
   const mismatches = listener.jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[tick]!, from));
   for (const text of new Set(mismatches))
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, undefined, isTooCoarse);

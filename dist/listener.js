@@ -145,6 +145,7 @@ function quoteBytes(bytes) {
   return quote(decodeUtf8(bytes.slice(0, 400)));
 }
 var TICK_PERIODS = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
+var USUAL_TICK = "TICK_60";
 function parseTick(event) {
   const periodSeconds = TICK_PERIODS[event.name];
   const when = /^when:(\d{1,12})(?!\d)/.exec(event.payload);
@@ -333,6 +334,8 @@ function tickMismatches(schedule, periodSeconds, from) {
   if (schedule.kind !== "slices") return [];
   if (schedule.everySeconds % periodSeconds === 0 && schedule.offsetSeconds % periodSeconds === 0) return [];
   const tick = `a tick every ${formatDuration(periodSeconds)}`;
+  if (schedule.everySeconds < periodSeconds)
+    return [`${describeSchedule(schedule)} is finer than ${tick}: due times between two ticks are one run`];
   return [`${describeSchedule(schedule)} does not fit ${tick}; each run comes with the first tick after its due time`];
 }
 var DURATION_UNITS = [
@@ -1637,7 +1640,7 @@ var OPTIONS = {
     scope: "trial",
     metavar: "TIME",
     defaultText: "now",
-    about: "simulate, check: the time to begin at, such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
+    about: "simulate: the time to begin at; check: list the runs after it; such as 2025-03-30T00:55:00Z (UTC where no zone is given)",
     parse: parseTime
   },
   number: {
@@ -4241,7 +4244,6 @@ function createFreeNames(jobs) {
 }
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
-var USUAL_TICK = "TICK_60";
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_ERRANDS_SECONDS = 1;
 var _a, _b;
@@ -4880,7 +4882,10 @@ function init(args) {
   });
   const relative = [(_e = settings.state) != null ? _e : "/", ((_f = command[0]) == null ? void 0 : _f.includes("/")) ? command[0] : "/"].filter((file) => !file.startsWith("/")).map((file) => `${quote(file)} is looked for where supervisord runs: give its whole path`);
   const late = tick === void 0 ? [] : new Set(mismatches(tick));
-  for (const note of [...environment.warnings, ...late, ...relative]) writeFully(2, `supertick: note: ${note}
+  const isUnusual = settings.tick === void 0 && tick !== void 0 && tick !== USUAL_TICK;
+  const paces = isUnusual ? new Set(jobs.map(({ schedule }) => paceOn(schedule, tick)).filter(isPresent)) : [];
+  for (const note of [...environment.warnings, ...late, ...paces, ...relative])
+    writeFully(2, `supertick: note: ${note}
 `);
   writeFully(1, section);
 }
@@ -5012,8 +5017,15 @@ function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
 }
 function scheduleWarnings(schedule, tickType, from) {
   const periodSeconds = tickType === void 0 ? void 0 : TICK_PERIODS[tickType];
+  const pace = tickType === void 0 ? void 0 : paceOn(schedule, tickType);
+  if (pace !== void 0) return [pace];
   if (schedule.kind === "cron") return cronWarnings(schedule.cron, schedule.zone, from, periodSeconds);
   return periodSeconds === void 0 ? [] : tickMismatches(schedule, periodSeconds, from);
+}
+function paceOn(schedule, tickType) {
+  if (schedule.kind !== "ticks") return void 0;
+  const pace = formatDuration(schedule.every * TICK_PERIODS[tickType]);
+  return `${describeSchedule(schedule)} of ${tickType} is every ${pace}`;
 }
 function describeForecast(schedule, forecast) {
   const zone = schedule.kind === "cron" ? schedule.zone : createZone("UTC");
@@ -5220,18 +5232,20 @@ function checkEvents({ tell, read }, listener) {
   if (events.length === 0) return tell("events", `supervisord refuses an event listener without: ${fix}`);
   if (listener === void 0) return;
   const isSent = (type) => isAmong(events, type);
-  const missing = [...on, named].filter(isPresent).filter((type) => !isSent(type));
   const ticks = Object.keys(TICK_PERIODS).filter(isSent);
   const tick = named != null ? named : ticks.length === 1 ? ticks[0] : void 0;
+  const isTooCoarse = tick !== void 0 && fitting !== void 0 && TICK_PERIODS[tick] > TICK_PERIODS[fitting];
+  const needed = [...on, isTooCoarse ? void 0 : named];
+  const missing = needed.filter(isPresent).filter((type) => !isSent(type));
   if (missing.length > 0) tell("events", `${listed(missing)} would never come: ${fix}`);
-  else if (fitting !== void 0 && ticks.length === 0) tell("events", `no tick would ever come: ${fix}`);
+  else if (fitting !== void 0 && ticks.length === 0 && !isTooCoarse)
+    tell("events", `no tick would ever come: ${fix}`);
   else if (fitting !== void 0 && tick === void 0)
     tell(
       "events",
       `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`
     );
   if (tick === void 0 || fitting === void 0) return;
-  const isTooCoarse = TICK_PERIODS[tick] > TICK_PERIODS[fitting];
   const mismatches = listener.jobs.flatMap(({ schedule }) => tickMismatches(schedule, TICK_PERIODS[tick], from));
   for (const text of new Set(mismatches))
     tell("events", isTooCoarse ? `${text}: events=${fitting} and --tick ${fitting}` : text, void 0, isTooCoarse);

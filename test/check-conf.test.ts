@@ -99,7 +99,7 @@ describe("check supervisord.conf", () => {
   const AUTORESTART = "it stays down: autorestart=true";
   const SHARED = "supervisord would share the ticks out among the processes: numprocs=1";
   const ROTATE = "and would complain of an illegal seek at each line:";
-  const TOO_COARSE = "does not fit a tick every 1h; each run comes with the first tick after its due time";
+  const TOO_COARSE = "is finer than a tick every 1h: due times between two ticks are one run";
   const FIRST = "the first to come is the one that counts: add --tick";
   const KILLED = "supervisord would kill supertick before --kill-after";
   const cases: Array<[what: string, changes: Env, lines: string[]]> = [
@@ -196,6 +196,13 @@ describe("check supervisord.conf", () => {
       "events without the tick that TICK_EVENT names",
       { events: "TICK_5", environment: "TICK_EVENT=TICK_60", ...calling("--ticks 5 -- x") },
       ["events=TICK_5: TICK_60 would never come: events=TICK_60"],
+    ],
+    [
+      "events and --tick, which differ and are both wrong: one line says what is right",
+      { events: "TICK_5", ...calling("--every 15s --tick TICK_60 -- x") },
+      [
+        "events=TICK_5: every 15s is finer than a tick every 1m: due times between two ticks are one run: events=TICK_5 and --tick TICK_5",
+      ],
     ],
     [
       "events without any tick",

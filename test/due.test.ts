@@ -284,6 +284,15 @@ describe("check", { concurrency: 2 }, () => {
       check(["--cron", "*/5 * * * *", "--tick", "TICK_3600", "--tz", "UTC"]).stdout,
       /note: finer than TICK_3600/,
     );
+    assert.match(
+      check(["--every", "5m", "--tick", "TICK_3600"]).stdout,
+      /note: every 5m is finer than a tick every 1h: due times between two ticks are one run/,
+    );
+  });
+
+  it("tells how often a count of ticks is reached", () => {
+    assert.match(check(["--ticks", "5", "--tick", "TICK_5"]).stdout, /^note: every 5 ticks of TICK_5 is every 25s$/m);
+    assert.doesNotMatch(check(["--ticks", "5"]).stdout, /is every/);
   });
 
   it("tells of jitter, and that no list can be made for events and counts", () => {

@@ -150,6 +150,20 @@ describe("init", () => {
     assert.match(stdout, /^events=TICK_60$/m);
   });
 
+  it("tells how often a job that counts ticks runs, where another job has chosen the tick", (t) => {
+    const directory = temporaryDirectory(t);
+    const crontabOf = (text: string) => {
+      const file = `${directory}/crontab`;
+      fs.writeFileSync(file, text);
+      return file;
+    };
+    const note = /^supertick: note: every 5 ticks of TICK_5 is every 25s$/m;
+    const withFine = crontabOf("@every 90s true\n@ticks 5 true\n");
+    assert.match(init(["--crontab", withFine]).stderr, note);
+    assert.doesNotMatch(init(["--crontab", withFine, "--tick", "TICK_5"]).stderr, note);
+    assert.equal(init(["--crontab", crontabOf("@every 5m true\n@ticks 5 true\n")]).stderr, "");
+  });
+
   it("tells that a relative name is not for pasting", () => {
     const { stderr } = init(["--ticks", "5", "--state", "count", "--", "./sync-all"]);
     assert.match(stderr, /^supertick: note: "count" is looked for where supervisord runs: give its whole path$/m);
