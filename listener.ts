@@ -4045,11 +4045,12 @@ function tryReadFile(path: string): string {
   }
 }
 
-function isFile(path: string): boolean {
+function isReadableFile(path: string): boolean {
   try {
+    fs.accessSync(path, fs.constants.R_OK);
     return fs.statSync(path).isFile();
   } catch {
-    return false; // a link to nowhere, or in another user's directory
+    return false; // a link to nowhere, another user's, or in another user's directory
   }
 }
 
@@ -4977,6 +4978,7 @@ interface RunHandle {
   readonly pinger: Pinger | undefined;
   hasTurn: boolean; // it counts as running; else it waits for its turn, or for its next attempt
   startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
+  exitedSeconds?: number; // likewise: its command has ended, what it wrote may still be read
   seconds: number; // of the last attempt that is over
   cancels: Array<() => void>; // end the timers of the attempt
   orphan?: ProcessIdentity; // not our child: its end must be looked for
@@ -5184,12 +5186,16 @@ class JobRuns {
     const { number, due, event } = run;
     const handle = this.handleOf(run);
     handle.startedSeconds = monotonicSeconds();
+    handle.exitedSeconds = undefined;
     const started = startProcess({
       command: argvOf(handle.job),
       env: this.environment(run),
       input: event?.payload ?? handle.job.input,
       output: this.log.outputOf({ job: this.name, run: number }),
-      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
+      onExit: (end) => {
+        handle.exitedSeconds = monotonicSeconds();
+        this.apply({ type: "outputLeft", run: number, end });
+      },
       onEnd: (end) => this.onProcessEnd(run, end),
     });
     if (started === undefined) return; // onEnd will say why
@@ -5252,7 +5258,9 @@ class JobRuns {
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = undefined;
-    const seconds = handle.startedSeconds === undefined ? 0 : monotonicSeconds() - handle.startedSeconds;
+    // One that is ended is over when nothing is left of its group.
+    const endedSeconds = (run.cause === undefined ? handle.exitedSeconds : undefined) ?? monotonicSeconds();
+    const seconds = handle.startedSeconds === undefined ? 0 : endedSeconds - handle.startedSeconds;
     handle.seconds = Math.round(seconds * 1000) / 1000;
     return handle.seconds;
   }
@@ -6874,8 +6882,14 @@ function waitUntil(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** @throws UsageError */
 function makeTemporaryDirectory(): string {
-  return fs.mkdtempSync(`${process.env.TMPDIR || "/tmp"}/supertick-simulate-`);
+  const parent = process.env.TMPDIR || "/tmp";
+  try {
+    return fs.mkdtempSync(`${parent}/supertick-simulate-`);
+  } catch (error) {
+    throw new UsageError(`no place for simulate's counter file: ${parent}: ${errorCode(error)}; --state names another`);
+  }
 }
 
 function removeDirectory(directory: string): void {
@@ -7751,7 +7765,7 @@ function findStateFiles(): string[] {
     namesIn(directory)
       .filter((name) => !FURTHER_FILES.test(name))
       .map((name) => `${directory}/${name}`)
-      .filter(isFile),
+      .filter(isReadableFile),
   );
 }
 

@@ -2806,8 +2806,9 @@ function tryReadFile(path) {
     return "";
   }
 }
-function isFile(path) {
+function isReadableFile(path) {
   try {
+    fs.accessSync(path, fs.constants.R_OK);
     return fs.statSync(path).isFile();
   } catch {
     return false;
@@ -3560,12 +3561,16 @@ var JobRuns = class {
     const { number, due, event } = run;
     const handle = this.handleOf(run);
     handle.startedSeconds = monotonicSeconds();
+    handle.exitedSeconds = void 0;
     const started = startProcess({
       command: argvOf(handle.job),
       env: this.environment(run),
       input: (_a2 = event == null ? void 0 : event.payload) != null ? _a2 : handle.job.input,
       output: this.log.outputOf({ job: this.name, run: number }),
-      onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
+      onExit: (end) => {
+        handle.exitedSeconds = monotonicSeconds();
+        this.apply({ type: "outputLeft", run: number, end });
+      },
       onEnd: (end) => this.onProcessEnd(run, end)
     });
     if (started === void 0) return;
@@ -3615,11 +3620,13 @@ var JobRuns = class {
     signalGroup(run.pid, "SIGTERM");
   }
   stopClock(run) {
+    var _a2;
     const handle = this.handleOf(run);
     for (const cancel of handle.cancels) cancel();
     handle.cancels = [];
     handle.orphan = void 0;
-    const seconds = handle.startedSeconds === void 0 ? 0 : monotonicSeconds() - handle.startedSeconds;
+    const endedSeconds = (_a2 = run.cause === void 0 ? handle.exitedSeconds : void 0) != null ? _a2 : monotonicSeconds();
+    const seconds = handle.startedSeconds === void 0 ? 0 : endedSeconds - handle.startedSeconds;
     handle.seconds = Math.round(seconds * 1e3) / 1e3;
     return handle.seconds;
   }
@@ -4858,7 +4865,12 @@ function waitUntil(seconds) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 function makeTemporaryDirectory() {
-  return fs.mkdtempSync(`${process.env.TMPDIR || "/tmp"}/supertick-simulate-`);
+  const parent = process.env.TMPDIR || "/tmp";
+  try {
+    return fs.mkdtempSync(`${parent}/supertick-simulate-`);
+  } catch (error) {
+    throw new UsageError(`no place for simulate's counter file: ${parent}: ${errorCode(error)}; --state names another`);
+  }
 }
 function removeDirectory(directory) {
   for (const name of fs.readdirSync(directory)) fs.unlinkSync(`${directory}/${name}`);
@@ -5517,7 +5529,7 @@ function findStateFiles() {
   };
   const directories = namesIn(temporary).filter(isSomeones);
   return ["/var/lib/supertick", ...directories.map((name) => `${temporary}/${name}`)].flatMap(
-    (directory) => namesIn(directory).filter((name) => !FURTHER_FILES.test(name)).map((name) => `${directory}/${name}`).filter(isFile)
+    (directory) => namesIn(directory).filter((name) => !FURTHER_FILES.test(name)).map((name) => `${directory}/${name}`).filter(isReadableFile)
   );
 }
 var STALE_PERIODS = 3;

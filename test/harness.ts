@@ -56,20 +56,25 @@ export function supertick(args: readonly string[], env: NodeJS.ProcessEnv = {}) 
   return run([...RUNTIME, LISTENER, ...args], env);
 }
 
-const LIMIT_SECONDS = 30;
+// Root ignores permissions; without these two capabilities it does not.
+const CAPABILITIES = "-dac_override,-dac_read_search";
+const DROP = ["setpriv", "--bounding-set", CAPABILITIES, "--inh-caps", CAPABILITIES];
+/** Goes before a command that shall be bound by permissions. */
+export const HUMBLE = process.getuid?.() === 0 ? DROP : [];
+const canBeHumble = HUMBLE.length === 0 || spawnSync(DROP[0], [...DROP.slice(1), "true"]).status === 0;
+/** For a test that needs HUMBLE. */
+export const PERMISSIONS = { skip: canBeHumble ? false : "root's permissions cannot be dropped here" };
+
+/** What has not come by then hangs: ten times as long as it takes on a machine that has much else to do. */
+export const LIMIT_SECONDS = 120;
 
 /** Polls until `probe` returns something truthy; at the limit it fails with `what` and what `explain` says. */
-export async function until<T>(
-  what: string,
-  probe: () => T | Promise<T>,
-  explain = () => "",
-  limitSeconds = LIMIT_SECONDS,
-): Promise<NonNullable<T>> {
-  const deadline = Date.now() + limitSeconds * 1000;
+export async function until<T>(what: string, probe: () => T | Promise<T>, explain = () => ""): Promise<NonNullable<T>> {
+  const deadline = Date.now() + LIMIT_SECONDS * 1000;
   for (;;) {
     const result = await probe();
     if (result) return result;
-    if (Date.now() > deadline) throw new Error(`waited ${limitSeconds} s in vain: ${what}\n${explain()}`);
+    if (Date.now() > deadline) throw new Error(`waited ${LIMIT_SECONDS} s in vain: ${what}\n${explain()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -27,7 +27,7 @@ import {
   step,
 } from "../listener";
 import { createChance, pause } from "./chance";
-import { atEnd, FIXTURES, LISTENER, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
+import { atEnd, FIXTURES, HUMBLE, LISTENER, PERMISSIONS, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
@@ -499,13 +499,6 @@ describe("a run that an earlier listener left", { concurrency: 4 }, () => {
 });
 
 // ── What is found in its place ─────────────────────────────────────────────
-
-// Root ignores permissions; without these two capabilities it does not.
-const CAPABILITIES = "-dac_override,-dac_read_search";
-const DROP = ["setpriv", "--bounding-set", CAPABILITIES, "--inh-caps", CAPABILITIES];
-const HUMBLE = process.getuid?.() === 0 ? DROP : [];
-const canBeHumble = HUMBLE.length === 0 || spawnSync(DROP[0], [...DROP.slice(1), "true"]).status === 0;
-const PERMISSIONS = { skip: canBeHumble ? false : "root's permissions cannot be dropped here" };
 
 describe("whatever stands in the place of the journal, jobs run", { concurrency: 4 }, () => {
   it("a torn last line is ignored, and the next one is whole", async (t) => {

@@ -14,9 +14,8 @@ import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
-import { LISTENER, RUNTIME, until } from "./harness";
+import { LIMIT_SECONDS, LISTENER, RUNTIME, until } from "./harness";
 
-const LIMIT_SECONDS = 30;
 const STEPPABLE_SUPERVISORD = path.join(__dirname, "steppable-supervisord.py");
 
 /** What the tick clock shows at first: a full hour, so that a step of 60 s is one TICK_60 (and one TICK_5). */
@@ -431,7 +430,7 @@ export function createSupervisord(t: TestContext) {
     if (!endedByItself) await end("SIGKILL");
     // After a KILL of supervisord its listeners end by themselves, and may take their grace for it.
     const noOrphans = () => leftover().length === 0;
-    const orphans = await until("", noOrphans, undefined, 5).then(() => [], leftover);
+    const orphans = await until("their end", noOrphans).then(() => [], leftover);
     for (const { pid } of orphans) process.kill(pid, "SIGKILL");
     const evidence = orphans.length > 0 || !endedByItself ? explain() : "";
     fs.rmSync(directory, { recursive: true, force: true });

@@ -584,8 +584,12 @@ describe("the log", { concurrency: 4 }, () => {
 
   it("a command that leaves its pipe open behind it is not waited for", async (t) => {
     const supervisord = await start(t, ["--log", "prefix", ...shell("sleep 1000 & echo left")]);
+    const before = Date.now() / 1000;
     await supervisord.tick();
     await supervisord.waitForLog(/job\[1\]: left[\s\S]*run 1 finished: exit 0/);
+    // Told a second after the command has ended: that second is none of the run's.
+    const [{ seconds, at }] = told(supervisord, "finished") as Array<{ seconds: number; at: number }>;
+    assert.ok(seconds <= at - before - 0.99, `${seconds} s of ${at - before} s`);
     process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
   });
 

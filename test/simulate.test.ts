@@ -7,7 +7,17 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { FIXTURES, isBun, isDeno, LISTENER, processesWith, RUNTIME, temporaryDirectory, until } from "./harness";
+import {
+  FIXTURES,
+  isBun,
+  isDeno,
+  LISTENER,
+  processesWith,
+  RUNTIME,
+  supertick,
+  temporaryDirectory,
+  until,
+} from "./harness";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
@@ -196,6 +206,13 @@ describe("simulate shows", { concurrency: 4 }, () => {
     assert.match(simulation.stdout, /runs: 1 success/);
     assert.match(fs.readFileSync(`${elsewhere}/given`, "latin1"), /^0\n/);
     assert.equal(fs.readFileSync(`${elsewhere}/real`, "latin1"), "4\n");
+  });
+
+  it("and says so where there is no place for it", () => {
+    const { status, stderr } = supertick(["simulate", "--ticks", "5", "--", "/bin/true"], { TMPDIR: "/no/such/place" });
+    assert.equal(status, 2);
+    const line = "no place for simulate's counter file: /no/such/place: ENOENT; --state names another";
+    assert.equal(stderr, `supertick: ${line}\n`);
   });
 });
 

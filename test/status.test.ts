@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import { describeReports, formatCounter, type JobReport, type StateReport, scheduleRecord } from "../listener";
-import { FIXTURES, supertick, temporaryDirectory } from "./harness";
+import { FIXTURES, HUMBLE, LISTENER, PERMISSIONS, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -191,6 +191,20 @@ describe("without a FILE", () => {
     assert.deepEqual(
       found.flatMap(({ jobs }) => jobs.map(({ job }) => job)),
       ["mail", "web"],
+    );
+  });
+
+  it("what may not be read is passed over, as another user's", PERMISSIONS, (t) => {
+    const directory = temporaryDirectory(t);
+    const ours = `${directory}/supertick-${os.userInfo().uid}`;
+    fs.mkdirSync(ours, { mode: 0o700 });
+    for (const name of ["web", "mail"]) writeCounter(`${ours}/${name}`, 1);
+    fs.chmodSync(`${ours}/mail`, 0);
+    const { stdout } = run([...HUMBLE, ...RUNTIME, LISTENER, "status", "--json"], { TMPDIR: directory });
+    const { states } = JSON.parse(stdout) as Json;
+    assert.deepEqual(
+      states.map(({ file }) => file).filter((file) => file.startsWith(directory)),
+      [`${ours}/web`],
     );
   });
 

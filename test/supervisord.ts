@@ -22,9 +22,8 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { TestContext } from "node:test";
-import { atEnd, LISTENER, processesWith, RUNTIME } from "./harness";
+import { atEnd, LIMIT_SECONDS, LISTENER, processesWith, RUNTIME } from "./harness";
 
-const LIMIT_SECONDS = 30;
 const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 
 // On the hour, so that a first tick of any type is one period later.
