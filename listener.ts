@@ -4238,7 +4238,7 @@ function findRival(path: string | undefined): Rival | undefined {
 }
 
 function inUseBy(path: string, rival: Rival): string {
-  return `${path} is in use by the listener with pid ${rival.pid}`;
+  return `${path} is in use by the listener with pid ${rival.pid}: each needs a --name or --state of its own`;
 }
 
 interface FoundCounterFile {
@@ -7181,10 +7181,11 @@ function checkFile(file: string): { sections: string[]; findings: Finding[] } {
   const supervisord = createSectionReader(configuration, "supervisord", new Map(configuration.names));
   const common = supervisord.readVariables();
   findings.push(...supervisord.findings);
+  const stateOwners = new Map<string, string>();
   const programs = [...configuration.sections.keys()].filter((name) => /^(eventlistener|(fcgi-)?program):/.test(name));
   const sections = programs.filter((header) => {
     const reader = createSectionReader(configuration, header, new Map(supervisord.names));
-    const isSupertick = checkProgram(reader, { ...process.env, ...common });
+    const isSupertick = checkProgram(reader, { ...process.env, ...common }, stateOwners);
     if (isSupertick) findings.push(...reader.findings);
     return isSupertick;
   });
@@ -7243,8 +7244,11 @@ export function readProgram({ header, names, read, readVariables }: SectionReade
   return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
 }
 
-/** Does the section run supertick? Then what is wrong with it is told. */
-function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): boolean {
+/**
+ * Does the section run supertick? Then what is wrong with it is told.
+ * @param stateOwners the sections before it, by what they count in
+ */
+function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv, stateOwners: Map<string, string>): boolean {
   const { header, tell, textOf } = reader;
   const { group, numprocs, variables, words, processName } = readProgram(reader);
   const isListener = header.startsWith("eventlistener:");
@@ -7265,12 +7269,26 @@ function checkProgram(reader: SectionReader, inherited: NodeJS.ProcessEnv): bool
   const env = { ...inherited, ...variables, ...supervisorNames, ...call.variables };
   if (words !== undefined && call.args === undefined)
     tell("command", "it can't be told which options supertick gets: they are not checked", undefined, false);
-  checkListener(reader, call, env);
+  const listener = checkListener(reader, call, env);
+  if (listener !== undefined) checkState(reader, listener.settings, name ?? group, stateOwners);
   return true;
 }
 
+// Two listeners that count in one file: the second one refuses to start.
+function checkState({ header, tell }: SectionReader, settings: Settings, name: string, owners: Map<string, string>) {
+  const place = settings.state ?? `the default for ${quote(settings.name ?? name)}`;
+  const owner = owners.get(place);
+  if (owner !== undefined)
+    tell("command", `[${owner}] has the same counter file, ${place}: give it a --name or --state of its own`);
+  owners.set(place, header);
+}
+
 // What only a section whose command is understood can be asked: args is undefined where it is not.
-function checkListener(reader: SectionReader, { args }: SupertickCall, env: NodeJS.ProcessEnv): void {
+function checkListener(
+  reader: SectionReader,
+  { args }: SupertickCall,
+  env: NodeJS.ProcessEnv,
+): CheckedListener | undefined {
   if (reader.read("redirect_stderr", "false", yesOrNo)) {
     const why = "supervisord refuses it for an event listener, whose stdout is the protocol";
     reader.tell("redirect_stderr", `${why}: remove it`);
@@ -7279,6 +7297,7 @@ function checkListener(reader: SectionReader, { args }: SupertickCall, env: Node
   checkLogs(reader);
   checkEvents(reader, listener);
   checkEnd(reader, longestGrace(listener?.jobs ?? []));
+  return listener;
 }
 
 // What becomes of supertick when it ends or is stopped: it must come back, and its jobs must have their grace.
@@ -7315,6 +7334,9 @@ function checkLogs({ tell, read }: SectionReader): void {
   }
 }
 
+/** A word that people write for a shell: of a pipe, a redirection, a list. find(1) wants a ";". */
+const SHELL_WORD = /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/;
+
 interface CheckedListener {
   readonly settings: Settings;
   readonly jobs: readonly PlannedJob[];
@@ -7330,6 +7352,9 @@ function readListener(
     const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]), env);
     const { settings, environment } = invocation;
     checkCommand(invocation);
+    const forShells = invocation.command.find((word) => SHELL_WORD.test(word));
+    if (forShells !== undefined)
+      tell("command", `no shell reads it, so ${quote(forShells)} is an argument: /bin/sh -c "…"`, undefined, false);
     for (const warning of environment.warnings) tell("environment", warning, undefined, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, undefined, false) });
     if (settings.crontab === undefined || fs.existsSync(settings.crontab))

@@ -2932,7 +2932,7 @@ function findRival(path) {
   return { ...listener, isEnding: supervisor !== void 0 && !isAlive(supervisor) };
 }
 function inUseBy(path, rival) {
-  return `${path} is in use by the listener with pid ${rival.pid}`;
+  return `${path} is in use by the listener with pid ${rival.pid}: each needs a --name or --state of its own`;
 }
 var NO_FILE = { found: { count: 0 } };
 function findCounterFile(path, log) {
@@ -5085,10 +5085,11 @@ function checkFile(file) {
   const supervisord = createSectionReader(configuration, "supervisord", new Map(configuration.names));
   const common = supervisord.readVariables();
   findings.push(...supervisord.findings);
+  const stateOwners = /* @__PURE__ */ new Map();
   const programs = [...configuration.sections.keys()].filter((name) => /^(eventlistener|(fcgi-)?program):/.test(name));
   const sections = programs.filter((header) => {
     const reader = createSectionReader(configuration, header, new Map(supervisord.names));
-    const isSupertick2 = checkProgram(reader, { ...process.env, ...common });
+    const isSupertick2 = checkProgram(reader, { ...process.env, ...common }, stateOwners);
     if (isSupertick2) findings.push(...reader.findings);
     return isSupertick2;
   });
@@ -5140,7 +5141,7 @@ function readProgram({ header, names, read, readVariables }) {
   const words = read("command", "", splitWords);
   return { group, numprocs, variables, words, processName: read("process_name", "%(program_name)s", String) };
 }
-function checkProgram(reader, inherited2) {
+function checkProgram(reader, inherited2, stateOwners) {
   var _a2;
   const { header, tell, textOf } = reader;
   const { group, numprocs, variables, words, processName } = readProgram(reader);
@@ -5159,8 +5160,17 @@ function checkProgram(reader, inherited2) {
   const env = { ...inherited2, ...variables, ...supervisorNames, ...call.variables };
   if (words !== void 0 && call.args === void 0)
     tell("command", "it can't be told which options supertick gets: they are not checked", void 0, false);
-  checkListener(reader, call, env);
+  const listener = checkListener(reader, call, env);
+  if (listener !== void 0) checkState(reader, listener.settings, name != null ? name : group, stateOwners);
   return true;
+}
+function checkState({ header, tell }, settings, name, owners) {
+  var _a2, _b2;
+  const place = (_b2 = settings.state) != null ? _b2 : `the default for ${quote((_a2 = settings.name) != null ? _a2 : name)}`;
+  const owner = owners.get(place);
+  if (owner !== void 0)
+    tell("command", `[${owner}] has the same counter file, ${place}: give it a --name or --state of its own`);
+  owners.set(place, header);
 }
 function checkListener(reader, { args }, env) {
   var _a2;
@@ -5172,6 +5182,7 @@ function checkListener(reader, { args }, env) {
   checkLogs(reader);
   checkEvents(reader, listener);
   checkEnd(reader, longestGrace((_a2 = listener == null ? void 0 : listener.jobs) != null ? _a2 : []));
+  return listener;
 }
 function checkEnd({ tell, read }, killAfter) {
   var _a2, _b2;
@@ -5207,11 +5218,15 @@ function checkLogs({ tell, read }) {
       tell(fileKey, "each RESULT would be logged: stdout_logfile=NONE", "AUTO", false);
   }
 }
+var SHELL_WORD = /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/;
 function readListener({ tell }, args, env) {
   try {
     const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]), env);
     const { settings, environment } = invocation;
     checkCommand(invocation);
+    const forShells = invocation.command.find((word) => SHELL_WORD.test(word));
+    if (forShells !== void 0)
+      tell("command", `no shell reads it, so ${quote(forShells)} is an argument: /bin/sh -c "\u2026"`, void 0, false);
     for (const warning of environment.warnings) tell("environment", warning, void 0, false);
     checkProcessName(env, { line: (text) => tell("process_name", text, void 0, false) });
     if (settings.crontab === void 0 || fs.existsSync(settings.crontab))

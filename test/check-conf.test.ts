@@ -342,6 +342,9 @@ describe("check supervisord.conf", () => {
     ],
     ["a slice that fits no tick", calling("--every 7s --tick TICK_5 -- x"), /events=TICK_5: every 7s does not fit/],
     ["a process's own name", { process_name: "a" }, /process_name=a: the process "a" may be one of several/],
+    ["a redirection", calling("--ticks 5 -- x > /dev/null"), /no shell reads it, so ">" is an argument/],
+    ["a pipe", calling("--ticks 5 -- x a | y"), /no shell reads it, so "\|" is an argument/],
+    ["one descriptor for two", calling("--ticks 5 -- x 2>&1"), /no shell reads it, so "2>&1" is an argument/],
     ["options that a shell reads", { command: `sh -c 'exec supertick --ticks "$N" -- x'` }, /it can't be told which/],
   ];
   for (const [what, changes, note] of notes) {
@@ -383,6 +386,28 @@ describe("check supervisord.conf", () => {
       const line = `2: [${kind}:sync] command=${GOOD.command}: only event listeners get ticks: make it [eventlistener:sync], with events=`;
       assert.deepEqual([status, lines], [1, [line]]);
     }
+  });
+
+  const shared: Array<[what: string, first: Env, second: Env, place: string]> = [
+    ["--state", calling("--ticks 5 --state /s/a -- x"), calling("--ticks 9 --state /s/a -- x"), "/s/a"],
+    ["TICK_STATE", { environment: 'TICK_STATE="/s/a"' }, calling("--ticks 9 --state /s/a -- x"), "/s/a"],
+    ["--name", calling("--ticks 5 --name a -- x"), calling("--ticks 9 --name a -- x"), 'the default for "a"'],
+    ["a section's name as --name", {}, calling("--ticks 9 --name sync -- x"), 'the default for "sync"'],
+  ];
+  for (const [what, first, second, place] of shared) {
+    it(`tells of two sections that count in the same file, by ${what}`, (t) => {
+      const { status, lines } = linesFor(t, sectionWith(first) + sectionWith(second, "eventlistener:other"));
+      assert.deepEqual([status, lines.length], [1, 1], lines.join("\n"));
+      const why = `: [eventlistener:sync] has the same counter file, ${place}: give it a --name or --state of its own`;
+      assert.ok(lines[0].includes("[eventlistener:other] command=") && lines[0].endsWith(why), lines[0]);
+    });
+  }
+
+  it("lets two sections with files of their own pass", (t) => {
+    const other = sectionWith(calling("--ticks 9 --state /s/b -- x"), "eventlistener:other");
+    const third = sectionWith({}, "eventlistener:third");
+    const { status, lines } = linesFor(t, sectionWith({}) + other + third);
+    assert.equal(status, 0, lines.join("\n"));
   });
 
   it("tells of a name that supervisord refuses", (t) => {

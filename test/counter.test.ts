@@ -730,7 +730,10 @@ describe("two live listeners on one file", { concurrency: 2 }, () => {
     assert.deepEqual(await second.exited, { code: 1, signal: null });
     assert.match(
       second.stderr,
-      new RegExp(`^supertick: job: ${file} is in use by the listener with pid ${first.pid}$`, "m"),
+      new RegExp(
+        `^supertick: job: ${file} is in use by the listener with pid ${first.pid}: each needs a --name or --state of its own$`,
+        "m",
+      ),
     );
     await tick(first);
     assert.equal(count(file), 3);
