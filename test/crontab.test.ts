@@ -503,6 +503,7 @@ describe("the jobs of a crontab", { concurrency: 4 }, () => {
     const supervisord = await listen(t, "@start echo begun $SUPERTICK_RUN $SUPERTICK_REASON\n@hourly true\n");
     await supervisord.waitForLog(/^supertick: 2 jobs of \S+ on TICK_60; state in /m);
     await supervisord.waitForLog(/^begun 1 start$/m);
+    await supervisord.waitForLog(/echo: run 1 finished/); // or it would be in the way of the second
     await hangUp(supervisord, /2 jobs of .*: 0 new, 0 changed, 0 removed/);
     await supervisord.restartListener();
     await supervisord.waitForLog(/^begun 2 start$/m);
