@@ -685,6 +685,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
     it("repeats none if the clock is set back by a period after it", async (t) => {
       const supervisord = await begin(t, "");
+      await supervisord.waitForLog(/run 1 finished/);
       await replaceJobs(supervisord, job("59m"), /0 new, 1 changed, 0 removed/);
       await supervisord.tick({ when: hour + 120 });
       for (let when = hour + 60; when <= hour + 1260; when += 60) await supervisord.tick({ when });
@@ -694,6 +695,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
 
     it("nor if it is the first tick after it that is set back", async (t) => {
       const supervisord = await begin(t, "");
+      await supervisord.waitForLog(/run 1 finished/);
       await supervisord.tick({ when: hour + 120 });
       fs.writeFileSync(supervisord.crontab, job("59m"));
       await restart(supervisord);
