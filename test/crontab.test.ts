@@ -22,7 +22,7 @@ import {
   type Schedule,
   stableDelay,
 } from "../listener";
-import { supertick, temporaryDirectory, until } from "./harness";
+import { runtimeWith, supertick, temporaryDirectory, until } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const UTC = createZone("UTC");
@@ -583,13 +583,19 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
   });
 
   it("on SIGHUP once it is whole: an editor may have emptied it and be about to write", async (t) => {
-    const supervisord = await listen(t, ONE);
+    // Its clock stands still at the moment of that change, however long the test takes.
+    const clock = `${temporaryDirectory(t)}/clock.cjs`;
+    const now = Math.floor(Date.now() / 1000);
+    fs.writeFileSync(clock, `Date.now = () => ${now * 1000};`);
+    const supervisord = await listen(t, ONE, [], { runtime: runtimeWith(clock).join(" ") });
     fs.writeFileSync(supervisord.crontab, "");
+    fs.utimesSync(supervisord.crontab, now, now);
     for (let i = 0; i < 3; i++) {
       supervisord.signal("SIGHUP");
       await supervisord.tick();
     }
     fs.writeFileSync(supervisord.crontab, ONE + TWO);
+    age(supervisord.crontab);
     await supervisord.waitForLog(/2 jobs of .*: 1 new, 0 changed, 0 removed/);
     assert.equal(lines(supervisord, /new, \d+ changed/).length, 1);
   });
