@@ -12,7 +12,7 @@ import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { createLineCutter, pingUrl } from "../listener";
-import { atEnd, isBun, isDeno, temporaryDirectory } from "./harness";
+import { atEnd, isBun, isDeno, runtimeWith, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
@@ -294,19 +294,39 @@ describe("hooks", { concurrency: 4 }, () => {
   });
 });
 
-// For NODE_OPTIONS of the listener, which Bun calls BUN_OPTIONS: a timer of 60 s, which is the limit of a hook, ends when the file LIMIT_REACHED is there.
+// Loaded before the listener: its first timer of LIMIT_MS ends when the file LIMIT_REACHED is there. With LIMIT_AT_MS, that
+// file is made when a timer of that length begins.
 const HASTE = `
   const fs = require("fs");
+  const { LIMIT_MS, LIMIT_AT_MS, LIMIT_REACHED } = process.env;
   const wait = setTimeout;
+  let isTaken = false;
   global.setTimeout = (run, ms, ...args) => {
-    if (ms !== 60_000) return wait(run, ms, ...args);
+    if (String(ms) === LIMIT_AT_MS) fs.writeFileSync(LIMIT_REACHED, "");
+    if (isTaken || String(ms) !== LIMIT_MS) return wait(run, ms, ...args);
+    isTaken = true;
     const timer = setInterval(() => {
-      if (!fs.existsSync(process.env.LIMIT_REACHED)) return;
+      if (!fs.existsSync(LIMIT_REACHED)) return;
       clearInterval(timer);
       run(...args);
     }, 10);
     return timer;
   };`;
+
+/** For a listener whose first timer of so many seconds ends by `reach`, or as another one of `atSeconds` begins. */
+function withLimit(t: TestContext, seconds: number, atSeconds?: number): { options: Options; reach(): void } {
+  const directory = temporaryDirectory(t);
+  fs.writeFileSync(`${directory}/haste.cjs`, HASTE);
+  const env = {
+    LIMIT_MS: String(1000 * seconds),
+    LIMIT_AT_MS: atSeconds === undefined ? undefined : String(1000 * atSeconds),
+    LIMIT_REACHED: `${directory}/reached`,
+  };
+  return {
+    options: { runtime: runtimeWith(`${directory}/haste.cjs`).join(" "), env },
+    reach: () => fs.writeFileSync(env.LIMIT_REACHED, ""),
+  };
+}
 
 describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
   const hooks: Array<[title: string, hook: string]> = [
@@ -315,12 +335,9 @@ describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
   ];
   for (const [title, hook] of hooks) {
     it(`is killed with its group after the grace, told once, and delays no run: one that ${title}`, async (t) => {
-      const directory = temporaryDirectory(t);
-      fs.writeFileSync(`${directory}/haste.js`, HASTE);
-      const options = `--require ${directory}/haste.js`;
-      const env = { NODE_OPTIONS: options, BUN_OPTIONS: options, LIMIT_REACHED: `${directory}/reached` };
+      const limit = withLimit(t, 60);
       const onFailure = ["--on-failure", `[ $SUPERTICK_RUN = 1 ] || exit 0; ${hook}`];
-      const supervisord = await start(t, [...onFailure, ...shell("exit 3")], { env });
+      const supervisord = await start(t, [...onFailure, ...shell("exit 3")], limit.options);
       await supervisord.tick();
       await supervisord.waitForLog(/hooked/);
       await supervisord.tick();
@@ -328,9 +345,8 @@ describe("a hook that does not end within 60 s", { concurrency: 4 }, () => {
       await supervisord.until(() => supervisord.jobProcesses().length === 2, "the hook and its child alone");
       assert.doesNotMatch(supervisord.stderr, /--on-failure/);
 
-      fs.writeFileSync(env.LIMIT_REACHED, "");
+      limit.reach();
       await supervisord.waitForLog(/--on-failure failed: no end after 60s/);
-      fs.unlinkSync(env.LIMIT_REACHED); // the next hook has its 60 s
       await supervisord.tick();
       await supervisord.waitForLog(/run 3 failed/);
       await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the hook's group");
@@ -594,9 +610,11 @@ describe("the log", { concurrency: 4 }, () => {
     process.kill(-(told(supervisord, "started")[0].pid as number), "SIGKILL");
   });
 
-  // The time limit is armed before the command ends, so it always passes while the pipe is still held open.
+  // The time limit passes while the pipe, still held open, is read for the second that is left for it.
   it("a command that ends in time has not timed out, whatever holds its pipe open behind it", async (t) => {
-    const supervisord = await start(t, ["--log", "prefix", "--timeout", "1s", ...shell("sleep 1000 & echo left")]);
+    const { options } = withLimit(t, 77, 1);
+    const args = ["--log", "prefix", "--timeout", "77s", ...shell("sleep 1000 & echo left")];
+    const supervisord = await start(t, args, options);
     await supervisord.tick();
     await supervisord.waitForLog(/run 1 (finished|timed out)/);
     assert.match(supervisord.stderr, /run 1 finished: exit 0/);
@@ -735,10 +753,13 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
 
   it("are let go when what the command left behind survives SIGTERM, and is killed", async (t) => {
     const command = ["--", `${__dirname}/fixtures/child-ignores-term`];
-    const limits = ["--timeout", "1s", "--kill-after", "2s"];
-    const supervisord = await start(t, ["--log", "prefix", ...limits, ...command]);
+    const limit = withLimit(t, 77);
+    const limits = ["--timeout", "77s", "--kill-after", "2s"];
+    const supervisord = await start(t, ["--log", "prefix", ...limits, ...command], limit.options);
     await supervisord.tick();
-    await supervisord.waitForLog(/armed[\s\S]*timed out after 1s[\s\S]*sent SIGKILL[\s\S]*run 1 finished: SIGTERM/);
+    await supervisord.waitForLog(/armed/);
+    limit.reach();
+    await supervisord.waitForLog(/armed[\s\S]*timed out after 77s[\s\S]*sent SIGKILL[\s\S]*run 1 finished: SIGTERM/);
     await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of what was left behind");
     assert.equal(told(supervisord, "finished")[0].result, "timeout");
   });
