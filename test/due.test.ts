@@ -7,7 +7,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { payloadTokens, stableDelay } from "../listener";
-import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { LISTENER, RUNTIME, runtimeWith, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 import * as valid from "./vectors/cron-valid.json";
 
@@ -162,19 +162,31 @@ describe("with --jitter", { concurrency: 4 }, () => {
     assert.equal(count(supervisord.stderr, /run \d+ started/), 1);
   });
 
+  // Loaded before the listener: a timer of 3 s passes while it is being stopped, and not before.
+  const HELD = `
+    const wait = setTimeout;
+    global.setTimeout = (run, ms, ...args) => {
+      if (ms !== 3000) return wait(run, ms, ...args);
+      process.once("SIGTERM", () => wait(run, 0, ...args));
+      return wait(() => {}, ms);
+    };`;
+
   it("a run that is being held when the listener is stopped is run for after its restart", async (t) => {
-    const name = nameWithDelay((delay) => delay === 1 || delay === 2, 5);
+    const preload = `${temporaryDirectory(t)}/held.cjs`;
+    fs.writeFileSync(preload, HELD);
+    const name = nameWithDelay((delay) => delay === 3, 5);
     const job = ["--", "/bin/sh", "-c", 'trap "" TERM; echo "due $SUPERTICK_DUE"; sleep 1000'];
-    const args = ["--name", name, "--every", "1m", "--jitter", "5s", "--tick", "TICK_5", "--kill-after", "4s", ...job];
-    const supervisord = await Supervisord.during(t, { args });
+    const args = ["--name", name, "--every", "1m", "--jitter", "5s", "--tick", "TICK_5", "--kill-after", "1s", ...job];
+    const supervisord = await Supervisord.during(t, { args, runtime: runtimeWith(preload).join(" ") });
     const tick = (when: number) => supervisord.tick({ when, type: "TICK_5" });
     await tick(THREE - 5);
     supervisord.signal("SIGUSR2");
     await supervisord.waitForLog(/^due \d+$/m);
-    await tick(THREE); // held for a second or two, which the stop outlasts
+    await tick(THREE);
     assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
     await supervisord.restartListener();
     await tick(THREE + 5);
+    await tick(THREE + 10); // before the timer
     await supervisord.waitForLog(new RegExp(`^due ${THREE}$`, "m"));
   });
 
