@@ -68,6 +68,14 @@ export const PERMISSIONS = { skip: canBeHumble ? false : "root's permissions can
 /** What has not come by then hangs: ten times as long as it takes on a machine that has much else to do. */
 export const LIMIT_SECONDS = 120;
 
+/**
+ * Waits so many milliseconds, and until the event loop has read its pipes and heard of ended children since then. It first
+ * runs all timers that are due: where several look at what takes longer than their wait, one always is, and it never would.
+ */
+export function nextLook(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(() => setImmediate(resolve), ms));
+}
+
 /** Polls until `probe` returns something truthy; at the limit it fails with `what` and what `explain` says. */
 export async function until<T>(what: string, probe: () => T | Promise<T>, explain = () => ""): Promise<NonNullable<T>> {
   const deadline = Date.now() + LIMIT_SECONDS * 1000;
@@ -75,7 +83,7 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, explai
     const result = await probe();
     if (result) return result;
     if (Date.now() > deadline) throw new Error(`waited ${LIMIT_SECONDS} s in vain: ${what}\n${explain()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await nextLook(20);
   }
 }
 

@@ -22,7 +22,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { TestContext } from "node:test";
-import { atEnd, LIMIT_SECONDS, LISTENER, processesWith, RUNTIME } from "./harness";
+import { atEnd, LIMIT_SECONDS, LISTENER, nextLook, processesWith, RUNTIME } from "./harness";
 
 const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 
@@ -576,7 +576,9 @@ export class Supervisord {
   ): Promise<T> {
     const deadline = Date.now() + LIMIT_SECONDS * 1000;
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const check = (): void => {
+        if (isOver) return;
         try {
           if (this.violation) throw this.reportedViolation();
           const value = condition();
@@ -587,11 +589,14 @@ export class Supervisord {
         } catch (error) {
           reject(error);
         }
-        clearInterval(poll);
+        isOver = true;
         this.waiters.delete(check);
       };
       // Conditions on files and processes announce no change.
-      const poll = setInterval(check, 20);
+      const poll = async (): Promise<void> => {
+        for (; !isOver; check()) await nextLook(20);
+      };
+      poll();
       this.waiters.add(check);
       check();
     });
@@ -658,7 +663,7 @@ export class Supervisord {
     for (let pids = toKill(); pids.length > 0; pids = toKill()) {
       if (Date.now() > deadline) throw new Error(`cannot end ${pids.join(", ")}`);
       for (const pid of pids) tryIO(() => Number(process.kill(pid, "SIGKILL")));
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await nextLook(5);
     }
     fs.rmSync(this.directory, { recursive: true, force: true });
     if (this.violation && !this.violationWasReported) throw this.violation;
