@@ -687,10 +687,10 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
       const supervisord = await Supervisord.during(t, { args, env: { TMPDIR: directory } });
       const openAfter = async (run: number) => {
         for (; sent < run; sent++) await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", `n:${sent}`));
-        await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+        for (; ended < run; ended++) await supervisord.waitForLog(new RegExp(`run ${ended + 1} finished: exit 0`));
         return fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
       };
-      let sent = 0;
+      let [sent, ended] = [0, 0];
       const before = await openAfter(10);
       await openAfter(210);
       const descriptors = () => fs.readdirSync(`/proc/${supervisord.pid}/fd`).length;
