@@ -1625,6 +1625,8 @@ export interface JobPolicy {
   readonly isRetryYielding: boolean;
   /** Is a run asked about (--only-if) before it starts? */
   readonly isAsking: boolean;
+  /** Of the runs that are still waiting, where the job has changed since this one began. */
+  readonly ofNext?: JobPolicy;
 }
 
 /** How a process ended. All null where nobody could see it. */
@@ -1681,7 +1683,7 @@ export type JobInput =
   /** An earlier listener was going to try it again; `run.end` is how the last attempt ended. */
   | { readonly type: "resumed"; readonly run: Run }
   | { readonly type: "asked"; readonly run: number; readonly verdict: Verdict; readonly error?: string }
-  /** Its turn to start has come, but with replace another one is due by now. */
+  /** The turn that it waits for has come, to be asked about or to start, but with replace another one is due by now. */
   | { readonly type: "overtaken"; readonly run: number }
   | { readonly type: "started"; readonly run: number; readonly pid: number }
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
@@ -1779,7 +1781,7 @@ function stepRun(policy: JobPolicy, state: JobState, run: Run, input: RunInput):
     case "asked":
       return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
     case "overtaken":
-      return run.phase === "starting" ? overtake(policy, state, run) : [state, []];
+      return run.phase === "starting" || run.phase === "asking" ? overtake(policy, state, run) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
@@ -2039,7 +2041,7 @@ function advance(policy: JobPolicy, state: JobState): Step {
   if (state.isStopping) return [state, [{ type: "stopped" }]];
   if (state.waiting.length === 0) return [state, []];
   const [first, ...waiting] = state.waiting;
-  return open(policy, { ...state, waiting }, first);
+  return open(policy.ofNext ?? policy, { ...state, waiting }, first);
 }
 
 // The first stop asks every run to end, and what has not started is skipped; the second one kills.
@@ -5038,7 +5040,8 @@ class JobRuns {
     // A run goes on by the policy that it began with.
     const run = "run" in input && typeof input.run === "number" ? input.run : undefined;
     const { policy } = this.jobFor(run).options;
-    const [state, actions] = step(policy, this.state, input);
+    const ofNext = this.owner.job.options.policy;
+    const [state, actions] = step(policy === ofNext ? policy : { ...policy, ofNext }, this.state, input);
     this.state = state;
     return {
       records: actions.map((action) => this.recordOf(action)).filter(isPresent),
@@ -5081,7 +5084,7 @@ class JobRuns {
       case "armDeadline":
         return this.arm(action.run, action.seconds, "deadline");
       case "armGrace":
-        return this.arm(action.run, action.seconds, "graceOver");
+        return this.arm(action.run, this.graceOf(action.run, action.seconds), "graceOver");
       case "armRetry":
         return this.armRetry(action.run, action.seconds);
       case "terminate":
@@ -5141,19 +5144,23 @@ class JobRuns {
     this.host.turns.take(() => {
       if (!isInProgress()) return false;
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
-      if (successor !== undefined) return this.handOver(run, successor);
+      if (successor !== undefined) return this.handOver(successor);
       handle.hasTurn = true;
       begin();
       return true;
     });
   }
 
-  // With replace: the turn of a run that has waited for it goes to the one that replaces it, unless that has one already.
-  private handOver(run: Run, successor: Run): boolean {
+  // With replace: the turn of a run that has waited for it goes to the one that replaces it, unless that has one already. All
+  // that still wait are replaced at once: their turn might be the very one that they hold up.
+  private handOver(successor: Run): boolean {
     const handle = this.handleOf(successor);
     const isNeeded = !handle.hasTurn;
     handle.hasTurn = true;
-    this.apply({ type: "overtaken", run: run.number });
+    for (const { number } of this.state.runs) {
+      const { hasTurn = false, stopAsking } = this.handleFor(number) ?? {};
+      if (!hasTurn && stopAsking === undefined) this.apply({ type: "overtaken", run: number });
+    }
     return isNeeded;
   }
 
@@ -5232,6 +5239,11 @@ class JobRuns {
         ? { type: "exited", run: number, end }
         : { type: "startFailed", run: number, error: end.error },
     );
+  }
+
+  // A stop, and a run that replaces others, know of the job as it is now alone.
+  private graceOf({ number, phase }: Run, seconds: number): number {
+    return phase === "ending" ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
   }
 
   // Timers end with the attempt: see stopClock.

@@ -1110,7 +1110,7 @@ function stepRun(policy, state, run, input) {
     case "asked":
       return run.phase === "asking" ? takeVerdict(policy, state, run, input.verdict, input.error) : [state, []];
     case "overtaken":
-      return run.phase === "starting" ? overtake(policy, state, run) : [state, []];
+      return run.phase === "starting" || run.phase === "asking" ? overtake(policy, state, run) : [state, []];
     case "started":
       return begin(policy, state, { ...run, phase: "running", pid: input.pid }, 0);
     case "startFailed":
@@ -1306,13 +1306,14 @@ function conclude(policy, state, run, result, end) {
   return [next, [{ type: "conclude", run, result, end, failures }, ...actions]];
 }
 function advance(policy, state) {
+  var _a2;
   const isLeft = (run) => run.phase !== "next";
   if (state.runs.some(isLeft)) return [state, []];
   if (state.runs.length > 0) return start(state, state.runs[0]);
   if (state.isStopping) return [state, [{ type: "stopped" }]];
   if (state.waiting.length === 0) return [state, []];
   const [first, ...waiting] = state.waiting;
-  return open(policy, { ...state, waiting }, first);
+  return open((_a2 = policy.ofNext) != null ? _a2 : policy, { ...state, waiting }, first);
 }
 function stopAll(policy, state) {
   const [behind] = state.runs;
@@ -3429,7 +3430,8 @@ var JobRuns = class {
     if (input.type === "due") this.lookAtOrphans();
     const run = "run" in input && typeof input.run === "number" ? input.run : void 0;
     const { policy } = this.jobFor(run).options;
-    const [state, actions] = step(policy, this.state, input);
+    const ofNext = this.owner.job.options.policy;
+    const [state, actions] = step(policy === ofNext ? policy : { ...policy, ofNext }, this.state, input);
     this.state = state;
     return {
       records: actions.map((action) => this.recordOf(action)).filter(isPresent),
@@ -3468,7 +3470,7 @@ var JobRuns = class {
       case "armDeadline":
         return this.arm(action.run, action.seconds, "deadline");
       case "armGrace":
-        return this.arm(action.run, action.seconds, "graceOver");
+        return this.arm(action.run, this.graceOf(action.run, action.seconds), "graceOver");
       case "armRetry":
         return this.armRetry(action.run, action.seconds);
       case "terminate":
@@ -3520,17 +3522,21 @@ var JobRuns = class {
     this.host.turns.take(() => {
       if (!isInProgress()) return false;
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
-      if (successor !== void 0) return this.handOver(run, successor);
+      if (successor !== void 0) return this.handOver(successor);
       handle.hasTurn = true;
       begin2();
       return true;
     });
   }
-  handOver(run, successor) {
+  handOver(successor) {
+    var _a2;
     const handle = this.handleOf(successor);
     const isNeeded = !handle.hasTurn;
     handle.hasTurn = true;
-    this.apply({ type: "overtaken", run: run.number });
+    for (const { number } of this.state.runs) {
+      const { hasTurn = false, stopAsking } = (_a2 = this.handleFor(number)) != null ? _a2 : {};
+      if (!hasTurn && stopAsking === void 0) this.apply({ type: "overtaken", run: number });
+    }
     return isNeeded;
   }
   isReplacing({ number }) {
@@ -3602,6 +3608,9 @@ var JobRuns = class {
     this.apply(
       end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
     );
+  }
+  graceOf({ number, phase }, seconds) {
+    return phase === "ending" ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
   }
   arm(run, seconds, type) {
     var _a2;

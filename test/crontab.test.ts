@@ -1079,6 +1079,36 @@ it("a run of a job that was removed while the listener was dead is looked after"
   );
 });
 
+describe("what a job has become holds for", { concurrency: 2 }, () => {
+  it("the runs that still wait: they are asked about where that is new", async (t) => {
+    const directory = temporaryDirectory(t);
+    const text = (onlyIf: string) =>
+      `TICK_OVERLAP=queue\nTICK_ONLY_IF=${onlyIf}\nTICK_NAME=job\n@ticks 1 echo ran $SUPERTICK_RUN; while [ ! -e go ]; do sleep 0.05; done\n`;
+    const supervisord = await listen(t, text(""), [], { cwd: directory });
+    await supervisord.tick();
+    await supervisord.waitForLog(/^ran 1$/m);
+    await supervisord.tick();
+    await supervisord.waitForLog(/waits for the end of run 1/);
+    await replaceJobs(supervisord, text("exit 1"), /0 new, 1 changed, 0 removed/);
+    fs.writeFileSync(`${directory}/go`, "");
+    await supervisord.waitForLog(/run 2, due .*, does not start: held back by --only-if/);
+    assert.doesNotMatch(supervisord.stderr, /run 2 started/);
+  });
+
+  it("no run that has begun: it is stopped and replaced with the grace that it began with", async (t) => {
+    const text = (grace: string) =>
+      `TICK_OVERLAP=replace\nTICK_KILL_AFTER=${grace}\nTICK_NAME=job\n@ticks 1 trap 'sleep 2; echo cleaned up $SUPERTICK_RUN; exit 0' TERM; echo begun; while :; do sleep 0.05; done\n`;
+    const supervisord = await listen(t, text("1h"));
+    await supervisord.tick();
+    await supervisord.waitForLog(/^begun$/m);
+    await replaceJobs(supervisord, text("1s"), /0 new, 1 changed, 0 removed/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished/);
+    assert.match(supervisord.stderr, /^cleaned up 1$/m);
+    assert.doesNotMatch(supervisord.stderr, /sent SIGKILL$/m);
+  });
+});
+
 // ── How many at a time ─────────────────────────────────────────────────────
 
 describe("--max-running", { concurrency: 4 }, () => {
@@ -1137,6 +1167,23 @@ describe("--max-running", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/next: run 3 finished/);
     assert.doesNotMatch(supervisord.stderr, /next: run [12] started/);
     assert.equal(lines(supervisord, /next: run [12], due .*, does not start: another one is due/).length, 2);
+  });
+
+  it("several runs that wait for their turn are replaced at once by the one that comes after a change", async (t) => {
+    const directory = temporaryDirectory(t);
+    const text = (overlap: string) =>
+      `TICK_NAME=first\n@start while [ ! -e go ]; do sleep 0.05; done\nTICK_OVERLAP=${overlap}\nTICK_NAME=next\n@ticks 1 echo ran $SUPERTICK_RUN\n`;
+    const supervisord = await listen(t, text("allow"), ["--max-running", "1"], { cwd: directory });
+    await supervisord.waitForLog(/first: run 1 started/);
+    for (let i = 0; i < 2; i++) await supervisord.tick();
+    await replaceJobs(supervisord, text("replace"), /0 new, 1 changed, 0 removed/);
+    await supervisord.tick();
+    fs.writeFileSync(`${directory}/go`, "");
+    await supervisord.waitForLog(/^ran 3$/m);
+    await supervisord.waitForLog(/next: run 3 finished/);
+    assert.doesNotMatch(supervisord.stderr, /next: run [12] started/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/^ran 4$/m);
   });
 
   it("a job whose run holds the only turn can be replaced after a question", async (t) => {

@@ -416,10 +416,22 @@ const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], str
     "holdBack replaced, start → 2.1 starting",
   ],
   [
+    "replace: also one that is still to be asked about",
+    { isAsking: true },
+    [due, { type: "overtaken", run: 1 }],
+    "holdBack replaced → ",
+  ],
+  [
     "replace: also while the last one waits to be tried again, which has then come to a result",
     { ...RETRIES, overlap: "replace" },
     [due, started, exit3, { type: "retryDue", run: 1 }, dueAgain, { type: "overtaken", run: 1 }],
     "finish interrupted, conclude interrupted 1, start → 2.1 starting",
+  ],
+  [
+    "queue: what waits is asked about when the job has changed so since",
+    { overlap: "queue", ofNext: { ...POLICY, isAsking: true } },
+    [due, started, dueAgain, exit0],
+    "finish success, conclude success 0, record, ask → 2.1 asking",
   ],
   [
     "replace: what waits for its turn is dropped by a stop",
