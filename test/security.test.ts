@@ -171,13 +171,14 @@ describe("what others have written reaches the log escaped", { concurrency: 4 },
     const directory = sharedDirectory(t);
     const crontab = `${directory}/crontab`;
     fs.writeFileSync(crontab, `@ticks 1 /x/${ESCAPES.replace(/\r/g, "")}ls\n`);
-    const supervisord = await listen(t, ["--crontab", crontab]);
+    // With prefix a line of the shell's is whole, and known as such: else ours may stand in the middle of it.
+    const supervisord = await listen(t, ["--log", "prefix", "--crontab", crontab]);
     await supervisord.tick();
     await supervisord.waitForLog(/run 1 failed/);
     fs.writeFileSync(crontab, `${ESCAPES} * * * * ls\n@${ESCAPES} ls\n`);
     supervisord.signal("SIGHUP");
     await supervisord.waitForLog(/the jobs stay as they are/);
-    assertPlain(supervisord.stderr.replace(/^\/bin\/sh.*$/gm, ""));
+    assertPlain(supervisord.stderr.replace(/^\S+ job\[1\]: .*$/gm, ""));
   });
 
   it("the name of a variable, and of a command that is not there", async (t) => {
@@ -200,9 +201,9 @@ describe("a secret in TICK_PING", { concurrency: 4 }, () => {
     const supervisord = await listen(t, ["--ticks", "1", ...hooks, "--", "/bin/sh", "-c", show], { env });
     await supervisord.tick();
     for (const who of ["", "only-if", "on-success"]) await supervisord.waitForLog(new RegExp(`^seen by ${who}$`, "m"));
+    await supervisord.waitForLog(/^SUPERTICK_HOOK=on-success$/m);
     await supervisord.stop();
     assert.doesNotMatch(supervisord.stderr, new RegExp(SECRET));
-    assert.match(supervisord.stderr, /^SUPERTICK_HOOK=on-success$/m);
   });
 
   it("is seen by no ps, and told in no log", async (t) => {
