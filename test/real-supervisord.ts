@@ -248,7 +248,7 @@ export function createSupervisord(t: TestContext) {
     eventListener(name, { command, events, stdout_logfile: "NONE", stderr_logfile: inDirectory(`${name}-stderr.log`) });
   }
 
-  /** Starts supervisord and waits until each section has a listener that is RUNNING, which takes startsecs. */
+  /** Starts supervisord and waits until each section has a listener that is RUNNING, which takes startsecs, and READY. */
   async function start(supervisordSettings: Settings = {}) {
     settingsOfSupervisord = supervisordSettings;
     const own = [
@@ -273,7 +273,8 @@ export function createSupervisord(t: TestContext) {
     fs.writeFileSync(configuration, [...own, ...sections].join(""));
     const [python, ...pythonArguments] = supervisorPython();
     const console = fs.openSync(inDirectory("console.out"), "a");
-    const before = occurrences(log(), "entered RUNNING state");
+    const signs = ["entered RUNNING state", "ACKNOWLEDGED -> READY"];
+    const before = signs.map((sign) => occurrences(log(), sign));
     daemon = spawn(python, [...pythonArguments, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
       cwd: directory,
       env: { ...plainEnvironment(), REAL_SUPERVISORD_TEST: directory },
@@ -284,7 +285,7 @@ export function createSupervisord(t: TestContext) {
     daemon.on("error", (error) => fs.appendFileSync(inDirectory("console.out"), String(error)));
     await waitUntil("supervisord to start its listeners", () => {
       if (!isRunning()) throw new Error(`supervisord ended at start\n${explain()}`);
-      return occurrences(log(), "entered RUNNING state") >= before + sections.length;
+      return signs.every((sign, i) => occurrences(log(), sign) >= before[i] + sections.length);
     });
   }
 
