@@ -125,12 +125,11 @@ describe("README's recipes", () => {
     const mail = path.join(directory, "message");
     const post = `#!/bin/sh\n{ echo "to $*"; cat; } >${mail}.new && mv ${mail}.new ${mail}\n`;
     for (const program of ["sendmail", "mail"]) fs.writeFileSync(path.join(directory, program), post, { mode: 0o755 });
-    const supervisord = await Supervisord.start({
+    const supervisord = await Supervisord.during(t, {
       args: ["--ticks", "1", "--", "/bin/sh", "-c", "exit 3"],
       name: "sync",
       env: { TICK_ON_FAILURE: parsedVariable(t, "TICK_ON_FAILURE"), PATH: `${directory}:${process.env.PATH}` },
     });
-    t.after(() => supervisord.dispose());
     await supervisord.tick();
     await supervisord.until(() => fs.existsSync(mail), "the mail");
     const message = "to ops@example.org\nSubject: sync: failure\n\nexit 3, run 1\n";

@@ -11,7 +11,7 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { describe, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, RUNTIME, temporaryDirectory, until } from "./harness";
+import { atEnd, LISTENER, RUNTIME, temporaryDirectory, until } from "./harness";
 import { Supervisord } from "./supervisord";
 
 const PROJECT = path.join(__dirname, "..");
@@ -122,7 +122,7 @@ function createServer(t: TestContext, command: string[], deadly: NodeJS.Signals,
     signal(deadly);
     await ended;
   };
-  t.after(kill);
+  atEnd(t, kill);
   return {
     async start() {
       child = spawn("setpriv", ["--pdeathsig", deadly, ...command], { stdio: "ignore", cwd: "/" });
@@ -280,13 +280,12 @@ class Replica {
 
   static async start(t: TestContext, store: Store, job: string[], env: Record<string, string> = {}): Promise<Replica> {
     const { options, environment } = store.section;
-    const supervisord = await Supervisord.start({
+    const supervisord = await Supervisord.during(t, {
       command: [...RUNTIME, LISTENER, ...options, "--", ...job],
       env: { TICK_STATE: path.join(temporaryDirectory(t), "state"), ...environment, ...store.environment, ...env },
       name: 'it\'s a "job"',
       group: "sync",
     });
-    t.after(() => supervisord.dispose());
     return new Replica(supervisord);
   }
 

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe } from "node:test";
-import { isBun, LISTENER, RUNTIME } from "../harness";
+import { atEnd, isBun, LISTENER, RUNTIME } from "../harness";
 import { Supervisord } from "../supervisord";
 import { fault, hasProgram, isRoot, readCounter, readRuns, repeated } from "./faults";
 
@@ -111,7 +111,7 @@ describe("a disk that gets into trouble and out of it again", { concurrency: 2 }
     fault(`${title}: no tick and no due time is lost or doubled`, { skip: trouble.skip }, async (t, directory) => {
       const disk = await listenOnDisk(directory);
       const { supervisord, seen } = disk;
-      t.after(() => supervisord.dispose());
+      atEnd(t, () => supervisord.dispose());
       let runs = 0;
       const run = async (times: number) => {
         for (let i = 0; i < times; i++) {

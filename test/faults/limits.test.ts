@@ -14,10 +14,8 @@ const PRLIMIT = hasProgram("prlimit", "--version") ? false : "prlimit(1) is not 
 const EVERY_TICK = ["--every", "1m", "--tick", "TICK_60"];
 const JOB = [...EVERY_TICK, "--", "/bin/sh", "-c", "exit 0"];
 
-async function start(t: TestContext, options: Options): Promise<Supervisord> {
-  const supervisord = await Supervisord.start(options);
-  t.after(() => supervisord.dispose());
-  return supervisord;
+function start(t: TestContext, options: Options): Promise<Supervisord> {
+  return Supervisord.during(t, options);
 }
 
 /** Sets the soft limit of the listener, which is running; the hard one stays. `as`: words before prlimit. */

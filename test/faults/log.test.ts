@@ -14,8 +14,7 @@ describe("a log reader that is gone costs no tick and no run", { concurrency: 3 
       const job =
         'trap "" PIPE; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; echo line $i >&2; done; exit 0';
       const args = ["--log", form, "--verbose", "--every", "1m", "--", "/bin/sh", "-c", job];
-      const supervisord = await Supervisord.start({ args });
-      t.after(() => supervisord.dispose());
+      const supervisord = await Supervisord.during(t, { args });
       const finished = () => readRuns(supervisord.stateFile).lines.filter(({ type }) => type === "finished");
       for (let run = 1; run <= RUNS; run++) {
         await supervisord.tick();
