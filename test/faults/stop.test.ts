@@ -76,6 +76,7 @@ describe("SIGSTOP and SIGCONT", { concurrency: 3 }, () => {
       const leader = await supervisord.pidOfRun(1);
       const sent = await tickWhileStopped(supervisord, leader, true);
       assertNoRestart(supervisord, pid);
+      await supervisord.waitForStderr(/skipped the run/, sent); // told after the answer
       assert.equal(supervisord.stderr().match(/skipped the run/g)?.length, sent);
       fs.writeFileSync(supervisord.path("over"), "");
       await supervisord.waitForStderr(/run 1 failed: exit 3/);
