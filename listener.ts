@@ -4978,6 +4978,7 @@ interface RunHandle {
   readonly run: number;
   readonly job: Job; // as at its beginning: what is changed later holds for later runs
   readonly pinger: Pinger | undefined;
+  recordedName?: string; // of the job, when this attempt was written down: findRun looks for it
   hasTurn: boolean; // it counts as running; else it waits for its turn, or for its next attempt
   startedSeconds?: number; // of the attempt, on the monotonic clock; an earlier listener's may have no known end
   exitedSeconds?: number; // likewise: its command has ended, what it wrote may still be read
@@ -5052,6 +5053,7 @@ class JobRuns {
   }
 
   private recordOf(action: JobAction): JournalRecord | undefined {
+    if (action.type === "record") this.handleOf(action.run).recordedName = this.name;
     return recordOf(this.name, action, action.type === "finish" ? this.stopClock(action.run) : 0);
   }
 
@@ -5226,7 +5228,8 @@ class JobRuns {
   }
 
   private environment(run: RunFacts, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-    return jobEnvironment(this.jobFor(run.number), run, {
+    return jobEnvironment(this.jobFor(run.number).env, run, {
+      SUPERTICK_JOB: this.handleFor(run.number)?.recordedName ?? this.name,
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
       ...more,
     });
@@ -5424,10 +5427,7 @@ class JobRuns {
       const leader = started ?? (formerListener && findRun(formerListener, starting.job, number));
       const run: Run = { ...base, pid: leader?.pid };
       if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
-      else {
-        if (started === undefined) this.recordStarted(run, leader);
-        this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
-      }
+      else this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
     }
     for (const line of waiting) this.takeWaiting(line);
   }
@@ -5477,18 +5477,14 @@ class JobRuns {
   }
 }
 
-/** The environment of a command that is run for the job, or of a shell command about it. */
-function jobEnvironment(job: Job, run: RunFacts, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/** The environment of a command that is run for a job, or of a shell command about it. @param own the job's variables */
+function jobEnvironment(own: Job["env"], run: RunFacts, more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { number, attempt, due, event } = run;
-  const facts: NodeJS.ProcessEnv = {
-    SUPERTICK_JOB: job.name,
-    SUPERTICK_DUE: String(due),
-    SUPERTICK_REASON: reasonOf(run),
-  };
+  const facts: NodeJS.ProcessEnv = { SUPERTICK_DUE: String(due), SUPERTICK_REASON: reasonOf(run) };
   if (number !== undefined) facts.SUPERTICK_RUN = String(number);
   if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
-  return { ...payloadTokens(event?.payload ?? ""), ...inheritedVariables(), ...job.env, ...facts, ...more };
+  return { ...payloadTokens(event?.payload ?? ""), ...inheritedVariables(), ...own, ...facts, ...more };
 }
 
 let inherited: NodeJS.ProcessEnv | undefined; // reading process.env takes time, and nobody changes it
@@ -5790,6 +5786,17 @@ class JobRunner implements RunOwner {
     return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
 
+  /** What an earlier listener started and could not write down. Nobody finds it once the counter file has our name in it. */
+  recordStarts(formerListener: ProcessIdentity): void {
+    for (const { starting, started, finished } of this.past.openRuns) {
+      if (started !== undefined || finished !== undefined) continue;
+      const { run, attempt } = starting;
+      const leader = findRun(formerListener, starting.job, run);
+      if (leader !== undefined)
+        this.host.journal.append({ type: "started", job: this.recordedName!, run, attempt, ...leader });
+    }
+  }
+
   /** What an earlier listener left. */
   takeOverRuns(formerListener: ProcessIdentity | undefined): void {
     if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
@@ -6023,7 +6030,7 @@ class Roster {
 
   /**
    * Writes down what has changed since the last time. A new name may be one that another job has yet to give up: those go by
-   * a name in between, ~0, ~1 …, and foldJob hands the past on through it.
+   * a name in between that no job can have, /0, /1 …, and foldJob hands the past on through it.
    */
   record(moment: RecordMoment): void {
     const records = this.runners.map((runner) => runner.jobRecord(moment)).filter(isPresent);
@@ -6031,8 +6038,8 @@ class Roster {
     const isTaken = ({ job }: JournalRecord & { type: "job" }) => givenUp.has(job);
     const lines: JournalRecord[] = [
       ...this.removed.map((job) => ({ type: "removed", job }) as const),
-      ...records.map((record, i) => (isTaken(record) ? { ...record, job: `~${i}` } : record)),
-      ...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `~${i}` }] : [])),
+      ...records.map((record, i) => (isTaken(record) ? { ...record, job: `/${i}` } : record)),
+      ...records.flatMap((record, i) => (isTaken(record) ? [{ ...record, was: `/${i}` }] : [])),
     ];
     for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
       this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
@@ -6182,11 +6189,13 @@ class Listener implements JobHost {
   }
 
   start(): void {
+    const former = this.counter.found.listener;
+    if (former !== undefined) for (const runner of this.runners) runner.recordStarts(former);
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
     this.roster.record("before counter");
     for (const runner of this.runners) {
-      runner.takeOverRuns(this.counter.found.listener);
+      runner.takeOverRuns(former);
       if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();

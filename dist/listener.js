@@ -3441,6 +3441,7 @@ var JobRuns = class {
     };
   }
   recordOf(action) {
+    if (action.type === "record") this.handleOf(action.run).recordedName = this.name;
     return recordOf(this.name, action, action.type === "finish" ? this.stopClock(action.run) : 0);
   }
   apply(input, beforeIt) {
@@ -3598,7 +3599,9 @@ var JobRuns = class {
     this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start: start2 });
   }
   environment(run, more = {}) {
-    return jobEnvironment(this.jobFor(run.number), run, {
+    var _a2, _b2;
+    return jobEnvironment(this.jobFor(run.number).env, run, {
+      SUPERTICK_JOB: (_b2 = (_a2 = this.handleFor(run.number)) == null ? void 0 : _a2.recordedName) != null ? _b2 : this.name,
       SUPERTICK_LISTENER: formatIdentity(this.host.self),
       ...more
     });
@@ -3756,10 +3759,7 @@ var JobRuns = class {
       const leader = started != null ? started : formerListener && findRun(formerListener, starting.job, number);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
       if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
-      else {
-        if (started === void 0) this.recordStarted(run, leader);
-        this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
-      }
+      else this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
     }
     for (const line of waiting) this.takeWaiting(line);
   }
@@ -3800,18 +3800,14 @@ var JobRuns = class {
     this.apply({ type: "resumed", run: { ...run, cause, isOrphan, end: { exit, signal, error } } });
   }
 };
-function jobEnvironment(job, run, more) {
+function jobEnvironment(own, run, more) {
   var _a2;
   const { number, attempt, due, event } = run;
-  const facts = {
-    SUPERTICK_JOB: job.name,
-    SUPERTICK_DUE: String(due),
-    SUPERTICK_REASON: reasonOf(run)
-  };
+  const facts = { SUPERTICK_DUE: String(due), SUPERTICK_REASON: reasonOf(run) };
   if (number !== void 0) facts.SUPERTICK_RUN = String(number);
   if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
   if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
-  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inheritedVariables(), ...job.env, ...facts, ...more };
+  return { ...payloadTokens((_a2 = event == null ? void 0 : event.payload) != null ? _a2 : ""), ...inheritedVariables(), ...own, ...facts, ...more };
 }
 var inherited;
 function inheritedVariables() {
@@ -4026,6 +4022,15 @@ var JobRunner = class {
     if (ticks.clock === void 0 || next === void 0) return Number.POSITIVE_INFINITY;
     return next - (ticks.clock.whenSeconds + monotonicSeconds() - ticks.lastSeconds);
   }
+  recordStarts(formerListener) {
+    for (const { starting, started, finished } of this.past.openRuns) {
+      if (started !== void 0 || finished !== void 0) continue;
+      const { run, attempt } = starting;
+      const leader = findRun(formerListener, starting.job, run);
+      if (leader !== void 0)
+        this.host.journal.append({ type: "started", job: this.recordedName, run, attempt, ...leader });
+    }
+  }
   takeOverRuns(formerListener) {
     if (this.past !== NO_PAST) this.runs.takeOver(this.past, formerListener);
   }
@@ -4195,8 +4200,8 @@ var Roster = class {
     const isTaken = ({ job }) => givenUp.has(job);
     const lines = [
       ...this.removed.map((job) => ({ type: "removed", job })),
-      ...records.map((record, i) => isTaken(record) ? { ...record, job: `~${i}` } : record),
-      ...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `~${i}` }] : [])
+      ...records.map((record, i) => isTaken(record) ? { ...record, job: `/${i}` } : record),
+      ...records.flatMap((record, i) => isTaken(record) ? [{ ...record, was: `/${i}` }] : [])
     ];
     for (let i = 0; i < lines.length; i += RECORDS_AT_ONCE)
       this.host.journal.append(...lines.slice(i, i + RECORDS_AT_ONCE));
@@ -4302,11 +4307,13 @@ var Listener = class {
     return this.options.crontab === void 0 ? this.runners[0].job : void 0;
   }
   start() {
+    const former = this.counter.found.listener;
+    if (former !== void 0) for (const runner of this.runners) runner.recordStarts(former);
     this.writeCounter();
     this.tellBeginning();
     this.roster.record("before counter");
     for (const runner of this.runners) {
-      runner.takeOverRuns(this.counter.found.listener);
+      runner.takeOverRuns(former);
       if (isRunOnStart(runner.job)) runner.runNow("start");
     }
     this.roster.dismissDone();

@@ -1059,6 +1059,28 @@ describe("a removed job whose run goes on", { concurrency: 4 }, () => {
   });
 });
 
+it("a further attempt of a job that was renamed meanwhile has the new name, under which it is written down", async (t) => {
+  const text = (name: string) =>
+    `TICK_RETRIES=9\nTICK_RETRY_DELAY=1s\nTICK_NAME=${name}\n@ticks 1 echo attempt $SUPERTICK_ATTEMPT of $SUPERTICK_JOB; [ ! -e go ] || exec sleep 1000; exit 1\n`;
+  const directory = temporaryDirectory(t);
+  const supervisord = await listen(t, text("old"), [], { cwd: directory });
+  await supervisord.tick();
+  await supervisord.waitForLog(/^attempt 1 of old$/m);
+  await replaceJobs(supervisord, text("new"), /0 new, 1 changed, 0 removed/);
+  fs.writeFileSync(`${directory}/go`, "");
+  await supervisord.waitForLog(/^attempt \d of new$/m);
+});
+
+it("swapped names are not in the way of a job with a strange name", async (t) => {
+  const text = (...names: string[]) => names.map((name, i) => `TICK_NAME=${name}\n@ticks 9 true ${i}\n`).join("");
+  const supervisord = await listen(t, text("a", "b", "~0"));
+  supervisord.signal("SIGUSR2");
+  for (const name of ["a", "b", "~0"]) await supervisord.waitForLog(new RegExp(`${name}: run 1 finished`));
+  await replaceJobs(supervisord, text("b", "a", "~0"), /0 new, 2 changed, 0 removed/);
+  await supervisord.restartListener();
+  assert.deepEqual(resultsOf(supervisord), { a: 1, b: 1, "~0": 1 });
+});
+
 it("a run of a job that was removed while the listener was dead is looked after", async (t) => {
   const supervisord = await listen(
     t,

@@ -1,7 +1,7 @@
 // When jobs run and what is said of it, through the shipped file: cron on ticks, what was missed, events, jitter, check.
 
 import * as assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -196,35 +196,67 @@ describe("with --jitter", { concurrency: 4 }, () => {
   }
 });
 
-it("a run whose pid could not be written down any more is found, and nothing is started beside it", async (t) => {
-  const directory = temporaryDirectory(t);
-  const runOf = (listener: string) => {
-    const env = { SUPERTICK_LISTENER: listener, SUPERTICK_JOB: "job", SUPERTICK_RUN: "7" };
-    const child = spawn("/bin/sleep", ["1000"], { env, detached: true, stdio: "ignore" });
-    t.after(() => child.kill("SIGKILL"));
-    return child;
-  };
-  const former = `999999999:${process.pid}`;
-  runOf(`999999999:${process.pid + 1}`); // of a listener with other files
-  const left = runOf(former);
-  const starting = {
-    type: "starting",
-    job: "job",
-    run: 7,
-    attempt: 1,
-    due: 1700000000,
-    reason: "schedule",
-    at: 1700000000,
-  };
-  fs.writeFileSync(`${directory}/state`, `0\nsupervisor=1:1 listener=${former}\n`);
-  fs.writeFileSync(`${directory}/state.runs`, `${JSON.stringify(starting)}\n`);
-  const supervisord = await start(t, ["--ticks", "1", "--state", `${directory}/state`, ...JOB]);
-  await supervisord.tick();
-  await supervisord.waitForLog(new RegExp(`skipped .*: run 7 is still going \\(pid ${left.pid}\\)`));
-  left.kill("SIGKILL");
-  await supervisord.waitForLog(/run 7 finished/);
-  await supervisord.tick();
-  await supervisord.waitForLog(/run 8 finished: exit 0/);
+describe("a run whose pid could not be written down any more", { concurrency: 2 }, () => {
+  /** What is left of it: a process, and the files that its listener has left. */
+  function leaveRun(t: TestContext, directory: string, listenerPid: number): ChildProcess {
+    const runOf = (listener: string) => {
+      const env = { SUPERTICK_LISTENER: listener, SUPERTICK_JOB: "job", SUPERTICK_RUN: "7" };
+      const child = spawn("/bin/sleep", ["1000"], { env, detached: true, stdio: "ignore" });
+      t.after(() => child.kill("SIGKILL"));
+      return child;
+    };
+    const former = `${listenerPid}:${process.pid}`;
+    runOf(`${listenerPid}:${process.pid + 1}`); // of a listener with other files
+    const left = runOf(former);
+    const run = { type: "starting", job: "job", run: 7, attempt: 1, due: 1700000000, reason: "schedule" };
+    fs.writeFileSync(`${directory}/state`, `0\nsupervisor=1:1 listener=${former}\n`);
+    fs.writeFileSync(`${directory}/state.runs`, `${JSON.stringify({ ...run, at: 1700000000 })}\n`);
+    return left;
+  }
+
+  async function goesOn(supervisord: Supervisord, left: ChildProcess): Promise<void> {
+    await supervisord.tick();
+    await supervisord.waitForLog(new RegExp(`skipped .*: run 7 is still going \\(pid ${left.pid}\\)`));
+    left.kill("SIGKILL");
+    await supervisord.waitForLog(/run 7 finished/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished: exit 0/);
+  }
+
+  it("is found, and nothing is started beside it", async (t) => {
+    const directory = temporaryDirectory(t);
+    const left = leaveRun(t, directory, 999999999);
+    const supervisord = await start(t, ["--ticks", "1", "--state", `${directory}/state`, ...JOB]);
+    await goesOn(supervisord, left);
+  });
+
+  // Loaded before the listener: it is killed once its name stands in the counter file, the first time.
+  const KILLED = `
+    const fs = require("fs");
+    const write = fs.writeSync;
+    fs.writeSync = (...args) => {
+      const written = write(...args);
+      if (args[4] === 0 && fs.existsSync("first")) {
+        fs.unlinkSync("first");
+        process.kill(process.pid, "SIGKILL");
+      }
+      return written;
+    };`;
+
+  it("is found also by the listener after the next, when that one is killed too", async (t) => {
+    const directory = temporaryDirectory(t);
+    const left = leaveRun(t, directory, 999999998);
+    fs.writeFileSync(`${directory}/killed.cjs`, KILLED);
+    fs.writeFileSync(`${directory}/first`, "");
+    const supervisord = await start(t, ["--ticks", "1", "--state", `${directory}/state`, ...JOB], {
+      cwd: directory,
+      runtime: runtimeWith(`${directory}/killed.cjs`).join(" "),
+    });
+    assert.deepEqual(await supervisord.exited, { code: null, signal: "SIGKILL" });
+    assert.doesNotMatch(fs.readFileSync(`${directory}/state`, "latin1"), /listener=999999998/);
+    await supervisord.restartListener();
+    await goesOn(supervisord, left);
+  });
 });
 
 describe("check", { concurrency: 2 }, () => {
