@@ -517,10 +517,19 @@ function hash32(text: string): number {
   return hash >>> 0;
 }
 
-/** The largest delay that can't reach the next due time, looking at the next hundred. */
-function longestDelay(schedule: Schedule, from: number): number {
+/** The largest delay, up to a limit, that can't reach the next due time, looking at the next hundred. */
+export function longestDelay(schedule: Schedule, from: number, limit: number): number {
+  if (limit <= leastGap(schedule)) return limit; // a hundred due times of a thousand jobs would take seconds
   const dues = nextDueTimes(schedule, from, 100);
-  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), Number.POSITIVE_INFINITY);
+  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), limit);
+}
+
+// Two due times are never closer, whatever the clock is set to; that it skips a whole day is in the past of a few zones.
+function leastGap(schedule: Schedule): number {
+  if (schedule.kind !== "cron") return 0;
+  const [second, minute, hour] = schedule.cron.text.split(" ");
+  if (second !== "0") return 0;
+  return /^\d+$/.test(minute) && /^\d+$/.test(hour) ? 20 * 3600 : 60;
 }
 
 /** The schedule in words: "every 5 ticks", "every 1h30m". */
@@ -5650,7 +5659,7 @@ class JobRunner implements RunOwner {
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
     // Whole periods move the window; only the rest below one is a timer.
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    const limit = longestDelay(schedule, whenSeconds, jitterSeconds);
     this.delaySeconds = stableDelay(`${hostName()} ${name}`, limit);
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
@@ -5774,8 +5783,9 @@ class JobRunner implements RunOwner {
   }
 
   /** A run that no tick and no event brings: it is due now. */
-  runNow(reason: "start" | "signal"): void {
-    if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1000), reason });
+  takeNow(reason: "start" | "signal"): Taken | undefined {
+    if (this.isLeaving) return undefined;
+    return this.runs.take({ type: "due", due: Math.floor(Date.now() / 1000), reason });
   }
 
   // By supervisord's clock, which the last tick told.
@@ -5904,7 +5914,7 @@ function readCrontab(path: string, flags: Layer, environment: Layer, localZone =
     zone = zone ?? localZone();
     return zone;
   };
-  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: isUserAndNoCommand });
+  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserTest() });
 }
 
 /** @throws UsageError with the first mistake */
@@ -5914,10 +5924,21 @@ function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
 
-// Some users have the names of commands: sync, mail, man.
-function isUserAndNoCommand(word: string, path = process.env.PATH ?? ""): boolean {
-  const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
-  return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+// Some users have the names of commands: sync, mail, man. A crontab may have thousands of lines, so nothing is looked up twice.
+function createUserTest(): CrontabContext["isUser"] {
+  const known = new Map<string, boolean>();
+  let users: string | undefined;
+  return (word, path = process.env.PATH ?? "") => {
+    const question = `${word}\0${path}`;
+    let answer = known.get(question);
+    if (answer === undefined) {
+      users = users ?? tryReadFile("/etc/passwd");
+      const isUser = word === "root" || `\n${users}`.includes(`\n${word}:`);
+      answer = isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+      known.set(question, answer);
+    }
+    return answer;
+  };
 }
 
 // ── Roster ──────────────────────────────────────────────────────────────────
@@ -6194,10 +6215,9 @@ class Listener implements JobHost {
     this.writeCounter(); // takes the file for us
     this.tellBeginning();
     this.roster.record("before counter");
-    for (const runner of this.runners) {
-      runner.takeOverRuns(former);
-      if (isRunOnStart(runner.job)) runner.runNow("start");
-    }
+    for (const runner of this.runners) runner.takeOverRuns(former);
+    const atStart = this.runners.filter(({ job }) => isRunOnStart(job));
+    this.perform(atStart.map((runner) => runner.takeNow("start")));
     this.roster.dismissDone();
     if (this.isTicking) this.expectTicks();
   }
@@ -6219,7 +6239,7 @@ class Listener implements JobHost {
     if (signal === "SIGHUP")
       this.reload(); // HUP is no stop
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
-    else for (const runner of this.runners) runner.runNow("signal");
+    else this.perform(this.runners.map((runner) => runner.takeNow("signal")));
   }
 
   // The jobs may change:
@@ -6361,10 +6381,17 @@ class Listener implements JobHost {
 
   // The order that makes a kill at any instant harmless: journal, counter, answer, and only then the commands.
   private answerAndPerform(taken: ReadonlyArray<Taken | undefined>, beforeAnswer?: () => void): void {
+    this.perform(taken, () => {
+      beforeAnswer?.();
+      this.answer();
+    });
+  }
+
+  // However many jobs: one write, and one sync.
+  private perform(taken: ReadonlyArray<Taken | undefined>, beforeIt = () => {}): void {
     const all = taken.filter(isPresent);
     this.journal.append(...all.flatMap(({ records }) => records));
-    beforeAnswer?.();
-    this.answer();
+    beforeIt();
     for (const { perform } of all) perform();
   }
 
@@ -7114,7 +7141,7 @@ function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings
   const from = asked.from ?? Math.floor(Date.now() / 1000);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
   if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
-    const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
+    const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");

@@ -280,9 +280,16 @@ function hash32(text) {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
   return hash >>> 0;
 }
-function longestDelay(schedule, from) {
+function longestDelay(schedule, from, limit) {
+  if (limit <= leastGap(schedule)) return limit;
   const dues = nextDueTimes(schedule, from, 100);
-  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), Number.POSITIVE_INFINITY);
+  return dues.slice(1).reduce((shortest, due, i) => Math.min(shortest, due - dues[i]), limit);
+}
+function leastGap(schedule) {
+  if (schedule.kind !== "cron") return 0;
+  const [second, minute, hour] = schedule.cron.text.split(" ");
+  if (second !== "0") return 0;
+  return /^\d+$/.test(minute) && /^\d+$/.test(hour) ? 20 * 3600 : 60;
 }
 function describeSchedule(schedule) {
   switch (schedule.kind) {
@@ -3915,7 +3922,7 @@ var JobRunner = class {
     this.isFitted = true;
     this.delaySeconds = this.restSeconds = 0;
     if (jitterSeconds === 0) return;
-    const limit = Math.min(jitterSeconds, longestDelay(schedule, whenSeconds));
+    const limit = longestDelay(schedule, whenSeconds, jitterSeconds);
     this.delaySeconds = stableDelay(`${hostName()} ${name}`, limit);
     this.restSeconds = this.delaySeconds % periodSeconds;
     this.log.line(`each run starts ${formatDuration(this.delaySeconds)} after its due time (--jitter)`);
@@ -4013,8 +4020,9 @@ var JobRunner = class {
     const due = Math.floor(Date.now() / 1e3);
     return this.runs.take({ type: "due", due, reason, serial, event: reason === "event" ? event : void 0 });
   }
-  runNow(reason) {
-    if (!this.isLeaving) this.runs.apply({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
+  takeNow(reason) {
+    if (this.isLeaving) return void 0;
+    return this.runs.take({ type: "due", due: Math.floor(Date.now() / 1e3), reason });
   }
   secondsToNextRun() {
     const { ticks } = this.host;
@@ -4107,16 +4115,29 @@ function readCrontab(path, flags, environment, localZone = defaultZone) {
     zone = zone != null ? zone : localZone();
     return zone;
   };
-  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: isUserAndNoCommand });
+  return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserTest() });
 }
 function withoutMistakes({ jobs, mistakes }) {
   const [first, ...more] = mistakes;
   if (first === void 0) return jobs;
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
-function isUserAndNoCommand(word, path = ((_a2) => (_a2 = process.env.PATH) != null ? _a2 : "")()) {
-  const isUser = word === "root" || new RegExp(`^${word}:`, "m").test(tryReadFile("/etc/passwd"));
-  return isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+function createUserTest() {
+  const known = /* @__PURE__ */ new Map();
+  let users;
+  return (word, path = ((_a2) => (_a2 = process.env.PATH) != null ? _a2 : "")()) => {
+    const question = `${word}\0${path}`;
+    let answer = known.get(question);
+    if (answer === void 0) {
+      users = users != null ? users : tryReadFile("/etc/passwd");
+      const isUser = word === "root" || `
+${users}`.includes(`
+${word}:`);
+      answer = isUser && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+      known.set(question, answer);
+    }
+    return answer;
+  };
 }
 var RECORDS_AT_ONCE = 50;
 var Roster = class {
@@ -4312,10 +4333,9 @@ var Listener = class {
     this.writeCounter();
     this.tellBeginning();
     this.roster.record("before counter");
-    for (const runner of this.runners) {
-      runner.takeOverRuns(former);
-      if (isRunOnStart(runner.job)) runner.runNow("start");
-    }
+    for (const runner of this.runners) runner.takeOverRuns(former);
+    const atStart = this.runners.filter(({ job }) => isRunOnStart(job));
+    this.perform(atStart.map((runner) => runner.takeNow("start")));
     this.roster.dismissDone();
     if (this.isTicking) this.expectTicks();
   }
@@ -4335,7 +4355,7 @@ var Listener = class {
     if (signal === "SIGHUP")
       this.reload();
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
-    else for (const runner of this.runners) runner.runNow("signal");
+    else this.perform(this.runners.map((runner) => runner.takeNow("signal")));
   }
   lookAtCrontab() {
     var _a2;
@@ -4453,10 +4473,16 @@ var Listener = class {
     if (isFirst) this.roster.record("after counter");
   }
   answerAndPerform(taken, beforeAnswer) {
+    this.perform(taken, () => {
+      beforeAnswer == null ? void 0 : beforeAnswer();
+      this.answer();
+    });
+  }
+  perform(taken, beforeIt = () => {
+  }) {
     const all = taken.filter(isPresent);
     this.journal.append(...all.flatMap(({ records }) => records));
-    beforeAnswer == null ? void 0 : beforeAnswer();
-    this.answer();
+    beforeIt();
     for (const { perform } of all) perform();
   }
   beginTicking(tick) {
@@ -5035,7 +5061,7 @@ function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   const from = (_a2 = asked.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
   if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
-    const longest = formatDuration(Math.min(jitter, longestDelay(schedule, from)));
+    const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");

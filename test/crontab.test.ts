@@ -1071,6 +1071,29 @@ it("a further attempt of a job that was renamed meanwhile has the new name, unde
   await supervisord.waitForLog(/^attempt \d of new$/m);
 });
 
+it("by hand, all jobs are written down at once, for a sync takes its time", async (t) => {
+  const directory = temporaryDirectory(t);
+  // Loaded before the listener: it counts the syncs.
+  const counting = `
+    const fs = require("fs");
+    const sync = fs.fdatasyncSync;
+    fs.fdatasyncSync = (fd) => {
+      fs.appendFileSync("syncs", ".");
+      return sync(fd);
+    };`;
+  fs.writeFileSync(`${directory}/counting.cjs`, counting);
+  const text = Array.from({ length: 20 }, (_, i) => `TICK_NAME=j${i}\n@start true\n`).join("");
+  const supervisord = await listen(t, text, [], {
+    cwd: directory,
+    runtime: runtimeWith(`${directory}/counting.cjs`).join(" "),
+  });
+  const finished = (run: number) => () => lines(supervisord, new RegExp(`: run ${run} finished`)).length === 20;
+  await supervisord.until(finished(1), "the runs at the start");
+  supervisord.signal("SIGUSR2");
+  await supervisord.until(finished(2), "the runs by hand");
+  assert.equal(fs.readFileSync(`${directory}/syncs`, "utf8"), "..");
+});
+
 it("swapped names are not in the way of a job with a strange name", async (t) => {
   const text = (...names: string[]) => names.map((name, i) => `TICK_NAME=${name}\n@ticks 9 true ${i}\n`).join("");
   const supervisord = await listen(t, text("a", "b", "~0"));

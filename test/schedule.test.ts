@@ -12,7 +12,9 @@ import {
   dueTime,
   formatDuration,
   judgeDueTime,
+  longestDelay,
   nextDue,
+  nextDues,
   parseCommandLine,
   parseCron,
   parseDuration,
@@ -523,4 +525,32 @@ describe("what a tick decides at a glance is what a search finds", () => {
       { numRuns: 3000 },
     );
   });
+});
+
+it("a delay stays below the next due time, also where that is known without a look at a hundred of them", () => {
+  const zones = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Antarctica/Troll",
+    "Africa/Casablanca",
+  ];
+  const number = (most: number) => fc.integer({ min: 0, max: most });
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...zones),
+      fc.oneof(number(59), fc.constant("*/7"), fc.constant("59,1")),
+      fc.oneof(number(23), fc.constant("*"), fc.constant("2,3")),
+      fc.integer({ min: 1_760_000_000, max: 2_000_000_000 }),
+      fc.constantFrom(30, 60, 600, 7200, 86400, 100_000),
+      (tz, minute, hour, from, limit) => {
+        const [cron, zone] = [parseCron(`${minute} ${hour} * * *`), createZone(tz)];
+        const dues = nextDues(cron, zone, from, 100);
+        const gaps = dues.slice(1).map((due, i) => due - dues[i]);
+        const schedule: Schedule = { kind: "cron", cron, zone, catchUpSeconds: 0 };
+        assert.equal(longestDelay(schedule, from, limit), Math.min(limit, ...gaps));
+      },
+    ),
+  );
 });
