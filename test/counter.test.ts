@@ -801,7 +801,7 @@ describe("two live listeners on one file", { concurrency: 2 }, () => {
       assert.equal(alive.length, 1, `${alive.length} of them count`);
       const [other] = both.filter((supervisord) => !supervisord.isRunning);
       assert.deepEqual(await other.exited, { code: 1, signal: null });
-      assert.match(other.stderr, new RegExp(`in use by the listener with pid ${alive[0].pid}$`, "m"));
+      assert.match(other.stderr, new RegExp(`in use by the listener with pid ${alive[0].pid}: `, "m"));
       await tick(alive[0]);
       assert.equal(count(file), (content === undefined ? 0 : 3) + 2);
     });
