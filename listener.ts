@@ -1611,6 +1611,8 @@ function dateWords(reading: number): string {
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
 /** How an attempt, and with its last one the run, ended. */
 const RESULTS = ["success", "failure", "timeout", "interrupted"] as const;
+/** Why a run was ended before it ended by itself. */
+const CAUSES = ["timeout", "stop", "replace"] as const;
 type Result = (typeof RESULTS)[number];
 /** What --only-if said: exit 0, exit 1, anything else, or nothing in time. */
 export type Verdict = "allowed" | "held" | "error" | "timeout";
@@ -1666,7 +1668,7 @@ export interface Run extends DueRun {
   /** Of the leader of its process group; undefined until it has started. */
   readonly pid?: number;
   /** Why it is being ended. */
-  readonly cause?: "timeout" | "stop" | "replace";
+  readonly cause?: (typeof CAUSES)[number];
   /** Set when the leader is gone. */
   readonly end?: ProcessEnd;
   /** Started by an earlier listener that was killed: its exit status will never be known. */
@@ -1686,6 +1688,7 @@ export interface JobState {
 
 export type JobInput =
   | ({ readonly type: "due" } & DueRun)
+  /** Since it was started, or since it was sent SIGTERM if `run` is ending; `run.end`: its leader is gone already. */
   | { readonly type: "adopted"; readonly run: Run; readonly elapsedSeconds: number }
   /** An earlier listener started it, and nobody saw its end. */
   | { readonly type: "interrupted"; readonly run: Run; readonly end: ProcessEnd }
@@ -1895,10 +1898,14 @@ function overtake(policy: JobPolicy, state: JobState, run: Run): Step {
   return [next, [{ type: "holdBack", run, why: "replaced" }, ...actions]];
 }
 
-// An earlier listener started it, and it is still going: its deadline counts from that start.
+// An earlier listener started it, and it is still going, or being ended: its deadline and its grace go on.
 function adopt(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
-  const orphan: Run = { ...run, phase: "running", isOrphan: true };
-  return begin(policy, withNewRun(state, orphan), orphan, elapsedSeconds);
+  const orphan: Run = { ...run, isOrphan: true };
+  const next = withNewRun(state, orphan);
+  if (run.phase !== "ending") return begin(policy, next, orphan, elapsedSeconds);
+  const seconds = Math.max(1, policy.killAfterSeconds - elapsedSeconds);
+  const watch: JobAction[] = run.end === undefined ? [] : [{ type: "watchGroup", run: orphan }];
+  return [next, [...watch, { type: "armGrace", run: orphan, seconds }]];
 }
 
 function begin(policy: JobPolicy, state: JobState, run: Run, elapsedSeconds: number): Step {
@@ -3553,15 +3560,34 @@ function processFields(pid: number): string[] {
  * is known by the variables that every run gets.
  */
 function findRun(listener: ProcessIdentity, job: string, run: number): ProcessIdentity | undefined {
-  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, `SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
-  const isIt = (pid: string) => {
-    const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
-    const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
-    return facts.every((fact) => variables.includes(fact)) && !isHook && processFields(Number(pid))[3] === pid;
-  };
+  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, ...factsOf(job, run)];
+  const leader = findProcess((pid) => processFields(Number(pid))[3] === pid && hasVariables(pid, facts));
+  return leader === undefined ? undefined : identify(leader);
+}
+
+/** Is there something left of the process group of a run whose leader is gone? Its number may be another group's by now. */
+function hasLeftover(leader: ProcessIdentity, job: string, run: number): boolean {
+  if (identify(leader.pid) !== undefined) return false;
+  const group = String(leader.pid);
+  const facts = factsOf(job, run);
+  return findProcess((pid) => processFields(Number(pid))[2] === group && hasVariables(pid, facts)) !== undefined;
+}
+
+function factsOf(job: string, run: number): string[] {
+  return [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
+}
+
+/** Does a command that is no hook have them in its environment? */
+function hasVariables(pid: string, facts: readonly string[]): boolean {
+  const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
+  const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
+  return facts.every((fact) => variables.includes(fact)) && !isHook;
+}
+
+function findProcess(isIt: (pid: string) => boolean): number | undefined {
   try {
-    const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
-    return leader === undefined ? undefined : identify(Number(leader));
+    const found = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
+    return found === undefined ? undefined : Number(found);
   } catch {
     return undefined;
   }
@@ -4417,6 +4443,8 @@ export type JournalRecord =
   | { type: "removed"; job: string }
   | { type: "starting"; job: string; run: number; attempt: number; due: number; reason: Reason; serial?: number }
   | { type: "started"; job: string; run: number; attempt: number; pid: number; start: number }
+  /** It was sent SIGTERM: its group has a grace from then on. */
+  | { type: "ending"; job: string; run: number; cause: NonNullable<Run["cause"]> }
   /** `retryIn`: it is tried again after so many seconds; else this is the result of the run. */
   | ({
       type: "finished";
@@ -4479,6 +4507,7 @@ interface LastResult {
 interface OpenRun {
   readonly starting: LineOf<"starting">;
   readonly started?: LineOf<"started">;
+  readonly ending?: LineOf<"ending">;
   /** It waits for its next attempt. */
   readonly finished?: LineOf<"finished">;
 }
@@ -4541,6 +4570,8 @@ function foldLine(past: JobPast, line: JournalLine): JobPast {
       return foldStarting(past, line);
     case "started":
       return withOpenRun(past, line.run, { started: line });
+    case "ending":
+      return withOpenRun(past, line.run, { ending: line });
     case "finished": {
       const { run, result, at, seconds, retryIn } = line;
       if (retryIn !== undefined) return withOpenRun(past, run, { finished: line });
@@ -4655,6 +4686,7 @@ function concluded(past: JobPast, run: number, last: LastResult): JobPast {
 const NUMBERS_OF: Readonly<Record<string, readonly string[]>> = {
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
+  ending: ["run"],
   finished: ["run", "attempt", "seconds"],
   givenUp: ["run"],
   held: ["run"],
@@ -4674,6 +4706,7 @@ function tryParseLine(text: string): JournalLine | undefined {
       typeof line.job === "string" &&
       PLAIN.every((key) => Object(line[key]) !== line[key]) &&
       (line.result === undefined || RESULTS.includes(line.result)) &&
+      (line.cause === undefined || CAUSES.includes(line.cause)) &&
       ["lastRun", "delay"].every((key) => line[key] === undefined || isCount(line[key])) &&
       (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : undefined;
@@ -4697,6 +4730,8 @@ export function recordOf(job: string, action: JobAction, seconds: number): Journ
       const { number, attempt, due, reason, serial } = action.run;
       return { type: "starting", job, run: number, attempt, due, reason, serial };
     }
+    case "terminate":
+      return { type: "ending", job, run: action.run.number, cause: action.run.cause! };
     case "finish": {
       const { run, result, end, retrySeconds } = action;
       const { number, attempt } = run;
@@ -4823,7 +4858,9 @@ function jobLine(record: JournalRecord & { type: "job" }, at: number, past: JobP
 function linesOf(name: string, past: JobPast): JournalLine[] {
   const { job, openRuns, waiting } = past;
   const runs = [
-    ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
+    ...openRuns.flatMap(({ starting, started, ending, finished }) =>
+      [starting, started, ending, finished].filter(isPresent),
+    ),
     ...waiting,
   ].map((line) => ({ ...line, job: name }));
   return job === undefined ? runs : [jobLine({ type: "job", job: name, ...job }, job.at, past), ...runs];
@@ -4974,6 +5011,11 @@ interface RunOwner {
   secondsToNextRun(): number;
 }
 
+const UNKNOWN_END: ProcessEnd = {
+  exit: null,
+  signal: null,
+  error: "exit status unknown, an earlier listener started it",
+};
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 const ONLY_IF_SECONDS = 10;
@@ -5254,8 +5296,8 @@ class JobRuns {
   }
 
   // A stop, and a run that replaces others, know of the job as it is now alone.
-  private graceOf({ number, phase }: Run, seconds: number): number {
-    return phase === "ending" ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
+  private graceOf({ number, phase, isOrphan }: Run, seconds: number): number {
+    return phase === "ending" && !isOrphan ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
   }
 
   // Timers end with the attempt: see stopClock.
@@ -5423,20 +5465,25 @@ class JobRuns {
 
   // What an earlier listener left:
 
-  // The latest first: an older one gives way to it. Each of them waits for its next attempt, is still going, or was cut off;
-  // one whose start is not written down may have been started all the same, in the instant before its listener was killed.
+  // The latest first: an older one gives way to it. Each of them waits for its next attempt, is still going or being ended, or
+  // was cut off; one whose start is not written down may have been started all the same, in the instant before its listener
+  // was killed.
   takeOver({ openRuns, waiting }: JobPast, formerListener: ProcessIdentity | undefined): void {
-    for (const { starting, started, finished } of [...openRuns].reverse()) {
-      const { run: number, attempt, due, reason } = starting;
+    for (const { starting, started, ending, finished } of [...openRuns].reverse()) {
+      const { run: number, attempt, due, reason, job } = starting;
       const base: Run = { number, attempt, due, reason, phase: "running", pid: started?.pid };
       if (finished !== undefined) {
         this.resume(base, finished);
         continue;
       }
-      const leader = started ?? (formerListener && findRun(formerListener, starting.job, number));
+      const leader = started ?? (formerListener && findRun(formerListener, job, number));
       const run: Run = { ...base, pid: leader?.pid };
-      if (leader === undefined || !isAlive(leader)) this.takeInterrupted(run);
-      else this.adopt(run, leader, Math.max(0, Date.now() / 1000 - (started ?? starting).at));
+      const isLed = leader !== undefined && isAlive(leader);
+      if (leader !== undefined && ending !== undefined && (isLed || hasLeftover(leader, job, number))) {
+        const end = isLed ? undefined : UNKNOWN_END;
+        this.adopt({ ...run, phase: "ending", cause: ending.cause, end }, leader, starting.at, ending.at);
+      } else if (isLed) this.adopt(run, leader, (started ?? starting).at);
+      else this.takeInterrupted(run);
     }
     for (const line of waiting) this.takeWaiting(line);
   }
@@ -5451,23 +5498,26 @@ class JobRuns {
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
   }
 
-  private adopt(run: Run, orphan: ProcessIdentity, elapsedSeconds: number): void {
-    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
+  /** @param startedAt, endingAt in epoch seconds; the latter: when it was sent SIGTERM */
+  private adopt(run: Run, orphan: ProcessIdentity, startedAt: number, endingAt = startedAt): void {
+    const what = run.phase === "ending" ? "is still being ended" : "is still going";
+    this.log.line(`run ${run.number} of an earlier listener ${what} (pid ${orphan.pid})`);
+    const secondsSince = (at: number) => Math.max(0, Date.now() / 1000 - at);
     const handle = this.handleOf(run);
-    handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
+    handle.startedSeconds = monotonicSeconds() - secondsSince(startedAt);
     handle.orphan = orphan;
     handle.hasTurn = true;
     this.host.turns.occupy(); // it is going already, whatever --max-running says
-    this.apply({ type: "adopted", run, elapsedSeconds });
+    this.apply({ type: "adopted", run, elapsedSeconds: secondsSince(endingAt) });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
 
   // No event tells of the end of a process that is not our child.
   private lookAtOrphans(): void {
-    const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
     for (const { run, orphan } of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === undefined);
-      if (orphan !== undefined && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+      if (orphan !== undefined && isWaitedFor && !isAlive(orphan))
+        this.apply({ type: "exited", run, end: UNKNOWN_END });
     }
   }
 

@@ -1088,6 +1088,7 @@ function dateWords(reading) {
   return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
 var RESULTS = ["success", "failure", "timeout", "interrupted"];
+var CAUSES = ["timeout", "stop", "replace"];
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
 var NOTHING = [];
@@ -1203,8 +1204,12 @@ function overtake(policy, state, run) {
   return [next, [{ type: "holdBack", run, why: "replaced" }, ...actions]];
 }
 function adopt(policy, state, run, elapsedSeconds) {
-  const orphan = { ...run, phase: "running", isOrphan: true };
-  return begin(policy, withNewRun(state, orphan), orphan, elapsedSeconds);
+  const orphan = { ...run, isOrphan: true };
+  const next = withNewRun(state, orphan);
+  if (run.phase !== "ending") return begin(policy, next, orphan, elapsedSeconds);
+  const seconds = Math.max(1, policy.killAfterSeconds - elapsedSeconds);
+  const watch = run.end === void 0 ? [] : [{ type: "watchGroup", run: orphan }];
+  return [next, [...watch, { type: "armGrace", run: orphan, seconds }]];
 }
 function begin(policy, state, run, elapsedSeconds) {
   if (state.runs.some((r) => r.phase === "next")) return terminate(policy, withRun(state, run), run, "replace");
@@ -2454,15 +2459,28 @@ function processFields(pid) {
   }
 }
 function findRun(listener, job, run) {
-  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, `SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
-  const isIt = (pid) => {
-    const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
-    const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
-    return facts.every((fact) => variables.includes(fact)) && !isHook && processFields(Number(pid))[3] === pid;
-  };
+  const facts = [`SUPERTICK_LISTENER=${formatIdentity(listener)}`, ...factsOf(job, run)];
+  const leader = findProcess((pid) => processFields(Number(pid))[3] === pid && hasVariables(pid, facts));
+  return leader === void 0 ? void 0 : identify(leader);
+}
+function hasLeftover(leader, job, run) {
+  if (identify(leader.pid) !== void 0) return false;
+  const group = String(leader.pid);
+  const facts = factsOf(job, run);
+  return findProcess((pid) => processFields(Number(pid))[2] === group && hasVariables(pid, facts)) !== void 0;
+}
+function factsOf(job, run) {
+  return [`SUPERTICK_JOB=${job}`, `SUPERTICK_RUN=${run}`];
+}
+function hasVariables(pid, facts) {
+  const variables = tryReadFile(`/proc/${pid}/environ`).split("\0");
+  const isHook = variables.some((variable) => variable.startsWith("SUPERTICK_HOOK="));
+  return facts.every((fact) => variables.includes(fact)) && !isHook;
+}
+function findProcess(isIt) {
   try {
-    const leader = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
-    return leader === void 0 ? void 0 : identify(Number(leader));
+    const found = fs.readdirSync("/proc").find((name) => /^\d+$/.test(name) && isIt(name));
+    return found === void 0 ? void 0 : Number(found);
   } catch {
     return void 0;
   }
@@ -3097,6 +3115,8 @@ function foldLine(past, line) {
       return foldStarting(past, line);
     case "started":
       return withOpenRun(past, line.run, { started: line });
+    case "ending":
+      return withOpenRun(past, line.run, { ending: line });
     case "finished": {
       const { run, result, at, seconds, retryIn } = line;
       if (retryIn !== void 0) return withOpenRun(past, run, { finished: line });
@@ -3196,6 +3216,7 @@ function concluded(past, run, last) {
 var NUMBERS_OF = {
   starting: ["run", "attempt", "due"],
   started: ["run", "pid", "start"],
+  ending: ["run"],
   finished: ["run", "attempt", "seconds"],
   givenUp: ["run"],
   held: ["run"],
@@ -3210,7 +3231,7 @@ function tryParseLine(text) {
     const line = JSON.parse(text);
     const numbers = ["at", ...(_a2 = NUMBERS_OF[line.type]) != null ? _a2 : []];
     const isPlausible = numbers.every((key) => (FRACTIONS.includes(key) ? isAmount : isCount)(line[key]));
-    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && ["lastRun", "delay"].every((key) => line[key] === void 0 || isCount(line[key])) && (line.type !== "started" || line.pid > 1);
+    const isLegal = typeof line.job === "string" && PLAIN.every((key) => Object(line[key]) !== line[key]) && (line.result === void 0 || RESULTS.includes(line.result)) && (line.cause === void 0 || CAUSES.includes(line.cause)) && ["lastRun", "delay"].every((key) => line[key] === void 0 || isCount(line[key])) && (line.type !== "started" || line.pid > 1);
     return isPlausible && isLegal ? line : void 0;
   } catch {
     return void 0;
@@ -3228,6 +3249,8 @@ function recordOf(job, action, seconds) {
       const { number, attempt, due, reason, serial } = action.run;
       return { type: "starting", job, run: number, attempt, due, reason, serial };
     }
+    case "terminate":
+      return { type: "ending", job, run: action.run.number, cause: action.run.cause };
     case "finish": {
       const { run, result, end, retrySeconds } = action;
       const { number, attempt } = run;
@@ -3330,7 +3353,9 @@ function jobLine(record, at, past) {
 function linesOf(name, past) {
   const { job, openRuns, waiting } = past;
   const runs2 = [
-    ...openRuns.flatMap(({ starting, started, finished }) => [starting, started, finished].filter(isPresent)),
+    ...openRuns.flatMap(
+      ({ starting, started, ending, finished }) => [starting, started, ending, finished].filter(isPresent)
+    ),
     ...waiting
   ].map((line) => ({ ...line, job: name }));
   return job === void 0 ? runs2 : [jobLine({ type: "job", job: name, ...job }, job.at, past), ...runs2];
@@ -3399,6 +3424,11 @@ function createTurns(limit) {
     }
   };
 }
+var UNKNOWN_END = {
+  exit: null,
+  signal: null,
+  error: "exit status unknown, an earlier listener started it"
+};
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
@@ -3619,8 +3649,8 @@ var JobRuns = class {
       end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
     );
   }
-  graceOf({ number, phase }, seconds) {
-    return phase === "ending" ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
+  graceOf({ number, phase, isOrphan }, seconds) {
+    return phase === "ending" && !isOrphan ? this.jobFor(number).options.policy.killAfterSeconds : seconds;
   }
   arm(run, seconds, type) {
     var _a2;
@@ -3756,17 +3786,21 @@ var JobRuns = class {
     this.settleSoon();
   }
   takeOver({ openRuns, waiting }, formerListener) {
-    for (const { starting, started, finished } of [...openRuns].reverse()) {
-      const { run: number, attempt, due, reason } = starting;
+    for (const { starting, started, ending, finished } of [...openRuns].reverse()) {
+      const { run: number, attempt, due, reason, job } = starting;
       const base = { number, attempt, due, reason, phase: "running", pid: started == null ? void 0 : started.pid };
       if (finished !== void 0) {
         this.resume(base, finished);
         continue;
       }
-      const leader = started != null ? started : formerListener && findRun(formerListener, starting.job, number);
+      const leader = started != null ? started : formerListener && findRun(formerListener, job, number);
       const run = { ...base, pid: leader == null ? void 0 : leader.pid };
-      if (leader === void 0 || !isAlive(leader)) this.takeInterrupted(run);
-      else this.adopt(run, leader, Math.max(0, Date.now() / 1e3 - (started != null ? started : starting).at));
+      const isLed = leader !== void 0 && isAlive(leader);
+      if (leader !== void 0 && ending !== void 0 && (isLed || hasLeftover(leader, job, number))) {
+        const end = isLed ? void 0 : UNKNOWN_END;
+        this.adopt({ ...run, phase: "ending", cause: ending.cause, end }, leader, starting.at, ending.at);
+      } else if (isLed) this.adopt(run, leader, (started != null ? started : starting).at);
+      else this.takeInterrupted(run);
     }
     for (const line of waiting) this.takeWaiting(line);
   }
@@ -3778,21 +3812,23 @@ var JobRuns = class {
     this.host.journal.append({ type: "skipped", job: this.name, due, reason });
     this.runHook("on-skip", { due, reason }, { SUPERTICK_RESULT: "skipped" });
   }
-  adopt(run, orphan, elapsedSeconds) {
-    this.log.line(`run ${run.number} of an earlier listener is still going (pid ${orphan.pid})`);
+  adopt(run, orphan, startedAt, endingAt = startedAt) {
+    const what = run.phase === "ending" ? "is still being ended" : "is still going";
+    this.log.line(`run ${run.number} of an earlier listener ${what} (pid ${orphan.pid})`);
+    const secondsSince = (at) => Math.max(0, Date.now() / 1e3 - at);
     const handle = this.handleOf(run);
-    handle.startedSeconds = monotonicSeconds() - elapsedSeconds;
+    handle.startedSeconds = monotonicSeconds() - secondsSince(startedAt);
     handle.orphan = orphan;
     handle.hasTurn = true;
     this.host.turns.occupy();
-    this.apply({ type: "adopted", run, elapsedSeconds });
+    this.apply({ type: "adopted", run, elapsedSeconds: secondsSince(endingAt) });
     this.poll(run, ORPHAN_POLL_MS, () => this.lookAtOrphans());
   }
   lookAtOrphans() {
-    const end = { exit: null, signal: null, error: "exit status unknown, an earlier listener started it" };
     for (const { run, orphan } of this.handles) {
       const isWaitedFor = this.state.runs.some((r) => r.number === run && r.end === void 0);
-      if (orphan !== void 0 && isWaitedFor && !isAlive(orphan)) this.apply({ type: "exited", run, end });
+      if (orphan !== void 0 && isWaitedFor && !isAlive(orphan))
+        this.apply({ type: "exited", run, end: UNKNOWN_END });
     }
   }
   takeInterrupted(run) {

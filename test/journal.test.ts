@@ -3,6 +3,7 @@
 
 import * as assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -120,6 +121,12 @@ function leaveProcess(
   const child = spawn(command, args, { detached: true, stdio: "ignore" });
   atEnd(t, () => child.exitCode === null && child.signalCode === null && child.kill("SIGKILL"));
   return Object.assign(child, { pid: child.pid as number, start: startTimeOf(child.pid as number) });
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {} // it is gone
 }
 
 // ── What is read ───────────────────────────────────────────────────────────
@@ -485,6 +492,79 @@ describe("a run that an earlier listener left", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/run 7 timed out/);
     await supervisord.waitForLog(/run 7 finished/);
     assert.equal(lines(file, "finished")[0].result, "timeout");
+  });
+
+  /** A group whose leader is gone, as of a shell that SIGTERM has ended and whose command cleans up. */
+  async function leaveGroup(t: TestContext): Promise<{ pid: number; start: number; member: number }> {
+    const env = { PATH: process.env.PATH, SUPERTICK_JOB: "job", SUPERTICK_RUN: "7" };
+    const child = spawn("/bin/sh", ["-c", "sleep 1000 & echo $!; read line"], { detached: true, env });
+    const pid = child.pid as number;
+    atEnd(t, () => tryKill(-pid));
+    const start = startTimeOf(pid);
+    const [output] = await once(child.stdout, "data");
+    child.stdin.end();
+    await once(child, "exit");
+    return { pid, start, member: Number(output) };
+  }
+  const isThere = (pid: number) =>
+    fs.existsSync(`/proc/${pid}`) && !/ Z /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"));
+  const ending = (run: number) => ({ type: "ending", job: "job", run, cause: "timeout", at: Date.now() / 1000 });
+
+  it("that was being ended has its grace, though its leader is gone, and nothing starts beside it", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const { pid, start, member } = await leaveGroup(t);
+    write(`${file}.runs`, starting(7), started(7, pid, start), ending(7));
+    const supervisord = await listen(t, file, ["--kill-after", "1h", ...EACH_TICK]);
+    await supervisord.waitForLog(new RegExp(`run 7 of an earlier listener is still being ended \\(pid ${pid}\\)`));
+    await supervisord.tick();
+    await supervisord.waitForLog(/skipped the run .*: run 7 is still going/);
+    assert.ok(isThere(member));
+    process.kill(member, "SIGKILL");
+    await supervisord.waitForLog(/run 7 finished: exit status unknown/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished: exit 0/);
+    assert.equal(lines(file, "finished").find((line) => line.run === 7)?.result, "timeout");
+  });
+
+  it("that was being ended is killed when its grace is over", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const { pid, start, member } = await leaveGroup(t);
+    write(`${file}.runs`, starting(7), started(7, pid, start), ending(7));
+    const supervisord = await listen(t, file, ["--kill-after", "1s", ...EACH_TICK]);
+    await supervisord.waitForLog(/run 7: sent SIGKILL/);
+    await supervisord.until(() => !isThere(member), "its end");
+  });
+
+  it("that had ended by itself is over, whatever it has left in its group", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const { pid, start, member } = await leaveGroup(t);
+    write(`${file}.runs`, starting(7), started(7, pid, start));
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 7, .* was interrupted/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 8 finished: exit 0/);
+    assert.ok(isThere(member));
+  });
+
+  it("that was being ended is not taken for another run's group that has its number now", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const { pid, start, member } = await leaveGroup(t);
+    write(`${file}.runs`, starting(8), started(8, pid, start), ending(8));
+    const supervisord = await listen(t, file, ["--kill-after", "1s", ...EACH_TICK]);
+    await supervisord.waitForLog(/run 8, .* was interrupted/);
+    await supervisord.stop();
+    assert.ok(isThere(member));
+  });
+
+  it("writes down that it is being ended", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, ["--timeout", "1s", "--ticks", "1", "--", "/bin/sleep", "1000"]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished: SIGTERM/);
+    assert.deepEqual(
+      lines(file).map(({ type }) => type),
+      ["job", "starting", "started", "ending", "finished"],
+    );
   });
 
   it("is not taken for another process that has its pid now", async (t) => {

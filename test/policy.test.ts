@@ -352,6 +352,23 @@ describe("a run", () => {
     assert.deepEqual(left, ["armDeadline 300", "armDeadline 200", "armDeadline 1"]);
   });
 
+  it("that was adopted while it was being ended has what is left of its grace, and a second at least", () => {
+    const ending: Run = { ...ORPHAN, phase: "ending", cause: "timeout" };
+    const take = (run: Run, elapsedSeconds: number) =>
+      step(POLICY, createJobState(1), { type: "adopted", run, elapsedSeconds });
+    const actions = (run: Run, elapsedSeconds: number) => take(run, elapsedSeconds)[1].map(word).join();
+    assert.deepEqual(
+      [0, 2, 100].map((elapsed) => actions(ending, elapsed)),
+      ["armGrace 5", "armGrace 3", "armGrace 1"],
+    );
+    const withoutLeader: Run = { ...ending, end: { exit: null, signal: null } };
+    assert.equal(actions(withoutLeader, 2), "watchGroup,armGrace 3");
+    const [state] = take(withoutLeader, 2);
+    const [next, last] = step(POLICY, state, graceOver);
+    assert.equal(last.map(word).join(), "kill,finish timeout,conclude");
+    assert.deepEqual(next.runs, []);
+  });
+
   it("ends with how its process ended, or with why that is not known", () => {
     const ends = (policy: JobPolicy, inputs: JobInput[]) => {
       const state = after(policy, ...inputs.slice(0, -1));

@@ -41,7 +41,7 @@ function skipUnless(isThere: boolean, what: string): string | false {
 
 // ── README ──────────────────────────────────────────────────────────────────
 
-const SECTION = README.slice(README.indexOf("### Many replicas"), README.indexOf("### What happens when"));
+const SECTION = README.slice(README.indexOf("### Many replicas"), README.indexOf("## Limits"));
 
 /** The one fenced block of that language under **`title` that has `part`. */
 function recipe(title: string, language: string, part = ""): string {
