@@ -5121,7 +5121,7 @@ class JobRuns {
       case "record":
         return; // that is all
       case "ask":
-        // The question must not wait for the end of the run that it is about to replace.
+        this.handleOf(action.run).stopAsking = undefined;
         if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
@@ -5192,16 +5192,30 @@ class JobRuns {
   private whenItsTurn(run: Run, begin: () => void): void {
     const handle = this.handleOf(run);
     // Supervisord may close our stdout in the meantime: then the stop has taken the run back.
-    const isInProgress = () => this.state.runs.some((r) => r.number === run.number);
-    if (handle.hasTurn) return this.host.turns.soon(() => isInProgress() && begin());
+    const now = () => this.state.runs.find((r) => r.number === run.number);
+    if (handle.hasTurn) return this.host.turns.soon(() => now() !== undefined && begin());
     this.host.turns.take(() => {
-      if (!isInProgress()) return false;
+      const current = now();
+      if (current?.phase !== run.phase || !this.isWaiting(current)) return false; // it was asked about meanwhile
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
       if (successor !== undefined) return this.handOver(successor);
       handle.hasTurn = true;
       begin();
+      this.askWhatReplacesIt();
       return true;
     });
+  }
+
+  /** For its turn: it is neither being asked about nor started yet. */
+  private isWaiting({ number, phase }: Run): boolean {
+    const { hasTurn = false, stopAsking } = this.handleFor(number) ?? {};
+    return !hasTurn && (phase === "starting" || (phase === "asking" && stopAsking === undefined));
+  }
+
+  // A question must not wait for the end of the run that it is about to replace.
+  private askWhatReplacesIt(): void {
+    for (const run of this.state.runs)
+      if (run.phase === "asking" && this.isWaiting(run) && this.isReplacing(run)) this.ask(run);
   }
 
   // With replace: the turn of a run that has waited for it goes to the one that replaces it, unless that has one already. All
@@ -5210,10 +5224,7 @@ class JobRuns {
     const handle = this.handleOf(successor);
     const isNeeded = !handle.hasTurn;
     handle.hasTurn = true;
-    for (const { number } of this.state.runs) {
-      const { hasTurn = false, stopAsking } = this.handleFor(number) ?? {};
-      if (!hasTurn && stopAsking === undefined) this.apply({ type: "overtaken", run: number });
-    }
+    for (const run of this.state.runs) if (this.isWaiting(run)) this.apply({ type: "overtaken", run: run.number });
     return isNeeded;
   }
 

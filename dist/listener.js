@@ -3493,6 +3493,7 @@ var JobRuns = class {
       case "record":
         return;
       case "ask":
+        this.handleOf(action.run).stopAsking = void 0;
         if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
@@ -3555,26 +3556,33 @@ var JobRuns = class {
   }
   whenItsTurn(run, begin2) {
     const handle = this.handleOf(run);
-    const isInProgress = () => this.state.runs.some((r) => r.number === run.number);
-    if (handle.hasTurn) return this.host.turns.soon(() => isInProgress() && begin2());
+    const now = () => this.state.runs.find((r) => r.number === run.number);
+    if (handle.hasTurn) return this.host.turns.soon(() => now() !== void 0 && begin2());
     this.host.turns.take(() => {
-      if (!isInProgress()) return false;
+      const current = now();
+      if ((current == null ? void 0 : current.phase) !== run.phase || !this.isWaiting(current)) return false;
       const successor = this.state.runs.find((r) => r.phase === "next" && r.number !== run.number);
       if (successor !== void 0) return this.handOver(successor);
       handle.hasTurn = true;
       begin2();
+      this.askWhatReplacesIt();
       return true;
     });
   }
-  handOver(successor) {
+  isWaiting({ number, phase }) {
     var _a2;
+    const { hasTurn = false, stopAsking } = (_a2 = this.handleFor(number)) != null ? _a2 : {};
+    return !hasTurn && (phase === "starting" || phase === "asking" && stopAsking === void 0);
+  }
+  askWhatReplacesIt() {
+    for (const run of this.state.runs)
+      if (run.phase === "asking" && this.isWaiting(run) && this.isReplacing(run)) this.ask(run);
+  }
+  handOver(successor) {
     const handle = this.handleOf(successor);
     const isNeeded = !handle.hasTurn;
     handle.hasTurn = true;
-    for (const { number } of this.state.runs) {
-      const { hasTurn = false, stopAsking } = (_a2 = this.handleFor(number)) != null ? _a2 : {};
-      if (!hasTurn && stopAsking === void 0) this.apply({ type: "overtaken", run: number });
-    }
+    for (const run of this.state.runs) if (this.isWaiting(run)) this.apply({ type: "overtaken", run: run.number });
     return isNeeded;
   }
   isReplacing({ number }) {

@@ -1244,6 +1244,22 @@ describe("--max-running", { concurrency: 4 }, () => {
     assert.match(supervisord.stderr, /job: run 1 is replaced/);
   });
 
+  it("a run that waits for its turn is replaced after a question also when its turn has come in between", async (t) => {
+    const directory = temporaryDirectory(t);
+    const supervisord = await listen(
+      t,
+      "TICK_NAME=first\n@start while [ ! -e go ]; do sleep 0.05; done\nTICK_OVERLAP=replace\nTICK_ONLY_IF=true\nTICK_NAME=job\n@ticks 1 echo ran $SUPERTICK_RUN; exec sleep 1000\n",
+      ["--max-running", "1"],
+      { cwd: directory },
+    );
+    await supervisord.waitForLog(/first: run 1 started/);
+    await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", "type:supertick\njob")); // is not asked about
+    await supervisord.tick();
+    fs.writeFileSync(`${directory}/go`, "");
+    await supervisord.waitForLog(/^ran 2$/m);
+    assert.match(supervisord.stderr, /job: run 1 (is replaced|finished)/);
+  });
+
   it("a stop ends what waits for its turn", async (t) => {
     const supervisord = await listen(t, many(3, "exec sleep 1000"), ["--max-running", "1"]);
     await supervisord.tick();
