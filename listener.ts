@@ -2117,7 +2117,7 @@ function withoutRun(state: JobState, run: Run): JobState {
 // A parser gets the text and returns the value. It throws an Expectation (what is legal) or an Error (what is wrong);
 // parseSetting makes the sentence, with the option's name and the user's own text.
 
-/** What a parser would have accepted: "a duration such as 30s, 5m or 1h30m". */
+/** What a parser would have accepted: "a whole number from 1 to 1000". */
 class Expectation extends Error {}
 
 /** The user's mistake. The message is the one line to show; no stack trace. */
@@ -2509,6 +2509,8 @@ export function parseCommandLine(
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === undefined) {
+      if (OPTION_KEYS.some((k) => specOf(k).flag === flag))
+        throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
       const flags = keys.map((k) => specOf(k).flag);
       throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
     }
@@ -2747,7 +2749,7 @@ function parseEventNames(text: string): string[] {
   for (const name of names) {
     if (name.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
     if (!EVENT_TYPES.includes(name)) {
-      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name, EVENT_TYPES)}`);
+      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name.toUpperCase(), EVENT_TYPES)}`);
     }
   }
   return names;
@@ -7184,7 +7186,7 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
     warnings,
     jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast })),
   });
-  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n")}\n`);
+  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n") || "no job"}\n`);
   if (crontab.mistakes.length > 0) process.exitCode = 2;
 }
 

@@ -1693,6 +1693,8 @@ function parseCommandLine(args, scopes, files) {
     const [flag, ...inline] = word.split("=");
     const key = keys.find((k) => specOf(k).flag === flag);
     if (key === void 0) {
+      if (OPTION_KEYS.some((k) => specOf(k).flag === flag))
+        throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
       const flags = keys.map((k) => specOf(k).flag);
       throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
     }
@@ -1892,7 +1894,7 @@ function parseEventNames(text) {
   for (const name of names) {
     if (name.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
     if (!EVENT_TYPES.includes(name)) {
-      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name, EVENT_TYPES)}`);
+      throw new Error(`${quote(name)} is no event type of supervisord${suggestion(name.toUpperCase(), EVENT_TYPES)}`);
     }
   }
   return names;
@@ -5096,7 +5098,7 @@ function checkCrontab(path, { settings, flags, environment }) {
     warnings,
     jobs: forecasts.map(({ job, forecast }) => ({ name: job.name, line: job.line, ...forecast }))
   });
-  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n")}
+  writeFully(1, `${settings.json ? JSON.stringify(object()) : list().join("\n") || "no job"}
 `);
   if (crontab.mistakes.length > 0) process.exitCode = 2;
 }

@@ -1339,6 +1339,12 @@ describe("supertick with --crontab", () => {
     );
   });
 
+  it("check says where there is no job", (t) => {
+    const file = path.join(temporaryDirectory(t), "crontab");
+    fs.writeFileSync(file, "# none\n");
+    assert.equal(supertick(["check", "--crontab", file]).stdout, "no job\n");
+  });
+
   it("a user's name in front of a command is one only where PATH, the crontab's own first, has no such command", (t) => {
     const name = file(t, "@daily root x\n");
     assert.match(supertick(["check", "--crontab", name]).stdout, /:1: "root" is a user/);

@@ -174,7 +174,7 @@ describe("init", () => {
     [[], "when shall it run?"],
     [["--ticks", "5"], "which command shall run? Put it behind --"],
     [["--ticks", "5", "--", ""], "the command behind -- is empty"],
-    [["--ticks", "5", "--json", "--", "x"], 'unknown option "--json"'],
+    [["--ticks", "5", "--json", "--", "x"], "--json does not belong here"],
     [["--ticks", "5", "--", "a", "b\nc"], '"b\\nc" has a line break, which supervisord.conf can\'t hold: put it into'],
     [["--ticks", "5", "--", "b\rc"], '"b\\rc" has a line break'],
     [["--ticks", "5", "--only-if", "a\nb", "--", "x"], '"a\\nb" has a line break'],

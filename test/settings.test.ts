@@ -261,6 +261,11 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
       {},
       '--on "PROCESS_STATE_FATL": "PROCESS_STATE_FATL" is no event type of supervisord; did you mean PROCESS_STATE_FATAL?',
     ],
+    [
+      ["--on", "process_state_fatal", ...X],
+      {},
+      '--on "process_state_fatal": "process_state_fatal" is no event type of supervisord; did you mean PROCESS_STATE_FATAL?',
+    ],
     [["simulate", "--on", "EVENT", ...X], {}, "simulate plays ticks only; --on waits for other events of supervisord"],
     [["--on", "TICK_60", ...X], {}, '--on "TICK_60": ticks are for --ticks, --every and --cron'],
     [["--on", "PROCESS_STATE", "--every", "5m", ...X], {}, "--every and --on are two schedules; give one"],
@@ -277,7 +282,7 @@ describe("a mistake ends it with 2 and exactly one line", { concurrency: 8 }, ()
     [[...T, "--only-if", " ", ...X], {}, '--only-if: expected a shell command, got " "'],
     [[...T, ...X], { TICK_ON_FAILURE: "" }, 'TICK_ON_FAILURE: expected a shell command, got ""'],
     // simulate has options of its own, and the others too
-    [[...T, "--for", "1h", ...X], {}, 'unknown option "--for"'],
+    [[...T, "--for", "1h", ...X], {}, "--for does not belong here: see supertick --help for what takes it"],
     [["simulate", ...T], {}, "which command shall run? Put it behind --: supertick --ticks 5 -- /path/to/command"],
     [["simulate", "--ticks", "x", ...X], {}, `--ticks: ${COUNT}, got "x"`],
     [["simulate", ...T, "--for", "0", ...X], {}, '--for: expected a duration of at least 1s, got "0"'],
