@@ -2885,9 +2885,14 @@ function isRunOnStart({ schedule, options }: Job): boolean {
   return options.runOnStart || schedule.kind === "start";
 }
 
-/** Each run is delayed by a time below this, in seconds. A count of ticks and an event have no time to be shifted. */
+/** Each run is delayed by a time below this, in seconds. */
 function jitterOf({ schedule, options }: Job): number {
-  return schedule.kind === "slices" || schedule.kind === "cron" ? options.jitter : 0;
+  return isByClock(schedule) ? options.jitter : 0;
+}
+
+/** Are its due times the same everywhere? A count of ticks, an event and a start have none that could be shifted. */
+function isByClock({ kind }: Schedule): boolean {
+  return kind === "slices" || kind === "cron";
 }
 
 /** The same for the same schedule and command, and practically for no other: 53 bits of two multiplicative hashes. */
@@ -5123,7 +5128,7 @@ class JobRuns {
       case "record":
         return; // that is all
       case "ask":
-        this.handleOf(action.run).stopAsking = undefined;
+        this.handleOf(action.run).stopAsking = undefined; // of an attempt before
         if (this.isReplacing(action.run)) return this.ask(action.run);
         return this.whenItsTurn(action.run, () => this.ask(action.run));
       case "stopAsking":
@@ -5273,8 +5278,8 @@ class JobRuns {
     });
     if (started === undefined) return; // onEnd will say why
     if (run.attempt === 1) this.ping(run, "start");
-    this.recordStarted(run, started);
-    const { pid } = started;
+    const { pid, start } = started;
+    this.host.journal.append({ type: "started", job: this.name, run: number, attempt: run.attempt, pid, start });
     const reason = reasonOf(run);
     this.log.line(`run ${number} started (pid ${pid}, due ${formatTime(due)}, ${reason})`, {
       event: "started",
@@ -5284,11 +5289,6 @@ class JobRuns {
       reason,
     });
     this.apply({ type: "started", run: number, pid });
-  }
-
-  private recordStarted(run: Run, { pid, start }: ProcessIdentity): void {
-    const { number, attempt } = run;
-    this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start });
   }
 
   private environment(run: RunFacts, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
@@ -7203,12 +7203,12 @@ interface Forecast {
 function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings, asked: Settings): Forecast {
   const from = asked.from ?? Math.floor(Date.now() / 1000);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
-  if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
+  if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
-  if (onlyIf !== undefined && schedule.kind !== "cron" && schedule.kind !== "slices")
+  if (onlyIf !== undefined && !isByClock(schedule))
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
   return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };
 }

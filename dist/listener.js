@@ -1985,7 +1985,10 @@ function isRunOnStart({ schedule, options }) {
   return options.runOnStart || schedule.kind === "start";
 }
 function jitterOf({ schedule, options }) {
-  return schedule.kind === "slices" || schedule.kind === "cron" ? options.jitter : 0;
+  return isByClock(schedule) ? options.jitter : 0;
+}
+function isByClock({ kind }) {
+  return kind === "slices" || kind === "cron";
 }
 function jobId(schedule, command) {
   const text = JSON.stringify([scheduleRecord(schedule), command]);
@@ -3629,8 +3632,8 @@ var JobRuns = class {
     });
     if (started === void 0) return;
     if (run.attempt === 1) this.ping(run, "start");
-    this.recordStarted(run, started);
-    const { pid } = started;
+    const { pid, start: start2 } = started;
+    this.host.journal.append({ type: "started", job: this.name, run: number, attempt: run.attempt, pid, start: start2 });
     const reason = reasonOf(run);
     this.log.line(`run ${number} started (pid ${pid}, due ${formatTime(due)}, ${reason})`, {
       event: "started",
@@ -3640,10 +3643,6 @@ var JobRuns = class {
       reason
     });
     this.apply({ type: "started", run: number, pid });
-  }
-  recordStarted(run, { pid, start: start2 }) {
-    const { number, attempt } = run;
-    this.host.journal.append({ type: "started", job: this.name, run: number, attempt, pid, start: start2 });
   }
   environment(run, more = {}) {
     var _a2, _b2;
@@ -5106,12 +5105,12 @@ function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   var _a2;
   const from = (_a2 = asked.from) != null ? _a2 : Math.floor(Date.now() / 1e3);
   const warnings = scheduleWarnings(schedule, asked.tick, from);
-  if (jitter > 0 && (schedule.kind === "cron" || schedule.kind === "slices")) {
+  if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by a time below ${longest} (--jitter)`);
   }
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
-  if (onlyIf !== void 0 && schedule.kind !== "cron" && schedule.kind !== "slices")
+  if (onlyIf !== void 0 && !isByClock(schedule))
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
   return { schedule: describeSchedule(schedule), warnings, next: nextDueTimes(schedule, from, asked.number) };
 }
