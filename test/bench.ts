@@ -103,8 +103,6 @@ interface Work {
   runEvery?: number;
   /** The jobs of this file instead. */
   crontab?: string;
-  /** Files on a tmpfs, where a sync costs nothing. */
-  isInMemory?: boolean;
   /** Started in this control group. */
   group?: string;
 }
@@ -274,17 +272,6 @@ const inGroup = (group: string, command: string[]) => [
 const SCRATCH = fs.mkdtempSync(path.join(diskDirectory(), "supertick-bench-"));
 process.once("exit", () => fs.rmSync(SCRATCH, { recursive: true, force: true }));
 
-const IN_MEMORY = tryMakeDirectory("/dev/shm/supertick-bench-");
-process.once("exit", () => IN_MEMORY && fs.rmSync(IN_MEMORY, { recursive: true, force: true }));
-
-function tryMakeDirectory(prefix: string): string | undefined {
-  try {
-    return fs.mkdtempSync(prefix);
-  } catch {
-    return undefined;
-  }
-}
-
 /** A counter on a tmpfs would cost less than the real one. */
 function diskDirectory(): string {
   const TMPFS = 0x01021994;
@@ -440,7 +427,7 @@ async function withListener<T>(
   work: Omit<Work, "directory">,
   use: (of: Listener) => Promise<T>,
 ): Promise<T> {
-  const directory = path.join(work.isInMemory ? IN_MEMORY! : SCRATCH, String(directories++));
+  const directory = path.join(SCRATCH, String(directories++));
   fs.mkdirSync(directory);
   const command = CONTENDERS[name].command({ directory, ...work });
   const listener = await Listener.start(work.group === undefined ? command : inGroup(work.group, command), directory);
@@ -594,27 +581,11 @@ async function measureWakeUps(): Promise<Figure[]> {
   return [{ title: `wake-ups between ticks, in ${IDLE_SECONDS} s`, unit: "times", samples, bounds }];
 }
 
-/** On disk it counts; on a tmpfs it shows what the sync of the journal costs. */
-async function measureRun(): Promise<Figure[]> {
-  const onDisk = await costOfRuns(false);
-  const figures: Figure[] = [
-    { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples: onDisk.all, bounds: BOUNDS.run },
-    { title: "  of it the listener's own", unit: "ms", samples: onDisk.own, bounds: [] },
-  ];
-  if (IN_MEMORY === undefined) return figures;
-  const { all, own } = await costOfRuns(true);
-  return [
-    ...figures,
-    { title: "  the same, state on a tmpfs", unit: "ms", samples: all, bounds: [] },
-    { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
-  ];
-}
-
 /** The listener's own CPU and the command's, from the tick on. */
-async function costOfRuns(isInMemory: boolean): Promise<{ all: Samples; own: Samples }> {
+async function measureRun(): Promise<Figure[]> {
   const own: Samples = {};
   const all = await takeTurns(THOSE_THAT_RUN, (name) =>
-    withListener(name, { runEvery: 1, isInMemory }, async (listener) => {
+    withListener(name, { runEvery: 1 }, async (listener) => {
       const run = async () => {
         await listener.tick();
         await listener.commandRan();
@@ -628,7 +599,10 @@ async function costOfRuns(isInMemory: boolean): Promise<{ all: Samples; own: Sam
       return (ownAfter - ownBefore + childrenAfter - childrenBefore) / RUNS_PER_ROUND / 1e6;
     }),
   );
-  return { all, own };
+  return [
+    { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples: all, bounds: BOUNDS.run },
+    { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
+  ];
 }
 
 /** What 1,000 jobs cost more than one, and what a tick costs that makes none of them due. */
@@ -697,15 +671,11 @@ async function runsWithin(group: string, megabytes: number, name: Name): Promise
   }
 }
 
-/** By class of the schedule vectors. Loaded here, since only this one needs croner and cron-parser. */
+/** Loaded here, since only this one needs croner and cron-parser. */
 async function measureSchedules(): Promise<Figure[]> {
   const { measureNextDue } = await import("./bench/next-due.ts");
-  return [...measureNextDue(flags.quick ? 1 : 5)].map(([group, samples]) => ({
-    title: `a due time: ${group}`,
-    unit: "µs",
-    samples,
-    bounds: BOUNDS.nextDue.filter(({ against }) => against === undefined || samples[against] !== undefined),
-  }));
+  const samples = measureNextDue(flags.quick ? 1 : 5);
+  return [{ title: "a due time (the vectors' median)", unit: "µs", samples, bounds: BOUNDS.nextDue }];
 }
 
 const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {

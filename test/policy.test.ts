@@ -1,20 +1,34 @@
-// The job policy: every input in every phase as one table, and what must hold whatever happens in whichever order.
+// The job policy: every input in every phase as one table, the other policies as cases, and what must hold whatever happens in
+// whichever order, at whichever instant the listener is killed.
 
 import * as assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import {
-  createJobState,
-  type JobAction,
+  type Decision,
+  type Due,
+  decide,
+  type Effect,
+  type Fact,
+  FRESH_STATE,
+  factsOf,
+  type Job,
   type JobInput,
   type JobPolicy,
   type JobState,
+  type Moment,
   type ProcessEnd,
-  type Run,
-  type Step,
-  step,
-  type Verdict,
+  type Reason,
+  readJournal,
+  StartSchedule,
+  slotsOf,
 } from "../listener";
+
+/** What a case is about: a policy, how many runs may start, and in how many seconds the next one is due. */
+interface Setting extends Partial<JobPolicy> {
+  slots?: number;
+  next?: number;
+}
 
 const POLICY: JobPolicy = {
   overlap: "skip",
@@ -26,842 +40,621 @@ const POLICY: JobPolicy = {
   isRetryYielding: true,
   isAsking: false,
 };
-const NO_LIMIT: JobPolicy = { ...POLICY, timeoutSeconds: 0 };
-const EXIT_0: ProcessEnd = { exit: 0, signal: null };
 
-function after(policy: JobPolicy, ...inputs: JobInput[]): JobState {
-  return inputs.reduce((state, input) => step(policy, state, input)[0], createJobState(0));
+function jobWith({ slots: _, next: __, ...policy }: Setting, key = "."): Job {
+  const options = { policy: { ...POLICY, ...policy }, runOnStart: false, jitter: 0 } as Job["options"];
+  return { key, name: "job", command: ["work"], schedule: new StartSchedule(), options };
+}
+
+function momentOf({ slots = Infinity, next = Infinity }: Setting, isStopping: boolean, seconds = 0): Moment {
+  return { at: 1000, seconds, freeSlots: slots, isStopping, secondsToNextRun: () => next };
+}
+
+/** The state that a listener finds which comes after a kill: a journal of these facts, read. */
+function reread(facts: readonly Fact[], key = "."): JobState {
+  return readJournal(facts.map((fact) => JSON.stringify({ ...fact, job: key }))).get(key) ?? FRESH_STATE;
+}
+
+// ── What has happened, in words ────────────────────────────────────────────
+// "due started exit0": inputs, about run 1; "2:started" is about run 2. The nth "due" has the id n. "kill": the listener is.
+
+const EXIT_0: ProcessEnd = { exit: 0, signal: null };
+const DIED: ProcessEnd = { exit: null, signal: "SIGTERM" };
+const LEADER = { pid: 71, start: 7 };
+const GONE = { isAlive: false, hasGroup: false, ageSeconds: 0 };
+const ABOUT_RUN = {
+  allowed: { type: "answered", verdict: "allowed" },
+  held: { type: "answered", verdict: "held" },
+  error: { type: "answered", verdict: "error", error: "exit 2" },
+  silent: { type: "answered", verdict: "timeout" },
+  started: { type: "started", ...LEADER },
+  startFailed: { type: "startFailed", error: "ENOENT" },
+  outputLeft: { type: "outputLeft", end: EXIT_0 },
+  exit0: { type: "exited", end: EXIT_0 },
+  exit3: { type: "exited", end: { exit: 3, signal: null } },
+  died: { type: "exited", end: DIED },
+  groupGone: { type: "groupGone" },
+  alarm: { type: "alarm" },
+  gone: { type: "found", ...GONE },
+  alive: { type: "found", ...GONE, leader: LEADER, isAlive: true, ageSeconds: 100 },
+  old: { type: "found", ...GONE, leader: LEADER, isAlive: true, ageSeconds: 1e5 },
+  group: { type: "found", ...GONE, leader: LEADER, hasGroup: true },
+} as const;
+
+function inputOf(word: string, dues: number): JobInput {
+  const [, number, name] = /^(?:(\d+):)?(\w+?)$/.exec(word)!;
+  if (name === "stop") return { type: "stop", isSecond: number === "2" };
+  if (name === "turn") return { type: "turn", id: number ?? "1" };
+  if (name in ABOUT_RUN) return { ...ABOUT_RUN[name as "alarm"], run: Number(number ?? 1) } as JobInput;
+  const due = { type: "due", due: 300 * dues, id: String(dues) } as const;
+  if (name !== "event") return { ...due, reason: name === "due" ? "schedule" : (name as Reason) };
+  return { ...due, reason: "event", serial: dues, event: { name: "EVENT", serial: dues, payload: "" } };
+}
+
+interface Played {
+  state: JobState;
+  last?: Decision;
+}
+
+function play(setting: Setting, words: string): Played {
+  const job = jobWith(setting);
+  const facts: Fact[] = [];
+  const played: Played = { state: FRESH_STATE };
+  let [dues, isStopping] = [0, false];
+  for (const word of words.split(" ").filter(Boolean)) {
+    if (word === "kill") played.state = reread(facts);
+    else {
+      if (/due|event|signal/.test(word)) dues++;
+      isStopping ||= /stop/.test(word);
+      const slots = /turn/.test(word) ? 1 : setting.slots;
+      played.last = decide(job, played.state, inputOf(word, dues), momentOf({ ...setting, slots }, isStopping));
+      facts.push(...played.last.notes.map(({ fact }) => fact));
+      played.state = played.last.state;
+    }
+  }
+  return played;
+}
+
+/** What is written down and done, in order → the runs afterwards, as number.attempt and phase. */
+function outcome(setting: Setting, words: string): string {
+  const { state, last } = play(setting, words);
+  const done = [...last!.notes.map(({ fact }) => factInWords(fact)), ...last!.effects.map(effectInWords)];
+  const runs = state.runs.map(({ number, attempt, phase, end }) => {
+    const isDraining = phase === "running" && end !== undefined;
+    return `${number}.${attempt} ${isDraining ? "draining" : phase}`;
+  });
+  return `${done.join(", ")} → ${runs.join(", ") || "none"}`.trim();
+}
+
+function factInWords(fact: Fact): string {
+  const { type, cause, result, why, retryIn } = { cause: "", result: "", why: "", retryIn: undefined, ...fact };
+  if (type === "skipped" || type === "waiting" || why === "limit") return [type, result].join(" ").trim();
+  return [type, cause, why, result, retryIn && `again in ${retryIn}`].filter(Boolean).join(" ");
+}
+
+function effectInWords(effect: Effect): string {
+  if (effect.do === "alarm") return effect.seconds === undefined ? "no alarm" : `alarm ${effect.seconds}`;
+  return effect.do === "signal" ? effect.signal : effect.do;
 }
 
 // ── The table ──────────────────────────────────────────────────────────────
 
-const INPUTS = {
-  due: { type: "due", due: 600, reason: "schedule" },
-  started: { type: "started", run: 1, pid: 71 },
-  startFailed: { type: "startFailed", run: 1, error: "ENOENT" },
-  deadline: { type: "deadline", run: 1 },
-  graceOver: { type: "graceOver", run: 1 },
-  outputLeft: { type: "outputLeft", run: 1, end: EXIT_0 },
-  exit0: { type: "exited", run: 1, end: EXIT_0 },
-  exit3: { type: "exited", run: 1, end: { exit: 3, signal: null } },
-  died: { type: "exited", run: 1, end: { exit: null, signal: "SIGTERM" } },
-  groupGone: { type: "groupGone", run: 1 },
-  stop: { type: "stop" },
-} satisfies Record<string, JobInput>;
+function inPhase(phase: string, words: string, setting: Setting = {}) {
+  return ([text]: TemplateStringsArray) => ({ phase, words, setting, outcomes: linesOf(text) });
+}
 
-type InputName = keyof typeof INPUTS;
-const { due, started, deadline, graceOver, outputLeft, died, exit0, stop } = INPUTS;
-const ORPHAN: Run = { number: 1, attempt: 1, due: 300, reason: "schedule", phase: "running", pid: 71 };
-const adopted: JobInput = { type: "adopted", run: ORPHAN, elapsedSeconds: 100 };
+/** "a b ⇒ c": [["a b", "c"]]. What is indented further belongs to the line before. */
+function linesOf(text: string): string[][] {
+  return text
+    .trim()
+    .replace(/\n +⇒/g, " ⇒")
+    .split(/\n +/)
+    .map((line) => line.split(" ⇒ "));
+}
 
-const STATES = {
-  idle: [],
-  starting: [due],
-  running: [due, started],
-  draining: [due, started, outputLeft],
-  "draining and stopping": [due, started, outputLeft, stop],
-  adopted: [adopted],
-  "timed out": [due, started, deadline],
-  "timed out, its leader gone": [due, started, deadline, died],
-  "timed out, killed": [due, started, deadline, graceOver],
-  stopping: [due, started, stop],
-  "stopping, its leader gone": [due, started, stop, exit0],
-  "stopping, killed": [due, started, stop, graceOver],
-  stopped: [stop],
-} satisfies Record<string, JobInput[]>;
+const INPUTS =
+  "due 1:turn allowed held started startFailed outputLeft exit0 exit3 died groupGone alarm stop 2:stop".split(" ");
 
-/**
- * What is done, in order → the phase of run 1 afterwards. "–": nothing at all. "never": the listener does not say so, for
- * a process begins, or fails to begin, only once.
- */
-const TABLE: Record<keyof typeof STATES, Record<InputName, string>> = {
-  idle: {
-    due: "start → starting",
-    started: "–",
-    startFailed: "–",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "–",
-    exit3: "–",
-    died: "–",
-    groupGone: "–",
-    stop: "stopped → gone",
-  },
-  starting: {
-    due: "skip → starting",
-    started: "armDeadline 300 → running",
-    startFailed: "finish failure → gone",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "finish success → gone",
-    exit3: "finish failure → gone",
-    died: "finish failure → gone",
-    groupGone: "–",
-    stop: "finish interrupted, stopped → gone",
-  },
-  running: {
-    due: "skip → running",
-    started: "never",
-    startFailed: "never",
-    deadline: "terminate, armGrace 5 → ending",
-    graceOver: "–",
-    outputLeft: "→ draining",
-    exit0: "finish success → gone",
-    exit3: "finish failure → gone",
-    died: "finish failure → gone",
-    groupGone: "–",
-    stop: "terminate, armGrace 5 → ending",
-  },
-  draining: {
-    due: "skip → draining",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "finish success → gone",
-    exit3: "finish failure → gone",
-    died: "finish failure → gone",
-    groupGone: "never",
-    stop: "→ draining",
-  },
-  "draining and stopping": {
-    due: "–",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "finish success, stopped → gone",
-    exit3: "finish failure, stopped → gone",
-    died: "finish failure, stopped → gone",
-    groupGone: "never",
-    stop: "finish success, stopped → gone",
-  },
-  adopted: {
-    due: "skip → running",
-    started: "never",
-    startFailed: "never",
-    deadline: "terminate, armGrace 5 → ending",
-    graceOver: "–",
-    outputLeft: "→ draining",
-    exit0: "finish interrupted → gone",
-    exit3: "finish interrupted → gone",
-    died: "finish interrupted → gone",
-    groupGone: "–",
-    stop: "terminate, armGrace 5 → ending",
-  },
-  "timed out": {
-    due: "skip → ending",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "kill, armGrace 1 → killed",
-    outputLeft: "–",
-    exit0: "watchGroup → ending",
-    exit3: "watchGroup → ending",
-    died: "watchGroup → ending",
-    groupGone: "–",
-    stop: "→ ending",
-  },
-  "timed out, its leader gone": {
-    due: "skip → ending",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "kill, finish timeout → gone",
-    outputLeft: "–",
-    exit0: "watchGroup → ending",
-    exit3: "watchGroup → ending",
-    died: "watchGroup → ending",
-    groupGone: "finish timeout → gone",
-    stop: "→ ending",
-  },
-  "timed out, killed": {
-    due: "skip → killed",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "finish timeout → gone",
-    exit3: "finish timeout → gone",
-    died: "finish timeout → gone",
-    groupGone: "–",
-    stop: "armGrace 1 → killed",
-  },
-  stopping: {
-    due: "–",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "kill, armGrace 1 → killed",
-    outputLeft: "–",
-    exit0: "watchGroup → ending",
-    exit3: "watchGroup → ending",
-    died: "watchGroup → ending",
-    groupGone: "–",
-    stop: "kill, armGrace 1 → killed",
-  },
-  "stopping, its leader gone": {
-    due: "–",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "kill, finish interrupted, stopped → gone",
-    outputLeft: "–",
-    exit0: "watchGroup → ending",
-    exit3: "watchGroup → ending",
-    died: "watchGroup → ending",
-    groupGone: "finish interrupted, stopped → gone",
-    stop: "kill, finish interrupted, stopped → gone",
-  },
-  "stopping, killed": {
-    due: "–",
-    started: "never",
-    startFailed: "never",
-    deadline: "–",
-    graceOver: "finish interrupted, stopped → gone",
-    outputLeft: "–",
-    exit0: "finish interrupted, stopped → gone",
-    exit3: "finish interrupted, stopped → gone",
-    died: "finish interrupted, stopped → gone",
-    groupGone: "–",
-    stop: "armGrace 1 → killed",
-  },
-  stopped: {
-    due: "–",
-    started: "–",
-    startFailed: "–",
-    deadline: "–",
-    graceOver: "–",
-    outputLeft: "–",
-    exit0: "–",
-    exit3: "–",
-    died: "–",
-    groupGone: "–",
-    stop: "stopped → gone",
-  },
+/** In which phases a process reports. Its start, or that it failed, comes once. */
+const WITH_PROCESS = /^(running|draining|ending|killed|idle)/;
+const REPORTS: Record<string, RegExp> = {
+  ...{ started: /^(starting|idle)/, startFailed: /^(starting|idle)/ },
+  ...{ outputLeft: WITH_PROCESS, exit0: WITH_PROCESS, exit3: WITH_PROCESS, died: WITH_PROCESS },
 };
 
-function word(action: JobAction): string {
-  if (action.type === "finish") return `finish ${action.result}`;
-  return "seconds" in action ? `${action.type} ${action.seconds}` : action.type;
-}
+/** What each input does in each phase: of one that stands in no line, nothing comes. */
+const TABLE = [
+  inPhase("idle", "")`
+    due ⇒ starting, spawn → 1.1 starting`,
+  inPhase("waiting", "due", { slots: 0 })`
+    due stop 2:stop ⇒ skipped → none
+    1:turn ⇒ starting, spawn → 1.1 starting`,
+  inPhase("asking", "due", { isAsking: true })`
+    due ⇒ skipped → 1.1 asking
+    allowed ⇒ spawn → 1.1 starting
+    held ⇒ dropped held → none
+    stop 2:stop ⇒ dropped stopped → none`,
+  inPhase("next", "due started due", { overlap: "replace" })`
+    due ⇒ dropped replaced, starting → 1.1 ending, 3.1 next
+    exit0 exit3 died ⇒ watch → 1.1 ending, 2.1 next
+    alarm ⇒ SIGKILL, alarm 1 → 1.1 killed, 2.1 next
+    stop ⇒ dropped stopped → 1.1 ending
+    2:stop ⇒ dropped stopped, SIGKILL, alarm 1 → 1.1 killed`,
+  inPhase("starting", "due")`
+    due ⇒ skipped → 1.1 starting
+    started ⇒ started, alarm 300 → 1.1 running
+    startFailed ⇒ ended failure → none
+    stop 2:stop ⇒ ended interrupted → none`,
+  inPhase("running", "due started")`
+    due ⇒ skipped → 1.1 running
+    outputLeft ⇒ no alarm → 1.1 draining
+    exit0 ⇒ ended success → none
+    exit3 died ⇒ ended failure → none
+    alarm ⇒ ending timeout, SIGTERM, alarm 5 → 1.1 ending
+    stop 2:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
+  inPhase("draining", "due started outputLeft")`
+    due ⇒ skipped → 1.1 draining
+    outputLeft ⇒ no alarm → 1.1 draining
+    exit0 exit3 died 2:stop ⇒ ended success → none`,
+  inPhase("draining at a stop", "due started outputLeft stop")`
+    outputLeft ⇒ no alarm → 1.1 draining
+    exit0 exit3 died 2:stop ⇒ ended success → none`,
+  inPhase("ending", "due started alarm")`
+    due ⇒ skipped → 1.1 ending
+    exit0 exit3 died ⇒ watch → 1.1 ending
+    alarm 2:stop ⇒ SIGKILL, alarm 1 → 1.1 killed`,
+  inPhase("ending without its leader", "due started alarm exit0")`
+    due ⇒ skipped → 1.1 ending
+    exit0 exit3 died ⇒ watch → 1.1 ending
+    groupGone ⇒ ended timeout → none
+    alarm 2:stop ⇒ SIGKILL, alarm 1 → 1.1 killed`,
+  inPhase("killed", "due started alarm alarm")`
+    due ⇒ skipped → 1.1 killed
+    exit0 exit3 died ⇒ ended timeout → none
+    stop 2:stop ⇒ alarm 1 → 1.1 killed`,
+  inPhase("ending at a stop", "due started stop")`
+    exit0 exit3 died ⇒ watch → 1.1 ending
+    alarm 2:stop ⇒ SIGKILL, alarm 1 → 1.1 killed`,
+  inPhase("ending at a stop without its leader", "due started stop exit0")`
+    exit0 exit3 died ⇒ watch → 1.1 ending
+    groupGone ⇒ ended interrupted → none
+    alarm 2:stop ⇒ SIGKILL, alarm 1 → 1.1 killed`,
+  inPhase("killed at a stop", "due started stop alarm")`
+    exit0 exit3 died alarm ⇒ ended interrupted → none
+    stop 2:stop ⇒ alarm 1 → 1.1 killed`,
+  inPhase("backoff", "due started exit3", { retries: 1 })`
+    due ⇒ dropped due failure, starting, spawn → 2.1 starting
+    alarm ⇒ starting, spawn → 1.2 starting
+    stop 2:stop ⇒ dropped stopped failure → none`,
+  inPhase("queued", "due 1:turn started exit3 alarm", { retries: 1, slots: 0 })`
+    due ⇒ dropped due failure, waiting, queue → none
+    1:turn ⇒ starting, spawn → 1.2 starting
+    stop 2:stop ⇒ dropped stopped failure → none`,
+];
 
-function outcome(before: JobState, input: JobInput): string {
-  const [state, actions] = step(POLICY, before, input);
-  if (state === before && actions.length === 0) return "–";
-  const phase = state.runs.find((run) => run.number === 1)?.phase ?? "gone";
-  const told = actions.filter(({ type }) => type !== "record" && type !== "conclude"); // see below
-  return `${told.map(word).join(", ")} → ${phase}`.trim();
-}
-
-for (const [name, inputs] of Object.entries(STATES)) {
-  describe(`a job that is ${name}`, () => {
-    for (const [input, expected] of Object.entries(TABLE[name as keyof typeof STATES])) {
-      if (expected === "never") continue;
-      it(`${input}: ${expected}`, () => {
-        assert.equal(outcome(after(POLICY, ...inputs), INPUTS[input as InputName]), expected);
+for (const { phase, setting, words, outcomes } of TABLE) {
+  describe(`a job whose run is ${phase}`, () => {
+    for (const input of INPUTS.filter((input) => REPORTS[input]?.test(phase) ?? true)) {
+      const [, expected] = outcomes.find(([inputs]) => inputs.split(" ").includes(input)) ?? [];
+      it(`${input}: ${expected ?? "nothing"}`, () => {
+        if (expected !== undefined) return assert.equal(outcome(setting, `${words} ${input}`), expected);
+        const [before, after] = [play(setting, words), play(setting, `${words} ${input}`)];
+        assert.deepEqual([after.state, after.last!.effects, after.last!.notes], [before.state, [], []]);
       });
     }
   });
 }
 
-// ── What the table does not show ───────────────────────────────────────────
+// ── The other policies ─────────────────────────────────────────────────────
+// What has happened ⇒ what is written down and done with the last of it → the runs that are left.
+
+function withPolicy(title: string, setting: Setting) {
+  return ([text]: TemplateStringsArray) => ({ title, setting, cases: linesOf(text) });
+}
+
+const RETRIED = { retries: 1, isRetryYielding: false };
+
+const CASES = [
+  withPolicy("replace", { overlap: "replace" })`
+    the last one is ended: due started due ⇒ starting, ending replace, SIGTERM, alarm 5 → 1.1 ending, 2.1 next
+    the new one starts when the last one is gone: due started due died groupGone
+      ⇒ ended interrupted, spawn → 2.1 starting
+    one that comes while the last one starts ends it then: due due started
+      ⇒ started, ending replace, SIGTERM, alarm 5 → 1.1 ending, 2.1 next
+    one that could not be started is in no way: due due startFailed ⇒ ended failure, spawn → 2.1 starting
+    what is left of its output is waited for: due started outputLeft due ⇒ starting → 1.1 draining, 2.1 next
+    then it starts: due started outputLeft due exit0 ⇒ ended success, spawn → 2.1 starting`,
+  withPolicy("replace and only-if", { overlap: "replace", isAsking: true })`
+    the last one goes on until the question is answered: due allowed started due
+      ⇒ starting, ask → 1.1 running, 2.1 asking
+    held back, the last one is left alone: due allowed started due 2:held ⇒ dropped held → 1.1 running
+    allowed, the last one is ended: due allowed started due 2:allowed
+      ⇒ ending replace, SIGTERM, alarm 5 → 1.1 ending, 2.1 next
+    a question is replaced by the next one: due due ⇒ dropped replaced, starting, ask → 2.1 asking
+    the last one ends meanwhile: due allowed started due exit0 2:allowed ⇒ spawn → 2.1 starting`,
+  withPolicy("replace of events that are tried again", { overlap: "replace", isAsking: true, ...RETRIED })`
+    one that waits for its next attempt is replaced: signal started exit3 signal
+      ⇒ starting, dropped replaced failure, spawn → 2.1 starting
+    also when the question is answered: event allowed started event exit3 2:allowed
+      ⇒ dropped replaced failure, spawn → 2.1 starting
+    one that fails while the next one is there is not tried again: signal signal startFailed
+      ⇒ ended replaced failure, spawn → 2.1 starting`,
+  withPolicy("allow", { overlap: "allow", retries: 1 })`
+    they run side by side: due started due ⇒ starting, spawn → 1.1 running, 2.1 starting
+    a stop ends each: due started due 2:started stop
+      ⇒ ending stop, ending stop, SIGTERM, alarm 5, SIGTERM, alarm 5 → 1.1 ending, 2.1 ending
+    one fails beside another: due started due exit3
+      ⇒ ended failure again in 10, alarm 10 → 1.1 backoff, 2.1 starting
+    and is tried again beside it: due started due exit3 alarm ⇒ starting, spawn → 1.2 starting, 2.1 starting`,
+  withPolicy("queue", { overlap: "queue", queueLimit: 2, retries: 1 })`
+    the next one waits: due started due ⇒ waiting → 1.1 running
+    as many as may: due started due due due ⇒ skipped → 1.1 running
+    the oldest is next: due started due due exit0 ⇒ ended success, starting, spawn → 2.1 starting
+    a failed one is not tried again where one waits: due started due exit3
+      ⇒ ended due failure, starting, spawn → 2.1 starting
+    what waits is skipped at a stop: due started due stop ⇒ skipped, ending stop, SIGTERM, alarm 5 → 1.1 ending`,
+  withPolicy("queue of events that are tried again", { overlap: "queue", queueLimit: 9, ...RETRIED })`
+    an event waits for the retry of the one before: event started exit3 event ⇒ waiting → 1.1 backoff
+    and is next: event started exit3 event alarm started exit3 ⇒ ended failure, starting, spawn → 2.1 starting
+    what was lost with the listener is not tried again: event started kill gone ⇒ ended lost interrupted → none`,
+  withPolicy("only-if", { isAsking: true, retries: 1 })`
+    the run waits for the answer: due ⇒ starting, ask → 1.1 asking
+    an error holds it back: due error ⇒ dropped error → none
+    silence holds it back: due silent ⇒ dropped timeout → none
+    a late answer changes nothing: due allowed started held ⇒ → 1.1 running
+    a due run meanwhile is skipped: due due ⇒ skipped → 1.1 asking
+    a run by hand is not asked about: signal ⇒ starting, spawn → 1.1 starting
+    a retry is not asked about: due allowed started exit3 alarm ⇒ starting, spawn → 1.2 starting
+    nor is one that was seen to start before the listener was killed: due allowed started kill gone alarm
+      ⇒ starting, spawn → 1.2 starting
+    but one that was not: due kill gone alarm ⇒ starting, ask → 1.2 asking
+    also after a second kill: due kill gone kill gone alarm ⇒ starting, ask → 1.2 asking
+    held back then, it was interrupted: due kill gone alarm held ⇒ dropped held interrupted → none`,
+  withPolicy("retries", { retries: 2 })`
+    a failed run waits: due started exit3 ⇒ ended failure again in 10, alarm 10 → 1.1 backoff
+    the wait doubles: due started exit3 alarm started exit3 ⇒ ended failure again in 20, alarm 20 → 1.2 backoff
+    the last attempt is the result: due started exit3 alarm started exit3 alarm started exit3 ⇒ ended failure → none
+    success ends it: due started exit3 alarm started exit0 ⇒ ended success → none
+    one that could not be started is tried again: due startFailed
+      ⇒ ended failure again in 10, alarm 10 → 1.1 backoff
+    a time-out is tried again: due started alarm died groupGone ⇒ ended timeout again in 10, alarm 10 → 1.1 backoff
+    its group is not looked for any more: due started alarm died groupGone groupGone ⇒ → 1.1 backoff
+    each attempt has its own time limit: due started alarm died groupGone alarm started
+      ⇒ started, alarm 300 → 1.2 running
+    none of what a stop ended: due started stop died groupGone ⇒ ended stopped interrupted → none
+    a time-out during which the stop comes is the result: due started alarm stop died groupGone
+      ⇒ ended stopped timeout → none`,
+  withPolicy("retries, at most an hour apart", { retries: 9, retryDelaySeconds: 2000 })`
+    the wait doubles up to there: due started exit3 alarm started exit3
+      ⇒ ended failure again in 3600, alarm 3600 → 1.2 backoff`,
+  withPolicy("retries of a job that is due in 10 s", { retries: 2, next: 10 })`
+    none where it would give way: due started exit3 ⇒ ended due failure → none`,
+  withPolicy("max-running, all slots taken", { slots: 0, overlap: "allow", retries: 1 })`
+    what is due waits for its turn: due ⇒ waiting, queue → none
+    and gets it: due due 2:turn ⇒ starting, spawn → 1.1 starting
+    a turn that nothing waits for is passed on: due 1:turn 1:turn ⇒ → 1.1 starting
+    a retry waits for its turn: due 1:turn started exit3 alarm ⇒ queue → 1.1 queued
+    with its turn it starts: due 1:turn started exit3 alarm 1:turn ⇒ starting, spawn → 1.2 starting`,
+  withPolicy("max-running and queue", { slots: 0, overlap: "queue", queueLimit: 1 })`
+    one waits for its turn, and one for that: due due ⇒ waiting → none
+    a third is skipped: due due due ⇒ skipped → none
+    the second one has the first one's slot: due due 1:turn started exit0
+      ⇒ ended success, starting, spawn → 2.1 starting`,
+  withPolicy("max-running and replace", { slots: -Infinity, overlap: "replace", isAsking: true })`
+    what waits for its turn is replaced: due due ⇒ skipped, waiting, queue → none
+    the new one has its place in the line: due due 1:turn ⇒ starting, ask → 1.1 asking
+    with a slot, a question hands it on: due 1:turn due ⇒ dropped replaced, starting, ask → 2.1 asking
+    so does what runs: due 1:turn allowed started due 2:allowed exit0 groupGone
+      ⇒ ended interrupted, spawn → 2.1 starting`,
+  withPolicy("what a killed listener has left", { retries: 1 })`
+    it is gone: due started kill gone ⇒ ended interrupted again in 10, alarm 10 → 1.1 backoff
+    it is gone after its last attempt: due started exit3 alarm started kill gone ⇒ ended interrupted → none
+    it goes on, and has the rest of its time: due started kill alive ⇒ watch, alarm 200 → 1.1 running
+    it has a second at least: due started kill old ⇒ watch, alarm 1 → 1.1 running
+    its start could not be written down: due kill alive ⇒ started, watch, alarm 200 → 1.1 running
+    its exit status is not known: due started kill alive exit0
+      ⇒ ended interrupted again in 10, alarm 10 → 1.1 backoff
+    it was being ended, and is so anew: due started alarm kill alive
+      ⇒ ending timeout, watch, SIGTERM, alarm 5 → 1.1 ending
+    so is the rest of its group: due started alarm kill group ⇒ ending timeout, watch, SIGTERM, alarm 5 → 1.1 ending
+    which is killed in the end: due started alarm kill group alarm groupGone
+      ⇒ ended timeout again in 10, alarm 10 → 1.1 backoff
+    or left behind: due started alarm kill group alarm alarm ⇒ ended timeout again in 10, alarm 10 → 1.1 backoff
+    or goes by itself: due started alarm kill group groupGone ⇒ ended timeout again in 10, alarm 10 → 1.1 backoff
+    a group that was not being ended is none of ours: due started kill group
+      ⇒ ended interrupted again in 10, alarm 10 → 1.1 backoff
+    the wait for its next attempt begins anew: due started exit3 kill gone ⇒ alarm 10 → 1.1 backoff
+    one that is over is not brought back: due started exit0 kill gone ⇒ → none`,
+];
+
+for (const { title, setting, cases } of CASES) {
+  describe(`with ${title}`, () => {
+    for (const [given, expected] of cases) {
+      const [, name, words] = /^(.*?): (.*)$/.exec(given)!;
+      it(name, () => assert.equal(outcome(setting, words), expected));
+    }
+  });
+}
+
+// ── What the tables do not show ────────────────────────────────────────────
 
 describe("a run", () => {
-  it("is numbered on from the last one, and knows why and when it was due", () => {
-    const [state, actions] = step(POLICY, createJobState(41, 2), { type: "due", due: 900, reason: "remote" });
-    const run = { number: 42, attempt: 1, due: 900, reason: "remote", phase: "starting" };
-    assert.deepEqual(
-      actions.map(({ type }) => type),
-      ["record", "start"],
-    );
-    assert.deepEqual(actions[1], { type: "start", run });
-    assert.deepEqual(state, { lastRun: 42, runs: [run], waiting: [], failures: 2, isStopping: false });
+  it("is numbered on from the last one, knows why and when it was due, and has the job as it is now", () => {
+    const state = { ...FRESH_STATE, lastRun: 41 };
+    const { effects, notes } = decide(jobWith({}), state, inputOf("signal", 3), momentOf({}, false));
+    const named = { due: 900, reason: "signal", id: "3", serial: undefined, supervisor: undefined };
+    assert.deepEqual(notes[0].fact, { type: "starting", run: 42, attempt: 1, ...named, at: 1000 });
+    const [{ run }] = effects as [Extract<Effect, { do: "spawn" }>];
+    assert.deepEqual([run.number, run.attempt, run.job, run.hasSlot], [42, 1, jobWith({}), true]);
   });
 
-  it("that is skipped takes no number, and names the one it is behind", () => {
-    const [state, [action]] = step(POLICY, after(POLICY, due, started), { type: "due", due: 900, reason: "signal" });
-    assert.deepEqual(action, { type: "skip", due: 900, reason: "signal", behind: { ...state.runs[0] } });
-    assert.equal(state.lastRun, 1);
+  it("for an event has the event, in order", () => {
+    const { last } = play({ overlap: "queue", queueLimit: 9 }, "event event event started exit0 started 2:exit0");
+    const spawned = last!.effects.flatMap((effect) => (effect.do === "spawn" ? [effect.run.event] : []));
+    assert.deepEqual(spawned, [{ name: "EVENT", serial: 3, payload: "" }]);
   });
 
-  it("waits its turn with overlap queue, and what is over the limit is skipped", () => {
-    const policy: JobPolicy = { ...POLICY, overlap: "queue", queueLimit: 2 };
-    const busy = after(policy, due, started);
-    const dueAt = (time: number): JobInput => ({ type: "due", due: time, reason: "event", serial: time });
-    const [one, waits] = step(policy, busy, dueAt(901));
-    const [two] = step(policy, one, dueAt(902));
-    const [three, skips] = step(policy, two, dueAt(903));
-    assert.deepEqual([waits[0].type, skips[0].type], ["wait", "skip"]);
-    assert.deepEqual(
-      three.waiting.map((waiting) => waiting.due),
-      [901, 902],
-    );
-    const [next, actions] = step(policy, three, { type: "exited", run: 1, end: EXIT_0 });
-    assert.deepEqual(
-      actions.map(({ type }) => type),
-      ["finish", "conclude", "record", "start"],
-    );
-    assert.deepEqual(next.runs[0], {
-      number: 2,
-      attempt: 1,
-      due: 901,
-      reason: "event",
-      serial: 901,
-      phase: "starting",
-    });
-    assert.equal(next.waiting.length, 1);
-  });
-
-  it("that waits when the stop comes is told as skipped", () => {
-    const policy: JobPolicy = { ...POLICY, overlap: "queue" };
-    const waiting = after(policy, due, started, { type: "due", due: 901, reason: "event" });
-    const [state, actions] = step(policy, waiting, { type: "stop" });
-    assert.deepEqual(state.waiting, []);
-    assert.deepEqual(actions[0], { type: "skip", due: 901, reason: "event", behind: waiting.runs[0] });
-  });
-
-  it("that waits is not started after a stop", () => {
-    const policy: JobPolicy = { ...POLICY, overlap: "queue" };
-    const state = after(policy, due, started, { type: "due", due: 901, reason: "schedule" }, { type: "stop" });
-    const [, actions] = step(
-      policy,
-      { ...state, runs: [{ ...state.runs[0], end: EXIT_0 }] },
-      { type: "groupGone", run: 1 },
-    );
-    assert.deepEqual(
-      actions.map(({ type }) => type),
-      ["finish", "conclude", "stopped"],
-    );
-  });
-
-  it("without a limit gets no deadline", () => {
-    assert.deepEqual(step(NO_LIMIT, after(NO_LIMIT, due), started)[1], []);
-  });
-
-  it("that was adopted has what is left of its limit, and a second at least", () => {
-    const left = [0, 100, 100_000].map((elapsedSeconds) => {
-      const [, actions]: Step = step(POLICY, createJobState(1), { ...adopted, elapsedSeconds });
-      return actions.map(word).join();
-    });
-    assert.deepEqual(left, ["armDeadline 300", "armDeadline 200", "armDeadline 1"]);
-  });
-
-  it("that was adopted while it was being ended has what is left of its grace, and a second at least", () => {
-    const ending: Run = { ...ORPHAN, phase: "ending", cause: "timeout" };
-    const take = (run: Run, elapsedSeconds: number) =>
-      step(POLICY, createJobState(1), { type: "adopted", run, elapsedSeconds });
-    const actions = (run: Run, elapsedSeconds: number) => take(run, elapsedSeconds)[1].map(word).join();
-    assert.deepEqual(
-      [0, 2, 100].map((elapsed) => actions(ending, elapsed)),
-      ["armGrace 5", "armGrace 3", "armGrace 1"],
-    );
-    const withoutLeader: Run = { ...ending, end: { exit: null, signal: null } };
-    assert.equal(actions(withoutLeader, 2), "watchGroup,armGrace 3");
-    const [state] = take(withoutLeader, 2);
-    const [next, last] = step(POLICY, state, graceOver);
-    assert.equal(last.map(word).join(), "kill,finish timeout,conclude");
-    assert.deepEqual(next.runs, []);
+  it("that is skipped takes no number, and says which one it is behind", () => {
+    const behind: Array<[setting: Setting, words: string, why: string]> = [
+      [{}, "due due", "run 1 is starting"],
+      [{}, "due started due", "run 1 is still going (pid 71)"],
+      [{}, "due started outputLeft due", "run 1 is over, but its output is still being read"],
+      [{ isAsking: true }, "due due", "run 1 waits for --only-if"],
+      [{ retries: 1, isRetryYielding: false }, "signal started exit3 due", "run 1 waits for its attempt 2"],
+      [{ slots: 0 }, "due due", "the run due 1970-01-01T00:05:00Z waits for its turn (--max-running)"],
+      [{ overlap: "queue" }, "due started due stop", "supertick is being stopped"],
+    ];
+    for (const [setting, words, why] of behind) {
+      const { last, state } = play(setting, words);
+      const { fact } = last!.notes[0];
+      assert.deepEqual([fact.type, "why" in fact && fact.why], ["skipped", why]);
+      assert.ok(state.lastRun <= 1);
+    }
   });
 
   it("ends with how its process ended, or with why that is not known", () => {
-    const ends = (policy: JobPolicy, inputs: JobInput[]) => {
-      const state = after(policy, ...inputs.slice(0, -1));
-      const finish = step(policy, state, inputs[inputs.length - 1])[1].find((action) => action.type === "finish");
-      return finish?.type === "finish" ? finish.end : undefined;
-    };
-    const end = died.end;
-    assert.deepEqual(ends(POLICY, [due, started, died]), end);
-    assert.deepEqual(ends(POLICY, [due, started, deadline, died, { type: "groupGone", run: 1 }]), end);
-    assert.deepEqual(ends(POLICY, [due, started, deadline, died, graceOver]), end);
-    assert.match(ends(POLICY, [due, stop])?.error ?? "", /before it started/);
-    assert.match(ends(POLICY, [due, started, stop, graceOver, graceOver])?.error ?? "", /SIGKILL/);
+    const ends: Array<[words: string, end: object]> = [
+      ["due started died", DIED],
+      ["due started alarm died groupGone", DIED],
+      ["due started alarm died alarm groupGone", DIED],
+      ["due started outputLeft died", EXIT_0],
+      ["due startFailed", { exit: null, signal: null, error: "ENOENT" }],
+      ["due stop", { exit: null, signal: null, error: "stopped before it started" }],
+      ["due started stop alarm alarm", { exit: null, signal: null, error: "SIGKILL did not end it" }],
+      ["due started kill gone", { exit: null, signal: null, error: "the listener was killed while it was going" }],
+    ];
+    for (const [words, end] of ends) {
+      const { fact } = play({}, words).last!.notes[0];
+      const { exit, signal, error } = fact as Extract<Fact, { type: "ended" }>;
+      assert.deepEqual({ exit, signal, ...(error && { error }) }, end, words);
+    }
+  });
+
+  it("took the time that its last attempt took, without what was read of its output afterwards", () => {
+    const job = jobWith({});
+    let { state } = play({}, "due");
+    for (const [word, seconds] of Object.entries({ started: 10, outputLeft: 12.3456, exit0: 13 })) {
+      state = decide(job, state, inputOf(word, 0), momentOf({}, false, seconds)).state;
+    }
+    assert.equal(state.last?.seconds, 2.346);
+  });
+
+  it("goes on by the policy that it began with", () => {
+    const { state } = play({}, "due started");
+    const { effects } = decide(jobWith({ killAfterSeconds: 60 }), state, inputOf("stop", 0), momentOf({}, true));
+    assert.deepEqual(effects.map(effectInWords), ["SIGTERM", "alarm 5"]);
   });
 
   it("that is gone is not brought back by what comes late", () => {
-    const gone = after(POLICY, due, started, exit0);
-    for (const input of Object.values(INPUTS)) {
-      if ("run" in input) assert.deepEqual(step(POLICY, gone, input), [gone, []]);
+    const { state } = play({}, "due started exit0");
+    for (const name of Object.keys(ABOUT_RUN)) {
+      const { notes, effects, state: after } = decide(jobWith({}), state, inputOf(name, 0), momentOf({}, false));
+      assert.deepEqual([notes, effects, after], [[], [], state], name);
     }
   });
 });
-
-// ── The other policies ─────────────────────────────────────────────────────
-// A line each: what has happened → what is done, then the runs that are left ("number.attempt phase").
-
-const exit3 = INPUTS.exit3;
-const dueAgain: JobInput = { type: "due", due: 900, reason: "schedule" };
-const asked = (verdict: Verdict): JobInput => ({ type: "asked", run: 1, verdict });
-const of = (run: number, input: JobInput): JobInput => ({ ...input, run }) as JobInput;
-const RETRIES = { retries: 2 };
-const UNSEEN: ProcessEnd = { exit: null, signal: null };
-
-const CASES: ReadonlyArray<readonly [string, Partial<JobPolicy>, JobInput[], string]> = [
-  [
-    "replace: the last one is ended",
-    { overlap: "replace" },
-    [due, started, dueAgain],
-    "record, terminate, armGrace 5 → 1.1 ending, 2.1 next",
-  ],
-  [
-    "replace: the new one starts when the last one is gone",
-    { overlap: "replace" },
-    [due, started, dueAgain, died, INPUTS.groupGone],
-    "finish interrupted, conclude interrupted 1, start → 2.1 starting",
-  ],
-  [
-    "replace: a third one takes the place of the second",
-    { overlap: "replace" },
-    [due, started, dueAgain, dueAgain],
-    "holdBack replaced, record → 1.1 ending, 3.1 next",
-  ],
-  [
-    "replace: one that comes while the last one starts ends it then",
-    { overlap: "replace" },
-    [due, dueAgain, started],
-    "terminate, armGrace 5 → 1.1 ending, 2.1 next",
-  ],
-  [
-    "replace: one that comes while the last one waits for its turn takes it",
-    { overlap: "replace" },
-    [due, dueAgain, { type: "overtaken", run: 1 }],
-    "holdBack replaced, start → 2.1 starting",
-  ],
-  [
-    "replace: also one that is still to be asked about",
-    { isAsking: true },
-    [due, { type: "overtaken", run: 1 }],
-    "holdBack replaced → ",
-  ],
-  [
-    "replace: also while the last one waits to be tried again, which has then come to a result",
-    { ...RETRIES, overlap: "replace" },
-    [due, started, exit3, { type: "retryDue", run: 1 }, dueAgain, { type: "overtaken", run: 1 }],
-    "finish interrupted, conclude interrupted 1, start → 2.1 starting",
-  ],
-  [
-    "queue: what waits is asked about when the job has changed so since",
-    { overlap: "queue", ofNext: { ...POLICY, isAsking: true } },
-    [due, started, dueAgain, exit0],
-    "finish success, conclude success 0, record, ask → 2.1 asking",
-  ],
-  [
-    "replace: what waits for its turn is dropped by a stop",
-    { overlap: "replace" },
-    [due, started, dueAgain, stop],
-    "holdBack stopped → 1.1 ending",
-  ],
-  [
-    "replace and only-if: the last one goes on until the question is answered",
-    { overlap: "replace", isAsking: true },
-    [due, asked("allowed"), started, dueAgain],
-    "record, ask → 1.1 running, 2.1 asking",
-  ],
-  [
-    "replace and only-if: held back, the last one is left alone",
-    { overlap: "replace", isAsking: true },
-    [due, asked("allowed"), started, dueAgain, of(2, asked("held"))],
-    "holdBack held → 1.1 running",
-  ],
-  [
-    "replace and only-if: allowed, the last one is ended",
-    { overlap: "replace", isAsking: true },
-    [due, asked("allowed"), started, dueAgain, of(2, asked("allowed"))],
-    "terminate, armGrace 5 → 1.1 ending, 2.1 next",
-  ],
-  [
-    "replace and only-if: a question is replaced by the next one",
-    { overlap: "replace", isAsking: true },
-    [due, dueAgain],
-    "stopAsking, holdBack replaced, record, ask → 2.1 asking",
-  ],
-  [
-    "allow: they run side by side",
-    { overlap: "allow" },
-    [due, started, dueAgain],
-    "record, start → 1.1 running, 2.1 starting",
-  ],
-  [
-    "allow: a stop ends each",
-    { overlap: "allow" },
-    [due, started, dueAgain, of(2, started), stop],
-    "terminate, armGrace 5, terminate, armGrace 5 → 1.1 ending, 2.1 ending",
-  ],
-  [
-    "allow: a stop is over with the last of them",
-    { overlap: "allow" },
-    [due, started, dueAgain, stop],
-    "terminate, armGrace 5, finish interrupted, conclude interrupted 1 → 1.1 ending",
-  ],
-  ["only-if: the run waits for the answer", { isAsking: true }, [due], "record, ask → 1.1 asking"],
-  ["only-if: allowed, it starts", { isAsking: true }, [due, asked("allowed")], "start → 1.1 starting"],
-  ["only-if: held, it does not", { isAsking: true }, [due, asked("held")], "holdBack held → "],
-  ["only-if: an error holds it back", { isAsking: true }, [due, asked("error")], "holdBack error → "],
-  [
-    "only-if: a late answer changes nothing",
-    { isAsking: true },
-    [due, asked("allowed"), started, asked("held")],
-    " → 1.1 running",
-  ],
-  ["only-if: a due run meanwhile is skipped", { isAsking: true }, [due, dueAgain], "skip → 1.1 asking"],
-  ["only-if: a stop ends the question", { isAsking: true }, [due, stop], "stopAsking, holdBack stopped, stopped → "],
-  [
-    "only-if: a run by hand is not asked about",
-    { isAsking: true },
-    [{ ...due, reason: "signal" }],
-    "record, start → 1.1 starting",
-  ],
-  [
-    "only-if: a retry is not asked about",
-    { isAsking: true, ...RETRIES },
-    [due, asked("allowed"), started, exit3, { type: "retryDue", run: 1 }],
-    "record, start → 1.2 starting",
-  ],
-  [
-    "only-if: nor is one that was seen to start before the listener was killed",
-    { isAsking: true, ...RETRIES },
-    [
-      { type: "interrupted", run: ORPHAN, end: UNSEEN },
-      { type: "retryDue", run: 1 },
-    ],
-    "record, start → 1.2 starting",
-  ],
-  [
-    "only-if: a retry is asked about where nobody saw the run start before the listener was killed",
-    { isAsking: true, ...RETRIES },
-    [
-      { type: "interrupted", run: { ...ORPHAN, pid: undefined }, end: UNSEEN },
-      { type: "retryDue", run: 1 },
-    ],
-    "record, ask → 1.2 asking",
-  ],
-  [
-    "only-if: also when the listener was killed a second time",
-    { isAsking: true, ...RETRIES },
-    [
-      { type: "resumed", run: { ...ORPHAN, pid: undefined, isOrphan: true, end: UNSEEN } },
-      { type: "retryDue", run: 1 },
-    ],
-    "record, ask → 1.2 asking",
-  ],
-  [
-    "only-if and queue: the one that waited is asked about in its turn",
-    { overlap: "queue", isAsking: true },
-    [due, dueAgain, asked("held")],
-    "holdBack held, record, ask → 2.1 asking",
-  ],
-  ["retries: a failed run waits", RETRIES, [due, started, exit3], "finish failure, armRetry 10 → 1.1 backoff"],
-  [
-    "retries: it is tried again",
-    RETRIES,
-    [due, started, exit3, { type: "retryDue", run: 1 }],
-    "record, start → 1.2 starting",
-  ],
-  [
-    "retries: the wait doubles",
-    RETRIES,
-    [due, started, exit3, { type: "retryDue", run: 1 }, started, exit3],
-    "finish failure, armRetry 20 → 1.2 backoff",
-  ],
-  [
-    "retries: up to an hour",
-    { retries: 9, retryDelaySeconds: 2000 },
-    [due, started, exit3, { type: "retryDue", run: 1 }, started, exit3],
-    "finish failure, armRetry 3600 → 1.2 backoff",
-  ],
-  [
-    "retries: the last attempt is the result",
-    { retries: 1 },
-    [due, started, exit3, { type: "retryDue", run: 1 }, started, exit3],
-    "finish failure, conclude failure 1 → ",
-  ],
-  [
-    "retries: success ends it",
-    RETRIES,
-    [due, started, exit3, { type: "retryDue", run: 1 }, started, exit0],
-    "finish success, conclude success 0 → ",
-  ],
-  [
-    "retries: one that could not be started is tried again",
-    RETRIES,
-    [due, INPUTS.startFailed],
-    "finish failure, armRetry 10 → 1.1 backoff",
-  ],
-  [
-    "retries: a time-out is tried again",
-    RETRIES,
-    [due, started, deadline, died, INPUTS.groupGone],
-    "finish timeout, armRetry 10 → 1.1 backoff",
-  ],
-  [
-    "retries: each attempt has its own time limit",
-    RETRIES,
-    [due, started, deadline, died, INPUTS.groupGone, { type: "retryDue", run: 1 }, started],
-    "armDeadline 300 → 1.2 running",
-  ],
-  [
-    "retries: an interrupted attempt is tried again",
-    RETRIES,
-    [{ type: "interrupted", run: ORPHAN, end: { exit: null, signal: null } }],
-    "finish interrupted, armRetry 10 → 1.1 backoff",
-  ],
-  [
-    "retries: not when its event is lost",
-    RETRIES,
-    [{ type: "interrupted", run: { ...ORPHAN, reason: "event" }, end: { exit: null, signal: null } }],
-    "finish interrupted, conclude interrupted 1 → ",
-  ],
-  [
-    "retries: an orphan that is gone is tried again",
-    RETRIES,
-    [adopted, exit0],
-    "finish interrupted, armRetry 10 → 1.1 backoff",
-  ],
-  [
-    "retries: a waiting one gives way to the next due run",
-    RETRIES,
-    [due, started, exit3, dueAgain],
-    "giveUp failure, conclude failure 1, record, start → 2.1 starting",
-  ],
-  [
-    "retries: none where one waits in the queue",
-    { ...RETRIES, overlap: "queue" },
-    [due, started, dueAgain, exit3],
-    "finish failure, conclude failure 1, record, start → 2.1 starting",
-  ],
-  [
-    "retries: none of what is replaced",
-    { ...RETRIES, overlap: "replace" },
-    [due, started, dueAgain, died, INPUTS.groupGone],
-    "finish interrupted, conclude interrupted 1, start → 2.1 starting",
-  ],
-  [
-    "retries: an event waits for the retry of the one before",
-    { ...RETRIES, overlap: "queue", isRetryYielding: false, queueLimit: 9 },
-    [due, started, exit3, dueAgain],
-    "wait → 1.1 backoff",
-  ],
-  [
-    "retries: a stop ends the wait",
-    RETRIES,
-    [due, started, exit3, stop],
-    "giveUp failure, conclude failure 1, stopped → ",
-  ],
-  [
-    "retries: none of what a stop ended",
-    RETRIES,
-    [due, started, stop, died, INPUTS.groupGone],
-    "finish interrupted, conclude interrupted 1, stopped → ",
-  ],
-  [
-    "retries: a time-out during which the stop comes is the result",
-    RETRIES,
-    [due, started, deadline, stop, died, INPUTS.groupGone],
-    "finish timeout, conclude timeout 1, stopped → ",
-  ],
-  [
-    "retries: one that is given up has its result",
-    RETRIES,
-    [due, started, exit3, { type: "giveUp", run: 1 }],
-    "giveUp failure, conclude failure 1 → ",
-  ],
-  [
-    "retries: a wait is taken up again after a restart",
-    RETRIES,
-    [{ type: "resumed", run: { ...ORPHAN, isOrphan: true, end: { exit: null, signal: null } } }],
-    "armRetry 10 → 1.1 backoff",
-  ],
-  [
-    "retries: or not, when fewer are allowed now",
-    { retries: 0 },
-    [{ type: "resumed", run: { ...ORPHAN, end: { exit: 3, signal: null } } }],
-    "giveUp failure, conclude failure 1 → ",
-  ],
-  [
-    "retries: after a crash an older run gives way to a later one",
-    RETRIES,
-    [
-      { type: "interrupted", run: { ...ORPHAN, number: 2 }, end: { exit: null, signal: null } },
-      { type: "interrupted", run: ORPHAN, end: { exit: null, signal: null } },
-    ],
-    "finish interrupted, conclude interrupted 1 → 2.1 backoff",
-  ],
-  [
-    "retries: after a crash the latest one replaces what is still going",
-    { ...RETRIES, overlap: "replace" },
-    [
-      { type: "interrupted", run: { ...ORPHAN, number: 2 }, end: { exit: null, signal: null } },
-      adopted,
-      { type: "retryDue", run: 2 },
-    ],
-    "record, terminate, armGrace 5 → 1.1 ending, 2.2 next",
-  ],
-  [
-    "failures in a row are counted",
-    {},
-    [due, started, exit3, dueAgain, of(2, started), of(2, exit3)],
-    "finish failure, conclude failure 2 → ",
-  ],
-];
-
-describe("with other policies", () => {
-  for (const [name, more, inputs, expected] of CASES) {
-    it(name, () => {
-      const policy = { ...POLICY, ...more };
-      const [state, actions] = step(policy, after(policy, ...inputs.slice(0, -1)), inputs[inputs.length - 1]);
-      const left = state.runs.map(({ number, attempt, phase }) => `${number}.${attempt} ${phase}`).join(", ");
-      assert.equal(`${actions.map(longWord).join(", ")} → ${left}`, expected);
-    });
-  }
-});
-
-function longWord(action: JobAction): string {
-  if (action.type === "conclude") return `conclude ${action.result} ${action.failures}`;
-  if (action.type === "giveUp") return `giveUp ${action.result}`;
-  if (action.type === "holdBack") return `holdBack ${action.why}`;
-  return word(action);
-}
 
 // ── Whatever happens ───────────────────────────────────────────────────────
-// A world of processes and timers: it does what the policy asks for, and reports back in any order, late or twice.
+// A world of two jobs, their processes, alarms and turns: it has the effects, and reports back in any order. It may kill the
+// listener: then all is forgotten but the facts, and the processes live on or not.
 
-class World {
-  state = createJobState(0);
-  isStopped = false;
-  /** Runs that were opened, and those that came to an end, in whichever way. */
-  readonly opened: number[] = [];
-  readonly ended: number[] = [];
-  private readonly processes = new Map<number, "starting" | "alive" | "output left" | "leader gone">();
-  private readonly questions = new Set<number>();
-  private readonly armed = new Set<string>();
-  private hasStopBegun = false;
+type Process = "starting" | "alive" | "output left" | "leader gone";
 
-  constructor(private readonly policy: JobPolicy) {}
+/** What each may report, and what it is then. */
+const REPORTS_OF: Record<Process, Array<[word: string, becomes?: Process]>> = {
+  starting: [["started", "alive"], ["startFailed"]],
+  alive: ["outputLeft", "exit0", "died"].map((word) => [word, word === "outputLeft" ? "output left" : "leader gone"]),
+  "output left": [["exit0", "leader gone"]],
+  "leader gone": [["groupGone"]],
+};
 
-  tell(input: JobInput): void {
-    if (input.type === "stop") this.hasStopBegun = true;
-    const [state, actions] = step(this.policy, this.state, input);
-    this.state = state;
-    for (const action of actions) this.perform(action);
-    if (this.policy.overlap !== "allow") assert.ok(this.processes.size <= 1, "two processes at a time");
-    const limit = this.policy.overlap === "queue" ? this.policy.queueLimit : 0;
-    assert.ok(state.waiting.length <= limit, "more wait than may");
+class JobInWorld {
+  state: JobState = FRESH_STATE;
+  facts: Fact[] = [];
+  readonly processes = new Map<number, Process>();
+  readonly questions = new Set<number>();
+  readonly alarms = new Set<number>();
+
+  constructor(
+    readonly job: Job,
+    private readonly world: World,
+  ) {}
+
+  take(input: JobInput, freeSlots = this.world.freeSlots): void {
+    const { isStopping } = this.world;
+    const decision = decide(this.job, this.state, input, momentOf({ slots: freeSlots }, isStopping));
+    this.state = decision.state;
+    for (const { fact } of decision.notes) this.check(fact);
+    for (const effect of decision.effects) this.have(effect);
+    const isGone = (run: number) => !this.state.runs.some(({ number }) => number === run);
+    for (const set of [this.alarms, this.questions, this.processes])
+      for (const run of [...set.keys()]) if (isGone(run)) set.delete(run);
+    if (!this.world.isBeginning) this.checkState();
   }
 
-  /** All that could be reported now. */
-  reports(): JobInput[] {
-    const reports: JobInput[] = [];
+  private check(fact: Fact): void {
+    this.facts.push(fact);
+    if (fact.type === "ended") this.processes.delete(fact.run);
+    if (fact.type !== "starting") return;
+    assert.ok(!this.world.isStopping, "nothing begins after a stop");
+    assert.ok(fact.attempt <= this.job.options.policy.retries + 1, "too many attempts");
+  }
+
+  private have(effect: Effect): void {
+    if (effect.do === "queue") return void this.world.line.push({ job: this, id: effect.id });
+    if (effect.do === "log") return;
+    const { number, pid, hasSlot } = effect.run;
+    if (effect.do === "ask") this.questions.add(number);
+    if (effect.do === "spawn") {
+      assert.ok(!this.processes.has(number), "started twice");
+      assert.ok(hasSlot, "started without a slot");
+      this.processes.set(number, "starting");
+    }
+    if (effect.do === "signal") assert.ok(pid! > 1, "a signal needs a process");
+    if (effect.do !== "alarm") return;
+    this.alarms.delete(number);
+    if (effect.seconds === undefined) return;
+    assert.ok(effect.seconds > 0 && effect.seconds <= 3600);
+    this.alarms.add(number);
+  }
+
+  checkState(): void {
+    const { overlap, queueLimit, timeoutSeconds } = this.job.options.policy;
+    const { runs, waiting } = this.state;
+    if (overlap !== "allow") assert.ok(this.processes.size <= 1, "two processes at a time");
+    assert.ok(
+      waiting.filter(({ awaitsSlot }) => !awaitsSlot).length <= (overlap === "queue" ? queueLimit : 0),
+      "too many wait",
+    );
+    for (const { number, phase, end, hasSlot } of runs) {
+      const isTimed = phase === "running" && end === undefined && timeoutSeconds > 0;
+      if (isTimed || phase === "ending" || phase === "backoff") assert.ok(this.alarms.has(number), `${phase} for ever`);
+      if (phase === "backoff" || phase === "queued") assert.ok(!hasSlot, `${phase} with a slot`);
+    }
+  }
+
+  /** All that could happen now. `isKind`: no more than must. */
+  reports(isKind: boolean): Array<() => void> {
+    const reports: Array<() => void> = [];
     for (const [run, process] of this.processes) {
-      if (process === "starting") reports.push({ type: "started", run, pid: 70 + run });
-      if (process === "starting") reports.push({ type: "startFailed", run, error: "EAGAIN" });
-      const isOvertaken = process === "starting" && this.state.runs.some(({ phase }) => phase === "next");
-      if (isOvertaken) reports.push({ type: "overtaken", run });
-      if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "outputLeft", run, end });
-      if (process === "alive") for (const end of [EXIT_0, died.end]) reports.push({ type: "exited", run, end });
-      if (process === "leader gone") reports.push({ type: "groupGone", run });
+      for (const [word, becomes = process] of isKind || process !== "alive" ? REPORTS_OF[process] : []) {
+        reports.push(() => this.processes.set(run, becomes) && this.take(inputOf(`${run}:${word}`, 0)));
+      }
     }
     for (const run of this.questions) {
-      for (const verdict of ["allowed", "held", "error", "timeout"] as const)
-        reports.push({ type: "asked", run, verdict });
+      const answer = (word: string) => () => this.questions.delete(run) && this.take(inputOf(`${run}:${word}`, 0));
+      reports.push(...["allowed", "held", "silent"].map(answer));
     }
-    return [...reports, ...this.timers()];
+    for (const run of this.alarms) reports.push(() => this.alarms.delete(run) && this.take(inputOf(`${run}:alarm`, 0)));
+    return reports;
   }
 
-  /** What comes without anything that lives: the reading of output is given up after a second. */
-  timers(): JobInput[] {
-    const timers = [...this.armed].map((timer): JobInput => {
-      const [type, run] = timer.split(" ");
-      return { type: type as "deadline" | "graceOver" | "retryDue", run: Number(run) };
-    });
-    const drained = [...this.processes].filter(([, process]) => process === "output left");
-    return [...timers, ...drained.map(([run]): JobInput => ({ type: "exited", run, end: EXIT_0 }))];
+  /** The listener is killed, and so is every other process. What a new one reads is what this one knew. */
+  kill(): void {
+    const state = reread(this.facts);
+    const facts = (of: JobState) => JSON.stringify(factsOf({ ...of, name: "job", schedule: { start: true } }, 0));
+    assert.equal(facts(state), facts(this.state));
+    this.state = state;
+    for (const set of [this.alarms, this.questions]) set.clear();
+    for (const [run, process] of this.processes) if (process !== "alive" || run % 2 === 0) this.processes.delete(run);
   }
 
-  report(input: JobInput): void {
-    if (input.type === "started") this.processes.set(input.run, "alive");
-    if (input.type === "startFailed" || input.type === "groupGone") this.processes.delete(input.run);
-    if (input.type === "overtaken") this.processes.delete(input.run);
-    if (input.type === "outputLeft") this.processes.set(input.run, "output left");
-    if (input.type === "exited") this.processes.set(input.run, "leader gone");
-    if (input.type === "asked") this.questions.delete(input.run);
-    if ("run" in input && typeof input.run === "number") this.armed.delete(`${input.type} ${input.run}`);
-    this.tell(input);
+  takeOverRuns(): readonly Due[] {
+    const { waiting } = this.state;
+    this.state = { ...this.state, waiting: [] };
+    for (const { number } of [...this.state.runs].reverse()) {
+      this.take(inputOf(`${number}:${this.processes.has(number) ? "alive" : "gone"}`, 0));
+    }
+    return waiting;
+  }
+}
+
+class World {
+  isStopping = false;
+  isBeginning = false;
+  readonly jobs: JobInWorld[];
+  line: Array<{ job: JobInWorld; id: string }> = [];
+  private dues = 0;
+
+  constructor(
+    policies: readonly JobPolicy[],
+    private readonly limit: number,
+  ) {
+    this.jobs = policies.map((policy, i) => new JobInWorld(jobWith(policy, String(i)), this));
   }
 
-  private perform(action: JobAction): void {
-    if ("run" in action) assert.ok(!this.ended.includes(action.run.number), `${action.type} of a run that has ended`);
-    switch (action.type) {
-      case "record":
-        if (action.run.attempt === 1) this.opened.push(action.run.number);
-        assert.ok(this.opened.includes(action.run.number), "a retry of a run that was never opened");
-        assert.ok(action.run.attempt <= this.policy.retries + 1, "too many attempts");
-        return;
-      case "ask":
-        this.questions.add(action.run.number);
-        return;
-      case "stopAsking":
-        this.questions.delete(action.run.number);
-        return;
-      case "start":
-        assert.ok(!this.hasStopBegun, "nothing starts after a stop");
-        assert.ok(this.opened.includes(action.run.number), "started, but not written down");
-        assert.ok(!this.processes.has(action.run.number), "started twice");
-        this.processes.set(action.run.number, "starting");
-        return;
-      case "armDeadline":
-      case "armGrace":
-      case "armRetry": {
-        const inputs = { armDeadline: "deadline", armGrace: "graceOver", armRetry: "retryDue" };
-        assert.ok(action.seconds > 0 && action.seconds <= 3600);
-        this.armed.add(`${inputs[action.type]} ${action.run.number}`);
-        return;
-      }
-      case "terminate":
-      case "kill":
-        assert.ok(action.run.pid !== undefined && action.run.pid > 1, "a signal needs a process");
-        return;
-      case "finish":
-        this.processes.delete(action.run.number);
-        for (const type of ["deadline", "graceOver"]) this.armed.delete(`${type} ${action.run.number}`);
-        return;
-      case "holdBack":
-      case "conclude":
-        this.ended.push(action.run.number);
-        this.armed.delete(`retryDue ${action.run.number}`);
-        return;
-      case "stopped":
-        this.isStopped = true;
+  get freeSlots(): number {
+    const taken = this.jobs.reduce((sum, { state }) => sum + slotsOf(state), 0);
+    assert.ok(this.isBeginning || taken <= this.limit, `${taken} slots of ${this.limit}`);
+    return this.line.length > 0 ? -Infinity : this.limit - taken;
+  }
+
+  happen(event: Event): void {
+    const job = this.jobs[event.which % this.jobs.length];
+    if (event.type === "due") job.take(inputOf("due", ++this.dues));
+    else if (event.type === "stop") this.stop();
+    else if (event.type === "kill") this.kill();
+    else this.go(event.which, true);
+  }
+
+  stop(): void {
+    const word = this.isStopping ? "2:stop" : "stop";
+    this.isStopping = true;
+    for (const job of this.jobs) job.take(inputOf(word, 0));
+  }
+
+  private kill(): void {
+    if (this.isStopping) return;
+    this.isBeginning = true;
+    this.line = [];
+    for (const job of this.jobs) job.kill();
+    const waiting = this.jobs.map((job) => [job, job.takeOverRuns()] as const);
+    for (const [job, dues] of waiting) for (const due of dues) job.take({ type: "due", ...due });
+    this.isBeginning = false;
+    for (const job of this.jobs) job.checkState();
+  }
+
+  /** Something happens; false where nothing is left that could. Whoever is next in the line has its turn at once. */
+  go(which: number, isKind: boolean): boolean {
+    const reports = this.jobs.flatMap((job) => job.reports(isKind));
+    if (reports.length > 0) reports[which % reports.length]();
+    this.giveTurns();
+    return reports.length > 0;
+  }
+
+  private giveTurns(): void {
+    const taken = () => this.jobs.reduce((sum, { state }) => sum + slotsOf(state), 0);
+    while (this.line.length > 0 && taken() < this.limit) {
+      const { job, id } = this.line.shift()!;
+      job.take({ type: "turn", id }, 1);
+    }
+  }
+
+  /** Until nothing is left to happen. Then each due time has come to one end, and so has each run. */
+  end(order: readonly number[], isKind: boolean): void {
+    for (let i = 0; this.go(order[i] ?? 0, isKind); i++) assert.ok(i < 2000, "no end in sight");
+    for (const { facts, state } of this.jobs) {
+      assert.deepEqual([state.runs, state.waiting, slotsOf(state)], [[], [], 0]);
+      const first = facts.flatMap((fact) => (fact.type === "starting" && fact.attempt === 1 ? [fact] : []));
+      const isEnd = (fact: Fact) => (fact.type === "ended" && fact.retryIn === undefined) || fact.type === "dropped";
+      const ends = facts.flatMap((fact) => ("run" in fact && isEnd(fact) ? [fact.run] : []));
+      assert.deepEqual(ends.sort(), first.map(({ run }) => run).sort());
+      const idsOf = (type: string) => facts.flatMap((fact) => (fact.type === type && "id" in fact ? [fact.id] : []));
+      const begun = [...idsOf("skipped"), ...first.map(({ id }) => id)];
+      assert.equal(new Set(begun).size, begun.length, "a due time began or was skipped twice");
+      assert.ok(
+        idsOf("waiting").every((id) => begun.includes(id)),
+        "it waits for ever",
+      );
     }
   }
 }
 
-type Event = { type: "due" } | { type: "stop" } | { type: "report"; which: number };
+type Event = { readonly type: "due" | "report" | "kill" | "stop"; readonly which: number };
 
-const lateInput: fc.Arbitrary<JobInput> = fc
-  .record({ run: fc.nat(9), kind: fc.constantFrom(...Object.values(INPUTS)) })
-  .map(({ run, kind }) => ("run" in kind ? { ...kind, run } : { type: "groupGone", run }));
-const event: fc.Arbitrary<Event> = fc.oneof(
-  { weight: 4, arbitrary: fc.constant<Event>({ type: "due" }) },
-  { weight: 8, arbitrary: fc.record({ type: fc.constant("report" as const), which: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.constant<Event>({ type: "stop" }) },
-);
-
-function play(world: World, events: Event[]): void {
-  events.forEach((event, i) => {
-    if (event.type === "due") world.tell({ type: "due", due: 60 * i, reason: "schedule" });
-    else if (event.type === "stop") world.tell({ type: "stop" });
-    else {
-      const reports = world.reports();
-      if (reports.length > 0) world.report(reports[event.which % reports.length]);
-    }
-  });
-}
-
+const which = fc.nat(20);
+const kinds = [...Array(6).fill("due"), ...Array(12).fill("report"), "kill"];
+const event: fc.Arbitrary<Event> = fc.record({ type: fc.constantFrom(...kinds), which });
 const policy: fc.Arbitrary<JobPolicy> = fc.record({
   overlap: fc.constantFrom("skip", "queue", "replace", "allow"),
   queueLimit: fc.constantFrom(1, 3),
@@ -873,86 +666,31 @@ const policy: fc.Arbitrary<JobPolicy> = fc.record({
   isAsking: fc.boolean(),
 });
 
-describe("whatever happens in whichever order", () => {
-  it("never more runs than the policy allows, every run ends once, and a stop ends", () => {
-    fc.assert(
-      fc.property(policy, fc.array(event, { maxLength: 60 }), fc.array(fc.nat(9)), (policy, events, order) => {
-        const world = new World(policy);
-        play(world, events);
-        world.tell({ type: "stop" });
-        // Reports go on to come until the stop is over, each run needing a few of them at most.
-        const limit = 8 * (world.state.runs.length + 1);
-        for (let i = 0; !world.isStopped; i++) {
-          const reports = world.reports();
-          assert.ok(i < limit && reports.length > 0, `no end in sight: ${JSON.stringify(world.state)}`);
-          world.report(reports[(order[i] ?? 0) % reports.length]);
-        }
-        assert.deepEqual([...world.ended].sort(), [...world.opened].sort());
-        assert.deepEqual(world.state.runs, []);
-      }),
-      { numRuns: 5000 },
-    );
-  });
-
-  it("without a stop, everything comes to an end too", () => {
-    fc.assert(
-      fc.property(policy, fc.array(event, { maxLength: 40 }), (policy, events) => {
-        const world = new World(policy);
-        play(
-          world,
-          events.filter(({ type }) => type !== "stop"),
-        );
-        const limit = 60 * (world.state.runs.length + world.state.waiting.length + 1);
-        for (let i = 0; world.reports().length > 0; i++) {
-          assert.ok(i < limit, `no end in sight: ${JSON.stringify(world.state)}`);
-          world.report(world.reports()[0]);
-        }
-        assert.deepEqual([...world.ended].sort(), [...world.opened].sort());
-        assert.deepEqual([world.state.runs, world.state.waiting], [[], []]);
-      }),
-      { numRuns: 2000 },
-    );
-  });
-
-  it("a process that survives even SIGKILL does not hold up a stop: the timers alone end it", () => {
-    fc.assert(
-      fc.property(policy, fc.array(event, { maxLength: 30 }), (policy, events) => {
-        const world = new World(policy);
-        play(world, events);
-        world.tell({ type: "stop" });
-        const limit = 5 * (world.state.runs.length + 1);
-        for (let i = 0; !world.isStopped; i++) {
-          const [timer] = world.timers();
-          assert.ok(i < limit && timer !== undefined, `no timer will end it: ${JSON.stringify(world.state)}`);
-          world.report(timer);
-        }
-        assert.deepEqual([...world.ended].sort(), [...world.opened].sort());
-      }),
-      { numRuns: 1000 },
-    );
-  });
-
-  it("a second stop ends it without waiting for the grace", () => {
-    fc.assert(
-      fc.property(policy, fc.array(event, { maxLength: 30 }), (policy, events) => {
-        const world = new World(policy);
-        play(world, events);
-        world.tell({ type: "stop" });
-        world.tell({ type: "stop" });
-        for (const run of world.state.runs) assert.equal(run.phase, "killed");
-      }),
-    );
-  });
-
-  it("inputs about other runs change nothing", () => {
-    fc.assert(
-      fc.property(policy, fc.array(event, { maxLength: 30 }), lateInput, (policy, events, input) => {
-        const world = new World(policy);
-        play(world, events);
-        const { state } = world;
-        if ("run" in input && state.runs.some((run) => run.number === input.run)) return;
-        assert.deepEqual(step(policy, state, input), [state, []]);
-      }),
-    );
-  });
+describe("whatever happens in whichever order, and whenever the listener is killed", () => {
+  for (const overlap of ["skip", "queue", "replace", "allow"] as const) {
+    for (const limit of [Infinity, 1, 2]) {
+      for (const stops of ["no stop", "a stop", "two stops", "a stop of what survives SIGKILL"]) {
+        const turns = limit === Infinity ? "" : `, --max-running ${limit}`;
+        it(`${overlap}${turns}, ${stops}: all comes to one end, and never more run at a time than may`, () => {
+          for (const [timeoutSeconds, retries] of [
+            [0, 0],
+            [0, 2],
+            [300, 0],
+            [300, 2],
+          ]) {
+            const end = (own: JobPolicy, other: JobPolicy, events: Event[], order: number[]) => {
+              const world = new World([{ ...own, overlap, timeoutSeconds, retries }, other], limit);
+              for (const event of events) world.happen(event);
+              if (stops !== "no stop") world.stop();
+              if (stops === "two stops") world.stop();
+              world.end(order, stops !== "a stop of what survives SIGKILL");
+            };
+            const events = fc.array(event, { maxLength: 50 });
+            const property = fc.property(policy, policy, events, fc.array(which), end);
+            fc.assert(property, { numRuns: 100, includeErrorInReport: true });
+          }
+        });
+      }
+    }
+  }
 });

@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, ROOT, temporaryDirectory } from "./harness";
-import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
+import { LISTENER, ROOT, run, supertick, temporaryDirectory } from "./harness";
+import { type Program, parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
 const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
@@ -30,24 +30,11 @@ const titleOf = (block: string) =>
   (block.match(/^\[.*\]$/gm)?.pop() ?? block).slice(0, 60).split("\n")[0] +
   (MOUNTED.includes(block) ? " of a manifest" : "");
 
-const supertick = (...args: string[]) => spawnSync(process.execPath, [LISTENER, ...args], { encoding: "utf8" });
-
-/** What supervisord made of a section; see parse-supervisord-conf.py. */
-interface Program {
-  name: string;
-  command: string[];
-  environment: Record<string, string>;
-  events: string[];
-}
-
 /** The programs of a block. Fails with what supervisord says against it. */
 function parse(t: TestContext, block: string): Program[] {
   const file = path.join(temporaryDirectory(t), "supervisord.conf");
   fs.writeFileSync(file, wholeFile(block));
-  const [python, ...args] = [...supervisorPython(), path.join(__dirname, "parse-supervisord-conf.py"), file];
-  const { status, stdout, stderr } = spawnSync(python, args, { encoding: "utf8" });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout);
+  return parseConfiguration(file);
 }
 
 /** What supervisord makes of the one block that sets a variable. */
@@ -73,22 +60,16 @@ describe("README's ini blocks", () => {
       assert.notEqual(listeners.length, 0);
       for (const { command, environment } of listeners) {
         const [, ...args] = command;
-        const env = { PATH: process.env.PATH, ...environment };
-        const { status, stdout, stderr } = spawnSync(process.execPath, [LISTENER, "check", ...args], {
-          env,
-          encoding: "utf8",
-        });
+        const { status, stdout, stderr } = supertick(["check", ...args], environment);
         assert.equal(status, 0, stderr);
         assert.doesNotMatch(stdout, /^note: (?!on .* the clock (skips|repeats) )/m);
       }
     });
-  }
 
-  for (const block of BLOCKS) {
-    it(`supertick finds no mistake: ${titleOf(block)}`, (t) => {
+    test(`supertick finds no mistake: ${titleOf(block)}`, (t) => {
       const file = path.join(temporaryDirectory(t), "supervisord.conf");
       fs.writeFileSync(file, wholeFile(block));
-      const { status, stdout } = supertick("check", file);
+      const { status, stdout } = supertick(["check", file]);
       assert.equal(status, 0, stdout);
       assert.match(stdout, /^no mistake in \[eventlistener:\w+\]$/m);
       assert.equal(/^note:/m.test(stdout), !wholeFile(block).includes("stdout_logfile=NONE"), stdout);
@@ -140,15 +121,9 @@ describe("README's recipes", () => {
 // ── Images ─────────────────────────────────────────────────────────────────
 
 /** A Dockerfile's instructions, with continued lines joined and comments left out. */
-function instructionsOf(dockerfile: string): Array<[word: string, rest: string]> {
+function instructionsOf(dockerfile: string): string[] {
   const text = dockerfile.replace(/^\s*#.*\n/gm, "").replace(/\\\n/g, " ");
-  return text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => {
-      const [, word, rest] = /^([A-Z]+) +(\S.*)$/.exec(line) ?? assert.fail(`no instruction: ${line}`);
-      return [word, rest];
-    });
+  return text.split("\n").filter((line) => line.trim() !== "");
 }
 
 describe("README's Dockerfiles", () => {
@@ -156,49 +131,36 @@ describe("README's Dockerfiles", () => {
   const whole = dockerfiles.filter((text) => text.startsWith("FROM "));
 
   it("are one for Debian and one for Alpine, and lines for others", () => {
-    assert.deepEqual(
-      whole.map((text) => text.split(":")[0]),
-      ["FROM debian", "FROM alpine"],
-    );
+    const images = whole.map((text) => text.split(":")[0]);
+    assert.deepEqual(images, ["FROM debian", "FROM alpine"]);
     assert.ok(dockerfiles.length > whole.length);
   });
 
   for (const text of dockerfiles) {
     it(`are instructions: ${text.split("\n")[0]}`, () => {
-      for (const [word, rest] of instructionsOf(text)) {
-        assert.match(word, /^(FROM|RUN|COPY|ADD|HEALTHCHECK|CMD)$/);
-        if (word === "RUN") assert.equal(spawnSync("sh", ["-n", "-c", rest], { encoding: "utf8" }).stderr, "");
-        if (word === "COPY") {
-          const [source, target, ...more] = rest.split(" ").filter((part) => !part.startsWith("--"));
-          assert.ok(source === "supervisord.conf" || fs.existsSync(path.join(ROOT, source)), source);
-          assert.match(target, /^\//);
-          assert.deepEqual(more, []);
-        }
-        const list = /\[.*/.exec(rest)?.[0];
-        if (word === "CMD" || word === "HEALTHCHECK") {
-          const words: unknown[] = JSON.parse(list ?? "");
-          assert.ok(words.length > 0 && words.every((part) => typeof part === "string"));
-        }
+      for (const line of instructionsOf(text)) {
+        const [, word, rest] = /^(FROM|RUN|COPY|ADD|HEALTHCHECK|CMD) +(\S.*)$/.exec(line) ?? assert.fail(line);
+        if (word === "RUN") assert.equal(run(["sh", "-n", "-c", rest]).stderr, "");
+        if (word === "CMD" || word === "HEALTHCHECK") assert.ok(JSON.parse(/\[.*/.exec(rest)![0]).length > 0);
+        if (word !== "COPY") continue;
+        const [source, target, ...more] = rest.split(" ").filter((part) => !part.startsWith("--"));
+        assert.ok(source === "supervisord.conf" || fs.existsSync(path.join(ROOT, source)), source);
+        assert.deepEqual([target[0], more], ["/", []]);
       }
     });
   }
 
   for (const text of whole) {
     it(`check and start the file that they copy: ${text.split("\n")[0]}`, () => {
-      const instructions = instructionsOf(text);
-      const textOf = (pattern: RegExp) =>
-        instructions.map((words) => words.join(" ")).find((line) => pattern.test(line));
-      const file = /\S+$/.exec(textOf(/^COPY supervisord/) ?? "")?.[0];
-      assert.equal(textOf(/^RUN supertick check/), `RUN supertick check ${file}`);
-      assert.equal(textOf(/^CMD/), `CMD ["supervisord", "-n", "-c", "${file}"]`);
-      assert.match(
-        textOf(/dist\/listener.js/) ?? "",
-        /^COPY --chmod=755 dist\/listener.js \/usr\/local\/bin\/supertick$/,
-      );
-      assert.match(
-        textOf(/^RUN (apt|apk)/) ?? "",
-        / nodejs .*supervisor.* mkdir -p \/var\/lib\/supertick$|nodejs supervisor && mkdir/,
-      );
+      const instructions = instructionsOf(text).join("\n");
+      const file = /^COPY supervisord.* (\S+)$/m.exec(instructions)![1];
+      for (const line of [
+        "COPY --chmod=755 dist/listener.js /usr/local/bin/supertick",
+        `RUN supertick check ${file}`,
+        `CMD ["supervisord", "-n", "-c", "${file}"]`,
+      ])
+        assert.ok(instructions.split("\n").includes(line), line);
+      assert.match(instructions, /^RUN (apt|apk).* nodejs .*supervisor.* && mkdir -p \/var\/lib\/supertick$/m);
     });
   }
 });
@@ -224,8 +186,7 @@ describe("README's manifest for Kubernetes", () => {
     "mounts the configuration that supervisord is started with",
     { skip: yamlPython ? false : "python3-yaml is not installed" },
     () => {
-      const { stdout, stderr } = spawnSync(yamlPython!, ["-c", YAML], { input: MANIFESTS[0], encoding: "utf8" });
-      assert.equal(stderr, "");
+      const { stdout } = spawnSync(yamlPython!, ["-c", YAML], { input: MANIFESTS[0], encoding: "utf8" });
       const [map, deployment]: Manifest[] = JSON.parse(stdout);
       assert.deepEqual([map.kind, deployment.kind], ["ConfigMap", "Deployment"]);
       const { replicas, selector, template } = deployment.spec;
@@ -261,7 +222,7 @@ describe("README's manifest for Kubernetes", () => {
 describe("README's examples", () => {
   it("init prints what is shown", () => {
     const [, args, section] = /^\$ supertick (init .*)\n([^`]*)```/m.exec(README)!;
-    const { stdout } = spawnSync("sh", ["-c", `"$0" "$1" ${args}`, process.execPath, LISTENER], { encoding: "utf8" });
+    const { stdout } = run(["sh", "-c", `"$0" "$1" ${args}`, process.execPath, LISTENER]);
     assert.equal(stdout.replace(LISTENER, "/usr/local/bin/supertick"), section);
   });
 
@@ -272,7 +233,7 @@ describe("README's examples", () => {
     const section = "[eventlistener:sync]\ncommand=supertick --every 5m -- sync-all\nevents=TICK_3600\n";
     fs.writeFileSync(path.join(directory, "conf.d", "sync.conf"), section);
     const [, shown] = /^\$ supertick check \/etc\/.*\n([^`]*)```/m.exec(README)!;
-    const { stdout } = supertick("check", path.join(directory, "supervisord.conf"));
+    const { stdout } = supertick(["check", path.join(directory, "supervisord.conf")]);
     assert.equal(stdout.split(directory).join("/etc/supervisor"), shown);
   });
 });

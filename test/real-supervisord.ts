@@ -8,13 +8,14 @@
 //   await supervisord.tick(3);                                 // three TICK_60, each one answered
 //   await supervisord.waitForStderr("run 1 failed: exit 3");
 
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as http from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
-import { LIMIT_SECONDS, LISTENER, RUNTIME, until } from "./harness";
+import { LIMIT_SECONDS, LISTENER, processesWith, RUNTIME, until } from "./harness";
 
 const STEPPABLE_SUPERVISORD = path.join(__dirname, "steppable-supervisord.py");
 
@@ -51,6 +52,22 @@ export const skipWithoutSupervisord: string | false =
     ? false
     : "supervisord is not installed (apt-get install -y supervisor)";
 
+/** What supervisord makes of a section; see parse-supervisord-conf.py. */
+export interface Program {
+  name: string;
+  command: string[];
+  environment: Record<string, string>;
+  events: string[];
+}
+
+/** @throws what supervisord says against the file */
+export function parseConfiguration(file: string): Program[] {
+  const [python, ...args] = [...supervisorPython(), path.join(__dirname, "parse-supervisord-conf.py"), file];
+  const { status, stdout, stderr } = spawnSync(python, args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
 // ── Processes ───────────────────────────────────────────────────
 
 export interface ProcessFacts {
@@ -73,17 +90,15 @@ function processFacts(pid: number): ProcessFacts | undefined {
   }
 }
 
-function allProcesses(): ProcessFacts[] {
-  const pids = fs.readdirSync("/proc").map(Number).filter(Boolean);
+function factsOf(pids: number[]): ProcessFacts[] {
   return pids.map(processFacts).filter((facts): facts is ProcessFacts => facts !== undefined);
 }
 
-/** All processes but zombies, which only wait for a parent to look at them. */
-function liveProcesses(): ProcessFacts[] {
-  return allProcesses().filter((facts) => facts.state !== "Z");
+function allProcesses(): ProcessFacts[] {
+  return factsOf(fs.readdirSync("/proc").map(Number).filter(Boolean));
 }
 
-/** Zombies too. */
+/** Zombies too, which only wait for a parent to look at them. */
 export function childrenOf(parent: number): ProcessFacts[] {
   return allProcesses().filter((facts) => facts.parent === parent);
 }
@@ -94,15 +109,7 @@ export function isAlive(pid: number): boolean {
 }
 
 export function membersOfGroup(group: number): ProcessFacts[] {
-  return liveProcesses().filter((facts) => facts.group === group);
-}
-
-function hasInEnvironment(pid: number, text: string): boolean {
-  try {
-    return fs.readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
-  } catch {
-    return false; // it ended meanwhile, or is another user's
-  }
+  return allProcesses().filter((facts) => facts.group === group && facts.state !== "Z");
 }
 
 function readOrEmpty(file: string): string {
@@ -141,6 +148,18 @@ function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 
+const FAILING_LISTENER = `
+import os, sys, time
+from supervisor.childutils import listener
+failures = int(sys.argv[1])
+while True:
+    listener.wait()
+    while not os.path.exists(sys.argv[2]):
+        time.sleep(0.02)
+    listener.fail() if failures > 0 else listener.ok()
+    failures -= 1
+`;
+
 // ── supervisord ─────────────────────────────────────────────────────────────
 
 export interface ListenerOptions {
@@ -159,8 +178,6 @@ export function createSupervisord(t: TestContext) {
   const socket = inDirectory("supervisor.sock");
   const configuration = inDirectory("supervisord.conf");
   const logFile = inDirectory("supervisord.log");
-  // Every process that comes from this supervisord has this in its environment, however far it has gone.
-  const mark = `REAL_SUPERVISORD_TEST=${directory}`;
   const sections: string[] = [];
   let listenerName = "";
   let daemon: ChildProcess | undefined;
@@ -220,30 +237,14 @@ export function createSupervisord(t: TestContext) {
   /** The section as users of the counting script have it: command, events, environment and not a line more. */
   function scriptUsersListener(name: string, job: string, environment: Record<string, string>) {
     listenerName = name;
-    eventListener(name, {
-      command: asCommand([...SUPERTICK, "--", job]),
-      events: "TICK_60",
-      environment: asEnvironment(environment),
-    });
+    const command = asCommand([...SUPERTICK, "--", job]);
+    eventListener(name, { command, events: "TICK_60", environment: asEnvironment(environment) });
   }
 
   /** A listener that answers FAIL to the first `failures` events, once the file `waitFor` exists, and OK from then on. */
   function failingNeighbour(name: string, events: string, failures: number, waitFor = "/") {
     const file = inDirectory(`${name}.py`);
-    fs.writeFileSync(
-      file,
-      [
-        "import os, sys, time",
-        "from supervisor.childutils import listener",
-        "failures = int(sys.argv[1])",
-        "while True:",
-        "    listener.wait()",
-        "    while not os.path.exists(sys.argv[2]):",
-        "        time.sleep(0.02)",
-        "    listener.fail() if failures > 0 else listener.ok()",
-        "    failures -= 1",
-      ].join("\n"),
-    );
+    fs.writeFileSync(file, FAILING_LISTENER);
     const command = asCommand([...supervisorPython(), file, String(failures), waitFor]);
     eventListener(name, { command, events, stdout_logfile: "NONE", stderr_logfile: inDirectory(`${name}-stderr.log`) });
   }
@@ -251,26 +252,24 @@ export function createSupervisord(t: TestContext) {
   /** Starts supervisord and waits until each section has a listener that is RUNNING, which takes startsecs, and READY. */
   async function start(supervisordSettings: Settings = {}) {
     settingsOfSupervisord = supervisordSettings;
-    const own = [
-      asSection("unix_http_server", { file: socket }),
-      asSection("supervisorctl", { serverurl: `unix://${socket}` }),
-      asSection("rpcinterface:supervisor", {
+    const own: Record<string, Settings> = {
+      unix_http_server: { file: socket },
+      supervisorctl: { serverurl: `unix://${socket}` },
+      "rpcinterface:supervisor": {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
-      }),
-      asSection("rpcinterface:clock", {
-        "supervisor.rpcinterface_factory": "__main__:TickClock",
-        start: String(clock),
-      }),
-      asSection("supervisord", {
+      },
+      "rpcinterface:clock": { "supervisor.rpcinterface_factory": "__main__:TickClock", start: String(clock) },
+      supervisord: {
         nodaemon: "true",
         logfile: logFile,
         loglevel: "debug",
         pidfile: inDirectory("supervisord.pid"),
         childlogdir: directory,
         ...supervisordSettings,
-      }),
-    ];
-    fs.writeFileSync(configuration, [...own, ...sections].join(""));
+      },
+    };
+    const ownSections = Object.entries(own).map(([header, settings]) => asSection(header, settings));
+    fs.writeFileSync(configuration, [...ownSections, ...sections].join(""));
     const [python, ...pythonArguments] = supervisorPython();
     const console = fs.openSync(inDirectory("console.out"), "a");
     const signs = ["entered RUNNING state", "ACKNOWLEDGED -> READY"];
@@ -297,39 +296,22 @@ export function createSupervisord(t: TestContext) {
   const isRunning = () => daemon?.pid !== undefined && daemon.exitCode === null && daemon.signalCode === null;
 
   /** One XML-RPC call over the unix socket; returns the value's text (all calls here return one plain value). */
-  function call(method: string, ...parameters: (string | number)[]): Promise<string> {
+  async function call(method: string, ...parameters: (string | number)[]): Promise<string> {
     const escapeXml = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-    const values = parameters.map((parameter) =>
-      typeof parameter === "number" ? `<int>${parameter}</int>` : `<string>${escapeXml(parameter)}</string>`,
-    );
-    const params = values.map((value) => `<param><value>${value}</value></param>`).join("");
+    const xmlOf = (one: string | number) => (typeof one === "number" ? `<int>${one}</int>` : escapeXml(one));
+    const params = parameters.map((one) => `<param><value>${xmlOf(one)}</value></param>`).join("");
     const body = `<?xml version="1.0"?><methodCall><methodName>${method}</methodName><params>${params}</params></methodCall>`;
-    return new Promise((resolve, reject) => {
-      const options = {
-        socketPath: socket,
-        path: "/RPC2",
-        method: "POST",
-        agent: false,
-        timeout: LIMIT_SECONDS * 1000,
-      };
-      const request = http.request(options, (response) => {
-        let answer = "";
-        response.setEncoding("utf8");
-        response.on("data", (chunk) => {
-          answer += chunk;
-        });
-        response.on("end", () => {
-          const text = answer.replace(/<[^>]*>/g, " ").trim();
-          if (response.statusCode !== 200 || answer.includes("<fault>")) reject(new Error(`${method}: ${text}`));
-          else resolve(text);
-        });
-      });
-      request.on("timeout", () => request.destroy(new Error(`${method}: no answer\n${explain()}`)));
-      request.on("error", reject);
-      request.setHeader("Content-Type", "text/xml");
-      request.setHeader("Content-Length", Buffer.byteLength(body));
-      request.end(body);
-    });
+    const headers = { "Content-Type": "text/xml", "Content-Length": Buffer.byteLength(body) };
+    const options = { socketPath: socket, path: "/RPC2", method: "POST", agent: false, headers };
+    const request = http.request({ ...options, timeout: LIMIT_SECONDS * 1000 });
+    request.on("timeout", () => request.destroy(new Error(`${method}: no answer\n${explain()}`)));
+    request.end(body);
+    const [response] = (await once(request, "response")) as [http.IncomingMessage];
+    let answer = "";
+    for await (const chunk of response.setEncoding("utf8")) answer += chunk;
+    const text = answer.replace(/<[^>]*>/g, " ").trim();
+    if (response.statusCode !== 200 || answer.includes("<fault>")) throw new Error(`${method}: ${text}`);
+    return text;
   }
 
   async function waitForAnswers() {
@@ -416,9 +398,10 @@ export function createSupervisord(t: TestContext) {
   const read = (name: string) => readOrEmpty(inDirectory(name));
   const write = (name: string, text: string) => fs.writeFileSync(inDirectory(name), text);
 
-  /** Everything that descends from this supervisord and is still there; itself not. */
+  /** Everything that descends from this supervisord, however far it has gone, and is still there; itself not. */
   function leftover(): ProcessFacts[] {
-    return liveProcesses().filter((facts) => facts.pid !== daemon?.pid && hasInEnvironment(facts.pid, mark));
+    const pids = processesWith("REAL_SUPERVISORD_TEST", directory).filter((pid) => pid !== daemon?.pid);
+    return factsOf(pids);
   }
 
   // ── The end ──
@@ -442,7 +425,6 @@ export function createSupervisord(t: TestContext) {
   return {
     script,
     section,
-    eventListener,
     listener,
     scriptUsersListener,
     failingNeighbour,

@@ -11,32 +11,31 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { describe, test as nodeTest, type TestContext } from "node:test";
-import { atEnd, LISTENER, RUNTIME, temporaryDirectory, until } from "./harness";
+import { atEnd, LISTENER, ROOT, RUNTIME, temporaryDirectory, until } from "./harness";
+import { parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
-const PROJECT = path.join(__dirname, "..");
-const README = fs.readFileSync(path.join(PROJECT, "README.md"), "utf8");
+const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
+const ROUNDS = 15;
 const PERIOD = 300; // --every 5m, as README has it
 const START = 1_700_002_800;
 const SECRET = "Gartenzaun-7";
+const WRONG = "Gartenzwerg-8";
 
 // ── What must be installed ──────────────────────────────────────────────────
-// In CI nothing is a reason to skip: the tests then fail at start.
 
 /** The newest of Debian's, which are in no PATH. */
 function postgresDirectory(): string | undefined {
   const root = "/usr/lib/postgresql";
   const versions = fs.existsSync(root) ? fs.readdirSync(root).map(Number).filter(Boolean) : [];
-  const newest = versions.sort((a, b) => b - a)[0];
-  return newest ? path.join(root, String(newest), "bin") : undefined;
+  return versions.length === 0 ? undefined : path.join(root, String(Math.max(...versions)), "bin");
 }
 
-const canRun = (...[command, ...args]: string[]) => spawnSync(command, args).status === 0;
-const canParse = canRun("/usr/bin/python3", "-c", "import supervisor.options");
-
-function skipUnless(isThere: boolean, what: string): string | false {
-  if (process.env.CI === "true" || (isThere && canParse)) return false;
-  return `${isThere ? "supervisor" : what} is not installed (apt-get install -y ${isThere ? "supervisor" : what})`;
+/** In CI nothing is a reason to skip: the tests then fail at start. */
+function skipUnless(name: string, ...programs: string[]): string | false {
+  const isThere = programs.every((program) => spawnSync(program, ["--version"]).status === 0);
+  const why = isThere ? skipWithoutSupervisord : `${name} is not installed (apt-get install -y ${name})`;
+  return process.env.CI === "true" ? false : why;
 }
 
 // ── README ──────────────────────────────────────────────────────────────────
@@ -60,24 +59,13 @@ interface Section {
   environment: Record<string, string>;
 }
 
-const PARSE = `
-import json, shlex, sys
-from supervisor.options import ServerOptions
-options = ServerOptions()
-options.realize(["-c", sys.argv[1]])
-[group] = options.process_group_configs
-[config] = group.process_configs
-print(json.dumps({"words": shlex.split(config.command), "environment": config.environment}))
-`;
-
 /** The whole section of README with this `environment=`, as supervisord reads it. */
 function parseSection(directory: string, environment: string): Section {
   const head = recipe("Redis", "ini").replace(/^environment=[\s\S]*/m, "");
   const file = path.join(directory, "supervisord.conf");
-  fs.writeFileSync(file, `[supervisord]\nnodaemon=true\nlogfile=${directory}/log\n\n${head}${environment}`);
-  const parsed = execFileSync("/usr/bin/python3", ["-c", PARSE, file], { encoding: "utf8" });
-  const { words, environment: variables } = JSON.parse(parsed.split("\n").filter(Boolean).pop() ?? "");
-  return { options: words.slice(1, words.indexOf("--")), environment: variables };
+  fs.writeFileSync(file, `[supervisord]\nlogfile=${directory}/log\n\n${head}${environment}`);
+  const [{ command, environment: variables }] = parseConfiguration(file);
+  return { options: command.slice(1, command.indexOf("--")), environment: variables };
 }
 
 // ── Stores ──────────────────────────────────────────────────────────────────
@@ -89,9 +77,8 @@ interface Store {
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   start(): Promise<void>;
-  /** It goes on to exist, and answers nothing. */
-  pause(): void;
-  resume(): void;
+  /** SIGSTOP: it goes on to exist, and answers nothing. */
+  signal(signal: NodeJS.Signals): void;
   /** From now on it takes nothing new. */
   fill(): void;
 }
@@ -105,32 +92,33 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-interface Server {
-  start(): Promise<void>;
-  kill(): Promise<void>;
-  signal(signal: NodeJS.Signals): void;
-}
+type Server = Pick<Store, "start" | "kill" | "signal">;
 
 /** A server in the foreground, which also ends when this test's process does. */
-function createServer(t: TestContext, command: string[], deadly: NodeJS.Signals, isUp: () => boolean): Server {
+async function startServer(
+  t: TestContext,
+  command: string[],
+  deadly: NodeJS.Signals,
+  isUp: () => unknown,
+): Promise<Server> {
   let child: ChildProcess | undefined;
-  const signal = (name: NodeJS.Signals) => child?.kill(name);
-  const kill = async () => {
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    signal("SIGCONT");
-    signal(deadly);
-    await ended;
-  };
-  atEnd(t, kill);
-  return {
+  const server: Server = {
     async start() {
       child = spawn("setpriv", ["--pdeathsig", deadly, ...command], { stdio: "ignore", cwd: "/" });
-      await until(`${command[0]} is up`, isUp);
+      await until(`${command[0]} is up`, () => succeeds(isUp));
     },
-    kill,
-    signal,
+    async kill() {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      server.signal("SIGCONT");
+      server.signal(deadly);
+      await ended;
+    },
+    signal: (name) => child?.kill(name),
   };
+  atEnd(t, server.kill);
+  await server.start();
+  return server;
 }
 
 /** What a client prints; throws when it fails. */
@@ -160,15 +148,11 @@ async function createRedis(t: TestContext): Promise<Store> {
   const file = path.join(directory, "redis.conf");
   const lines = Object.entries(settings).map(([name, value]) => `${name} ${value}\n`);
   fs.writeFileSync(file, lines.join(""));
-  const server = createServer(t, ["redis-server", file], "SIGKILL", () => succeeds(() => /PONG/.test(client("PING"))));
-  await server.start();
+  const server = await startServer(t, ["redis-server", file], "SIGKILL", () => /PONG/.test(client("PING")));
   return {
+    ...server,
     section: parseSection(directory, recipe("Redis", "ini").replace(/^[\s\S]*?(?=^environment=)/m, "")),
     environment,
-    kill: server.kill,
-    start: server.start,
-    pause: () => server.signal("SIGSTOP"),
-    resume: () => server.signal("SIGCONT"),
     fill: () => client("SETRANGE", "filling", "8000000", "x"),
   };
 }
@@ -195,20 +179,16 @@ async function createPostgres(t: TestContext): Promise<Store> {
   const postgres = ["-F", "-D", data, "-k", directory, "-p", port, "-c", "listen_addresses=127.0.0.1"];
   const command = [...user, path.join(binaries, "postgres"), ...postgres];
   // SIGQUIT is its crash: no checkpoint, recovery at the next start. A SIGKILL would leave its children for a while.
-  const server = createServer(t, command, "SIGQUIT", () => succeeds(() => client("SELECT 1")));
-  await server.start();
+  const server = await startServer(t, command, "SIGQUIT", () => client("SELECT 1"));
   client(recipe("PostgreSQL", "sql"));
 
   const script = path.join(directory, "first-in-postgres");
   fs.writeFileSync(script, recipe("PostgreSQL", "sh"), { mode: 0o755 });
   const line = recipe("PostgreSQL", "ini").replace("/usr/local/bin/first-in-postgres", script);
   return {
+    ...server,
     section: parseSection(directory, line),
     environment,
-    kill: server.kill,
-    start: server.start,
-    pause: () => server.signal("SIGSTOP"),
-    resume: () => server.signal("SIGCONT"),
     // What a hosted one does when its disk is full. A disk that is really full would need a file system of its own.
     fill: () => client("ALTER DATABASE postgres SET default_transaction_read_only = on"),
   };
@@ -225,8 +205,7 @@ async function createDisk(t: TestContext): Promise<Store> {
     environment: {},
     kill: async () => fs.renameSync(shared, unmounted),
     start: async () => fs.renameSync(unmounted, shared),
-    pause: none,
-    resume: none,
+    signal: none,
     fill: none,
   };
 }
@@ -239,33 +218,33 @@ interface StoreKind {
   isDown: RegExp;
   isHung?: RegExp;
   isFull?: RegExp;
-  isWrongPassword?: { variable: string; log: RegExp };
+  isWrongPassword?: { env: Record<string, string>; log: RegExp };
 }
 
-const FAILED = /held back, for --only-if failed \(exit 2\)/;
+const FAILED = /held back, since --only-if failed \(exit 2\)/;
 
 const STORES: StoreKind[] = [
   {
     name: "Redis",
-    skip: skipUnless(canRun("redis-server", "--version") && canRun("redis-cli", "--version"), "redis-server"),
+    skip: skipUnless("redis-server", "redis-server", "redis-cli"),
     create: createRedis,
     isDown: /Could not connect to Redis at 127\.0\.0\.1:\d+: Connection refused/,
-    isHung: /held back, for --only-if did not answer \(no end after 10s\)/,
+    isHung: /held back, since --only-if did not answer \(no end after 10s\)/,
     isFull: /OOM command not allowed/,
-    isWrongPassword: { variable: "REDISCLI_AUTH", log: /WRONGPASS[\s\S]*NOAUTH/ },
+    isWrongPassword: { env: { REDISCLI_AUTH: WRONG }, log: /WRONGPASS[\s\S]*NOAUTH/ },
   },
   {
     name: "PostgreSQL",
-    skip: skipUnless(postgresDirectory() !== undefined && canRun("psql", "--version"), "postgresql"),
+    skip: skipUnless("postgresql", `${postgresDirectory()}/postgres`, "psql"),
     create: createPostgres,
     isDown: /connection to server at "127\.0\.0\.1", port \d+ failed: Connection refused/,
-    isHung: /timeout expired\n[\s\S]*held back, for --only-if failed \(exit 2\)/,
+    isHung: /timeout expired\n[\s\S]*held back, since --only-if failed \(exit 2\)/,
     isFull: /cannot execute INSERT in a read-only transaction/,
-    isWrongPassword: { variable: "PGPASSWORD", log: /password authentication failed for user "sync"/ },
+    isWrongPassword: { env: { PGPASSWORD: WRONG }, log: /password authentication failed for user "sync"/ },
   },
   {
     name: "a shared disk",
-    skip: skipUnless(true, ""),
+    skip: skipUnless("supervisor"),
     create: createDisk,
     isDown: /mkdir: cannot create directory .*: No such file or directory/,
   },
@@ -304,11 +283,8 @@ class Replica {
   async pass(dueTimes = 1): Promise<string> {
     let end = "";
     for (let i = 0; i < dueTimes; i++) {
-      const run = await this.tick();
-      const pattern = new RegExp(
-        `run ${run}(?:, due \\S+, does not start: (.*)| (finished: exit 0|failed: exit \\d+))`,
-      );
-      const [, held, finished] = await this.supervisord.waitForLog(pattern);
+      const ended = `run ${await this.tick()}(?:, due \\S+, does not start: (.*)| (finished: exit 0|failed: exit \\d+))`;
+      const [, held, finished] = await this.supervisord.waitForLog(new RegExp(ended));
       end = held ?? finished;
     }
     return end;
@@ -317,49 +293,40 @@ class Replica {
 
 const HELD = "held back by --only-if";
 
-interface Fleet {
-  store: Store;
-  replicas: Replica[];
-  /** The due times that ran, counted from 1, in the order they did. */
-  ran(): number[];
-}
-
-async function startFleet(t: TestContext, kind: StoreKind, size: number, env?: Record<string, string>): Promise<Fleet> {
+/** `ran`: the due times that ran, counted from 1, in the order they did. */
+async function startFleet(t: TestContext, kind: StoreKind, size: number, env?: Record<string, string>) {
   const store = await kind.create(t);
   const runs = path.join(temporaryDirectory(t), "runs");
   fs.writeFileSync(runs, "");
   const job = ["/bin/sh", "-c", `echo "$SUPERTICK_DUE" >> ${runs}`];
   const replicas = await Promise.all(Array.from({ length: size }, () => Replica.start(t, store, job, env)));
-  const ran = () =>
-    fs
-      .readFileSync(runs, "utf8")
-      .split("\n")
-      .slice(0, -1)
-      .map((due) => (Number(due) - START) / PERIOD);
-  return { store, replicas, ran };
+  const dues = () => fs.readFileSync(runs, "utf8").split("\n").slice(0, -1);
+  return { store, replicas, ran: () => dues().map((due) => (Number(due) - START) / PERIOD) };
 }
 
 const test = (name: string, skip: string | false, body: (t: TestContext) => Promise<void> | void) =>
   nodeTest(name, { skip }, body);
 
-/** 1, 2, … n. */
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
-
 for (const kind of STORES) {
   const { name, skip, isHung, isFull, isWrongPassword } = kind;
   describe(`three replicas and ${name}`, { concurrency: 3 }, () => {
-    test("each of 100 due times runs once: all ask at the same time, or one of them late", skip, async (t) => {
-      const { replicas, ran } = await startFleet(t, kind, 3);
-      for (let i = 0; i < 50; i++) await Promise.all(replicas.map((replica) => replica.pass()));
-      const [late, ...others] = replicas;
-      await Promise.all(others.map((replica) => replica.pass(50)));
-      assert.equal(await late.pass(50), HELD);
-      assert.deepEqual(
-        ran().sort((a, b) => a - b),
-        upTo(100),
-      );
-      for (const { log } of replicas) assert.doesNotMatch(log, /--only-if (failed|did not answer)/);
-    });
+    test(
+      `each of ${2 * ROUNDS} due times runs once: all ask at the same time, or one of them late`,
+      skip,
+      async (t) => {
+        const { replicas, ran } = await startFleet(t, kind, 3);
+        for (let i = 0; i < ROUNDS; i++) await Promise.all(replicas.map((replica) => replica.pass()));
+        const [late, ...others] = replicas;
+        await Promise.all(others.map((replica) => replica.pass(ROUNDS)));
+        assert.equal(await late.pass(ROUNDS), HELD);
+        const all = Array.from({ length: 2 * ROUNDS }, (_, i) => i + 1);
+        assert.deepEqual(
+          ran().sort((a, b) => a - b),
+          all,
+        );
+        for (const { log } of replicas) assert.doesNotMatch(log, /--only-if (failed|did not answer)/);
+      },
+    );
 
     test("down, nothing runs and the log says why; up again, what ran is not run again", skip, async (t) => {
       const { store, replicas, ran } = await startFleet(t, kind, 2);
@@ -381,22 +348,20 @@ for (const kind of STORES) {
         const { store, replicas, ran } = await startFleet(t, kind, 2);
         const [first, second] = replicas;
         assert.equal(await first.pass(), "finished: exit 0");
-        store.pause();
+        store.signal("SIGSTOP");
         const run = await first.tick();
+        const lineOf = (pid: number) => fs.readFileSync(`/proc/${pid}/cmdline`, "latin1");
         const commands = () =>
-          first.supervisord.jobProcesses().map((pid) => {
-            try {
-              return fs.readFileSync(`/proc/${pid}/cmdline`, "latin1");
-            } catch {
-              return ""; // it ended meanwhile
-            }
-          });
+          first.supervisord
+            .jobProcesses()
+            .filter((pid) => succeeds(() => lineOf(pid)))
+            .map(lineOf);
         const isAsking = () => commands().some((command) => /^(redis-cli|psql|\S*psql)\0/.test(command) && command);
         await first.supervisord.until(isAsking, "the client");
         assert.doesNotMatch(commands().join("\n"), new RegExp(SECRET));
         await first.supervisord.waitForLog(new RegExp(`run ${run}, .*does not start`));
         await first.supervisord.waitForLog(isHung);
-        store.resume();
+        store.signal("SIGCONT");
         await second.pass(2);
         assert.equal(await second.pass(), "finished: exit 0");
         assert.equal(await first.pass(), HELD);
@@ -409,25 +374,21 @@ for (const kind of STORES) {
       });
     }
 
-    if (isFull) {
-      test("full, nothing runs and the log says why", skip, async (t) => {
-        const { store, replicas, ran } = await startFleet(t, kind, 1);
-        assert.equal(await replicas[0].pass(), "finished: exit 0");
-        store.fill();
-        assert.match(await replicas[0].pass(), FAILED);
-        await replicas[0].supervisord.waitForLog(isFull);
-        assert.deepEqual(ran(), [1]);
-      });
-    }
-
-    if (isWrongPassword) {
-      test("with a wrong password nothing runs, and the log says why but not the password", skip, async (t) => {
-        const { variable, log } = isWrongPassword;
-        const { replicas, ran } = await startFleet(t, kind, 1, { [variable]: "Gartenzwerg-8" });
-        assert.match(await replicas[0].pass(), FAILED);
-        await replicas[0].supervisord.waitForLog(log);
-        assert.doesNotMatch(replicas[0].log, /Gartenzwerg|Gartenzaun/);
-        assert.deepEqual(ran(), []);
+    const refusals = [
+      { title: "full", log: isFull, act: (store: Store) => store.fill(), ran: [1] },
+      { title: "with a wrong password", log: isWrongPassword?.log, env: isWrongPassword?.env, ran: [] },
+    ];
+    for (const { title, log, act, env, ran: expected } of refusals) {
+      if (log === undefined) continue;
+      test(`${title}, nothing runs, and the log says why but not the password`, skip, async (t) => {
+        const { store, replicas, ran } = await startFleet(t, kind, 1, env);
+        const [replica] = replicas;
+        if (act) assert.equal(await replica.pass(), "finished: exit 0");
+        act?.(store);
+        assert.match(await replica.pass(), FAILED);
+        await replica.supervisord.waitForLog(log);
+        assert.doesNotMatch(replica.log, /Gartenzwerg|Gartenzaun/);
+        assert.deepEqual(ran(), expected);
       });
     }
   });

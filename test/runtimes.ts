@@ -23,6 +23,8 @@ const TESTS = [
   "journal",
   "kill",
   "runs",
+  "output",
+  "ping",
   "simulate",
   "status",
   "crontab",

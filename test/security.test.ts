@@ -1,13 +1,13 @@
 // What SECURITY.md says is defended. Much of it is tested where it belongs: the default directory and the modes of the files
 // in counter.test.ts, the journal's links and pids in journal.test.ts, escapes in protocol.test.ts and status.test.ts, the
-// ping's URL in runs.test.ts, the payload's tokens in due.test.ts.
+// ping's URL in ping.test.ts, the payload's tokens in due.test.ts.
 
 import * as assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { parseCounter } from "../listener";
-import { LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { LISTENER, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
@@ -27,62 +27,45 @@ function sharedDirectory(t: TestContext): string {
   return directory;
 }
 
-/** A file of ours that must stay as it is. */
-function precious(directory: string, text: string): string {
-  fs.mkdirSync(`${directory}/ours`, { mode: 0o700 });
-  fs.writeFileSync(`${directory}/ours/precious`, text);
-  return `${directory}/ours/precious`;
-}
-
-function giveAway(file: string): void {
-  fs.lchownSync(file, NOBODY, NOBODY);
-}
+const giveAway = (file: string) => fs.lchownSync(file, NOBODY, NOBODY);
 
 describe("in a directory where everybody may make names", { concurrency: 4 }, () => {
-  // What another user may have put where the counter file is to be.
-  const traps: Array<[title: string, text: string]> = [
-    ["a count, which would be overwritten", "7\n"],
-    ["nothing, which would be overwritten", ""],
-    ["text, which would be moved away", "root:x:0:0\n"],
+  // What another user may have put where the counter file is to be: a link to a file of ours, or a file.
+  const traps: Array<[title: string, text: string, isLink: boolean]> = [
+    ["link to a count, which would be overwritten", "7\n", true],
+    ["link to an empty file, which would be overwritten", "", true],
+    ["link to text, which would be moved away", "root:x:0:0\n", true],
+    ["counter file, which would be believed", "3\n", false],
   ];
-  for (const [title, text] of traps) {
-    it(`another user's link is not followed to a file of ours that holds ${title}`, AS_ROOT, async (t) => {
+  for (const [title, text, isLink] of traps) {
+    it(`another user's name is left alone, also by status: a ${title}`, AS_ROOT, async (t) => {
       const directory = sharedDirectory(t);
-      const file = precious(directory, text);
-      fs.symlinkSync(file, `${directory}/state`);
-      giveAway(`${directory}/state`);
-      const supervisord = await listen(t, ["--state", `${directory}/state`, ...EACH_TICK]);
-      await supervisord.tick();
+      const state = `${directory}/state`;
+      const file = isLink ? `${temporaryDirectory(t)}/precious` : state;
+      fs.writeFileSync(file, text);
+      if (isLink) fs.symlinkSync(file, state);
+      giveAway(state);
+      const supervisord = await listen(t, ["--state", state, "--ticks", "5", "--", "/bin/true"]);
+      for (let i = 0; i < 5; i++) await supervisord.tick();
       await supervisord.waitForLog(/run 1 finished: exit 0/);
+      assert.equal(supervisord.stderr.match(/run \d+ started/g)?.length, 1, "it counted from 0");
+      assert.match(supervisord.stderr, /state: it belongs to another user; leaving it as it is/);
+      const { status, stdout } = supertick(["status", state]);
+      assert.equal(status, 1);
+      assert.match(stdout, /it belongs to another user/);
       assert.equal(fs.readFileSync(file, "utf8"), text);
-      assert.equal(fs.readlinkSync(`${directory}/state`), file);
-      assert.match(supervisord.stderr, /state: it cannot be read \(it belongs to another user\); it is left as it is/);
-      assert.deepEqual(fs.readdirSync(directory).sort(), ["ours", "state", "state.runs"]);
+      assert.equal(fs.lstatSync(state).isSymbolicLink(), isLink);
+      assert.deepEqual(fs.readdirSync(directory).sort(), ["state", "state.runs"]);
     });
   }
-
-  it("another user's counter file is neither believed nor written to", AS_ROOT, async (t) => {
-    const directory = sharedDirectory(t);
-    fs.writeFileSync(`${directory}/state`, "3\n");
-    giveAway(`${directory}/state`);
-    const supervisord = await listen(t, ["--state", `${directory}/state`, "--ticks", "5", "--", "/bin/true"]);
-    for (let i = 0; i < 5; i++) await supervisord.tick();
-    await supervisord.waitForLog(/run 1 finished: exit 0/);
-    assert.equal(supervisord.stderr.match(/run \d+ started/g)?.length, 1, "it counted from 0");
-    assert.equal(fs.readFileSync(`${directory}/state`, "utf8"), "3\n");
-  });
 
   it("a run in another user's journal is none: its process is neither waited for nor killed", AS_ROOT, async (t) => {
     const directory = sharedDirectory(t);
     const other = spawn("/bin/sleep", ["1000"], { detached: true, stdio: "ignore" });
     t.after(() => other.kill("SIGKILL"));
     const start = Number(fs.readFileSync(`/proc/${other.pid}/stat`, "latin1").split(") ")[1].split(" ")[19]);
-    const facts = { job: "job", run: 7, attempt: 1, due: 1_700_000_000, at: 1_700_000_000 };
-    const journal = [
-      { ...facts, type: "starting", reason: "schedule" },
-      { ...facts, type: "started", pid: other.pid, start },
-    ];
-    const text = journal.map((line) => `${JSON.stringify(line)}\n`).join("");
+    const facts = { job: ".", id: "x", run: 7, attempt: 1, due: 1, at: 1, reason: "schedule", pid: other.pid, start };
+    const text = ["starting", "started"].map((type) => `${JSON.stringify({ ...facts, type })}\n`).join("");
     fs.writeFileSync(`${directory}/state.runs`, text);
     giveAway(`${directory}/state.runs`);
     const supervisord = await listen(t, ["--state", `${directory}/state`, "--timeout", "1s", ...EACH_TICK]);
@@ -95,23 +78,12 @@ describe("in a directory where everybody may make names", { concurrency: 4 }, ()
     assert.equal(fs.readFileSync(`${directory}/state.runs`, "utf8"), text);
   });
 
-  it("status does not believe another user's files", AS_ROOT, (t) => {
-    const directory = sharedDirectory(t);
-    fs.writeFileSync(`${directory}/state`, "3\n");
-    giveAway(`${directory}/state`);
-    const [command, ...args] = [...RUNTIME, LISTENER, "status", `${directory}/state`];
-    const { status, stdout } = spawnSync(command, args, { encoding: "utf8" });
-    assert.equal(status, 1);
-    assert.match(stdout, /it belongs to another user/);
-  });
-
   it("another user's crontab is not run, nor one that another user puts in the place of ours", AS_ROOT, async (t) => {
     const directory = sharedDirectory(t);
     const crontab = `${directory}/crontab`;
     fs.writeFileSync(crontab, "@start echo gotcha\n");
     giveAway(crontab);
-    const [command, ...args] = [...RUNTIME, LISTENER, "--crontab", crontab];
-    const { status, stderr } = spawnSync(command, args, { encoding: "utf8", input: "" });
+    const { status, stderr } = supertick(["--crontab", crontab]);
     assert.equal(status, 2);
     assert.match(stderr, /^supertick: cannot read the crontab \S+: it belongs to another user\n$/);
     fs.unlinkSync(crontab);
@@ -121,48 +93,67 @@ describe("in a directory where everybody may make names", { concurrency: 4 }, ()
     fs.writeFileSync(crontab, "@ticks 1 echo gotcha\n");
     giveAway(crontab);
     supervisord.signal("SIGHUP");
-    await supervisord.waitForLog(/it belongs to another user; the jobs stay as they are/);
+    await supervisord.waitForLog(/it belongs to another user; keeping the current jobs/);
     await supervisord.tick();
     await supervisord.waitForLog(/^ours$/m);
     assert.doesNotMatch(supervisord.stderr, /gotcha/);
   });
+});
 
-  it("files and links of our own are used as anywhere", async (t) => {
-    const directory = sharedDirectory(t);
+const ours: Array<[title: string, isShared: boolean, isForeign: boolean]> = [
+  ["in a directory where everybody may make names, files and links of our own are used", true, false],
+  ["elsewhere a counter file of another user is taken over, as a volume's owner may be anybody", false, true],
+];
+for (const [title, isShared, isForeign] of ours) {
+  it(title, isForeign ? AS_ROOT : {}, async (t) => {
+    const directory = isShared ? sharedDirectory(t) : temporaryDirectory(t);
     fs.writeFileSync(`${directory}/named`, "3\n");
     fs.symlinkSync(`${directory}/named`, `${directory}/state`);
+    if (isForeign) for (const name of ["named", "state"]) giveAway(`${directory}/${name}`);
     const supervisord = await listen(t, ["--state", `${directory}/state`, "--ticks", "1000", "--", "/bin/true"]);
     await supervisord.tick();
     assert.equal(parseCounter(fs.readFileSync(`${directory}/named`, "latin1")).count, 4);
   });
-});
+}
 
-it("elsewhere a counter file of another user is taken over, as a volume's owner may be anybody", AS_ROOT, async (t) => {
-  const directory = sharedDirectory(t);
-  fs.chmodSync(directory, 0o755);
-  fs.writeFileSync(`${directory}/state`, "3\n");
-  giveAway(`${directory}/state`);
-  const supervisord = await listen(t, ["--state", `${directory}/state`, "--ticks", "1000", "--", "/bin/true"]);
-  await supervisord.tick();
-  assert.equal(parseCounter(fs.readFileSync(`${directory}/state`, "latin1")).count, 4);
+// Loaded before the listener: at its end it writes the names that were opened for writing.
+const WATCH_OPENS = `
+  const fs = require("fs");
+  const { openSync } = fs;
+  const names = [];
+  fs.openSync = (name, flags = "r", ...more) => {
+    if (flags !== "r" && (flags & 3) !== fs.constants.O_RDONLY) names.push(name);
+    return openSync(name, flags, ...more);
+  };
+  process.on("exit", () => fs.writeSync(2, "for writing: " + names.join(" ") + "\\n"));`;
+
+it("what is only read is opened read-only, also by root", (t) => {
+  const directory = temporaryDirectory(t);
+  const [script, crontab, state] = ["watch.cjs", "crontab", "state"].map((name) => `${directory}/${name}`);
+  fs.writeFileSync(script, WATCH_OPENS);
+  fs.writeFileSync(crontab, "0 0 * * * ls\n");
+  fs.writeFileSync(state, "3\n");
+  const opened = (...args: string[]) => {
+    const { stderr } = run([...runtimeWith(script), LISTENER, ...args]);
+    return new Set(/for writing: (.*)/.exec(stderr)?.[1].split(" "));
+  };
+  assert.deepEqual(opened("check", "--crontab", crontab), new Set([""]));
+  assert.deepEqual(opened("status", state), new Set([""]));
+  const names = opened("--crontab", crontab, "--state", state);
+  assert.ok(names.has(state));
+  for (const name of names) assert.ok(name.startsWith(state) || name === "/proc/self/fd/2", name);
 });
 
 describe("what others have written reaches the log escaped", { concurrency: 4 }, () => {
   const assertPlain = (text: string) => assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
 
   for (const form of ["raw", "prefix", "json"]) {
-    it(`the payload of a tick, with --log ${form}`, async (t) => {
-      const supervisord = await listen(t, ["--log", form, ...EACH_TICK]);
+    it(`the payload of a tick and the counter file, with --log ${form}`, async (t) => {
+      const state = `${temporaryDirectory(t)}/state`;
+      fs.writeFileSync(state, ESCAPES);
+      const supervisord = await listen(t, ["--log", form, "--state", state, ...EACH_TICK]);
       await supervisord.answered(supervisord.send("TICK_60", `when${ESCAPES}`));
-      await supervisord.waitForLog(/brings no time but/);
-      assertPlain(supervisord.stderr);
-    });
-
-    it(`the counter file, with --log ${form}`, async (t) => {
-      const directory = sharedDirectory(t);
-      fs.writeFileSync(`${directory}/state`, ESCAPES);
-      const supervisord = await listen(t, ["--log", form, "--state", `${directory}/state`, ...EACH_TICK]);
-      await supervisord.waitForLog(/expected a count, got/);
+      await supervisord.waitForLog(/expected a count, got[\s\S]*has no time but/);
       assertPlain(supervisord.stderr);
     });
   }
@@ -177,7 +168,7 @@ describe("what others have written reaches the log escaped", { concurrency: 4 },
     await supervisord.waitForLog(/run 1 failed/);
     fs.writeFileSync(crontab, `${ESCAPES} * * * * ls\n@${ESCAPES} ls\n`);
     supervisord.signal("SIGHUP");
-    await supervisord.waitForLog(/the jobs stay as they are/);
+    await supervisord.waitForLog(/keeping the current jobs/);
     assertPlain(supervisord.stderr.replace(/^\S+ job\[1\]: .*$/gm, ""));
   });
 
@@ -191,44 +182,29 @@ describe("what others have written reaches the log escaped", { concurrency: 4 },
   });
 });
 
-describe("a secret in TICK_PING", { concurrency: 4 }, () => {
-  const SECRET = "c0ffee-c0ffee";
-  const env = { TICK_PING: `http://127.0.0.1:1/${SECRET}` };
-
-  it("is in the environment of neither the command nor a question nor a hook", async (t) => {
-    const show = 'echo "seen by $SUPERTICK_HOOK"; tr "\\0" "\\n" </proc/$$/environ';
-    const hooks = ["--only-if", show, "--on-success", show];
-    const supervisord = await listen(t, ["--ticks", "1", ...hooks, "--", "/bin/sh", "-c", show], { env });
-    await supervisord.tick();
-    for (const who of ["", "only-if", "on-success"]) await supervisord.waitForLog(new RegExp(`^seen by ${who}$`, "m"));
-    await supervisord.waitForLog(/^SUPERTICK_HOOK=on-success$/m);
-    await supervisord.stop();
-    assert.doesNotMatch(supervisord.stderr, new RegExp(SECRET));
-  });
-
-  it("is seen by no ps, and told in no log", async (t) => {
-    const supervisord = await listen(t, ["--ticks", "1", "--", "/bin/sh", "-c", "sleep 1000; :"], { env });
-    await supervisord.tick();
-    await supervisord.until(() => supervisord.jobProcesses().length === 2, "the command and its child");
-    for (const pid of [supervisord.pid, ...supervisord.jobProcesses()])
-      assert.doesNotMatch(fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"), new RegExp(SECRET));
-    await supervisord.waitForLog(/--ping: 127\.0\.0\.1:1: /);
-    assert.doesNotMatch(supervisord.stderr, new RegExp(SECRET));
-  });
+it("a secret in TICK_PING is in the environment of neither command, question nor hook, seen by no ps, and not logged", async (t) => {
+  const env = { TICK_PING: "http://127.0.0.1:1/c0ffee-c0ffee" };
+  const show = 'echo "seen by $SUPERTICK_HOOK"; tr "\\0" "\\n" </proc/$$/environ';
+  const hooks = ["--only-if", show, "--on-success", show];
+  const command = ["/bin/sh", "-c", `${show}; until [ -e "$TMPDIR/end" ]; do sleep 0.05; done`];
+  const supervisord = await listen(t, ["--ticks", "1", ...hooks, "--", ...command], { env });
+  await supervisord.tick();
+  await supervisord.waitForLog(/^seen by $/m);
+  const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+  for (const one of [supervisord.pid, pid])
+    assert.doesNotMatch(fs.readFileSync(`/proc/${one}/cmdline`, "latin1"), /c0ffee/);
+  fs.writeFileSync(`${supervisord.directory}/end`, "");
+  for (const who of ["only-if", "on-success"]) await supervisord.waitForLog(new RegExp(`^SUPERTICK_HOOK=${who}$`, "m"));
+  await supervisord.waitForLog(/--ping: 127\.0\.0\.1:1: /);
+  await supervisord.stop();
+  assert.doesNotMatch(supervisord.stderr, /c0ffee/);
 });
 
 for (const form of ["raw", "prefix", "json"]) {
-  it(`the log tells neither arguments nor environment, with --log ${form}`, async (t) => {
+  it(`the log has neither arguments nor environment, with --log ${form}`, async (t) => {
     const job = ["/bin/sh", "-c", "exit 3", "argument-c0ffee"];
-    const args = [
-      "--log",
-      form,
-      "--verbose",
-      "--only-if",
-      "exit $((0 + c0ffee))",
-      "--on-failure",
-      ": hook-c0ffee; exit 4",
-    ];
+    const hooks = ["--only-if", "exit $((0 + c0ffee))", "--on-failure", ": hook-c0ffee; exit 4"];
+    const args = ["--log", form, "--verbose", ...hooks];
     const supervisord = await listen(t, [...args, "--ticks", "1", "--", ...job], { env: { VARIABLE: "value-c0ffee" } });
     await supervisord.tick();
     await supervisord.waitForLog(/--on-failure failed: exit 4/);

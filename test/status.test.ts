@@ -5,342 +5,252 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
-import { describeReports, formatCounter, type JobReport, type StateReport, scheduleRecord } from "../listener";
+import { describeReports, formatCounter, type JobReport, SerialSet, type StateReport } from "../listener";
 import { FIXTURES, HUMBLE, LISTENER, PERMISSIONS, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
-// ── Helpers ────────────────────────────────────────────────────────────────
+const status = (args: string[], env: NodeJS.ProcessEnv = {}) => supertick(["status", ...args], env);
 
-interface Answer {
-  status: number | null;
-  text: string;
-  stderr: string;
-}
-
-function status(args: string[], env: NodeJS.ProcessEnv = {}): Answer {
-  const { status, stdout, stderr } = supertick(["status", ...args], env);
-  return { status, text: stdout, stderr };
-}
-
-interface Json {
-  healthy: boolean;
-  states: Array<StateReport & { jobs: JobReport[] }>;
-}
-
-function statusJson(...args: string[]): Json & { status: number | null } {
-  const { status: exit, text } = status(["--json", ...args]);
-  return { ...JSON.parse(text), status: exit };
-}
+type Json = { healthy: boolean; states: StateReport[] };
+const statusJson = (...args: string[]): Json => JSON.parse(status(["--json", ...args]).stdout);
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** A counter file whose last tick came `age` seconds ago. */
-function writeCounter(file: string, age: number, count = 3, periodSeconds = 60): void {
-  const whenSeconds = now() - age;
-  const clock = { whenSeconds, serial: 9, decidedSeconds: whenSeconds, fixedDecidedSeconds: whenSeconds };
-  const nobody = { pid: 999999, start: 1 };
-  const text = formatCounter({
-    ...{ count, periodSeconds, supervisor: nobody, listener: nobody },
-    clock: { ...clock, isRestored: false },
-  });
-  fs.writeFileSync(file, `${text.padEnd(255)}\n`);
+/** A counter file whose last tick came `age` seconds ago, or up to a minute more. */
+function writeCounter(file: string, age: number, periodSeconds = 60): void {
+  const tick = { whenSeconds: Math.floor((now() - age) / 60) * 60, serial: 9 };
+  fs.writeFileSync(file, formatCounter({ count: 3, periodSeconds, tick, serials: new SerialSet([9]) }).padEnd(512));
 }
 
-function writeJournal(file: string, ...records: object[]): void {
-  const text = records.map((record) => `${JSON.stringify({ job: "backup", at: now() - 90, ...record })}\n`);
+/** A counter file of a listener that started `age` seconds ago and has had no tick. */
+function writeTicklessCounter(file: string, age: number): void {
+  fs.writeFileSync(file, "0\n");
+  fs.utimesSync(file, now() - age, now() - age);
+}
+
+function writeJournal(file: string, ...facts: object[]): void {
+  const text = facts.map((fact) => `${JSON.stringify({ job: ".", at: now() - 90, ...fact })}\n`);
   fs.writeFileSync(`${file}.runs`, text.join(""));
 }
 
-const JOB = { type: "job", schedule: scheduleRecord({ kind: "ticks", every: 5 }), lastRun: 0, failures: 0 };
-const ended = (run: number, result: string, more: object = {}) => ({
-  ...{ type: "finished", run, attempt: 1, result, seconds: 1.25, exit: result === "success" ? 0 : 3, signal: null },
-  ...more,
+const JOB = { type: "job", name: "backup", schedule: { ticks: 5 } };
+const ON_EVENTS = { ...JOB, schedule: { on: ["PROCESS_STATE_FATAL"] } };
+const ended = (run: number, result: string) => ({
+  ...{ type: "ended", run, attempt: 1, result, seconds: 1.25, exit: result === "success" ? 0 : 3, signal: null },
 });
 
 /** Both files of a listener that is at work. */
-function writeState(t: TestContext, ...records: object[]): string {
+function writeState(t: TestContext, ...facts: object[]): string {
   const file = `${temporaryDirectory(t)}/backup`;
   writeCounter(file, 10);
-  writeJournal(file, JOB, ...records);
+  writeJournal(file, JOB, ...facts);
   return file;
 }
 
 // ── Health ─────────────────────────────────────────────────────────────────
 
-describe("a health check passes", () => {
-  it("when the last run succeeded and the ticks come", (t) => {
-    const { status: exit, text } = status([writeState(t, ended(1, "failure"), ended(2, "success"))]);
-    assert.equal(exit, 0);
-    assert.match(text, /^backup {2}success 1m ago, \S+Z {6}1\.3 {2}✗✓ {12}0 {2}in \d/m);
-  });
-
-  it("when no run was due yet", (t) => {
-    const { status: exit, text } = status([writeState(t)]);
-    assert.equal(exit, 0);
-    assert.match(text, /^backup {2}none yet /m);
-  });
-
-  it("before the first tick, for three minutes", (t) => {
-    const file = `${temporaryDirectory(t)}/backup`;
-    fs.writeFileSync(file, "0\n");
-    writeJournal(file, { ...JOB, at: now() - 60 });
-    assert.equal(status([file]).status, 0);
-    writeJournal(file, { ...JOB, at: now() - 200 });
-    const { status: exit, text } = status([file]);
-    assert.equal(exit, 1);
-    assert.match(text, /backup: no tick was counted yet$/m);
-  });
-
-  it("without ticks where jobs wait for events only", (t) => {
-    const file = `${temporaryDirectory(t)}/backup`;
-    fs.writeFileSync(file, "0\n");
-    writeJournal(file, { ...JOB, schedule: { on: ["PROCESS_STATE_FATAL"] }, at: now() - 9999 });
-    assert.equal(status([file]).status, 0);
-  });
-});
-
-describe("a health check fails", () => {
-  for (const result of ["failure", "timeout", "interrupted"]) {
-    it(`when the last run came to ${result}`, (t) => {
-      const { status: exit, text } = status([writeState(t, ended(1, "success"), ended(2, result))]);
-      assert.equal(exit, 1);
-      assert.match(text, new RegExp(`^backup {2}${result} .* ✓${result === "timeout" ? "⏱" : "✗"} +1 `, "m"));
+describe("a health check", () => {
+  const HOUR = 3600; // seconds are little beside it, however long status takes to start
+  type Write = (file: string) => void;
+  const tickless = (age: number) => (file: string) => writeTicklessCounter(file, age);
+  const hourly = (age: number) => (file: string) => writeCounter(file, age, HOUR);
+  const last = (result: string) => (file: string) => writeJournal(file, JOB, ended(1, "success"), ended(2, result));
+  const onEvents = (file: string) => {
+    writeTicklessCounter(file, HOUR);
+    writeJournal(file, ON_EVENTS);
+  };
+  const cases: Array<[title: string, exit: number, write: Write, line: RegExp]> = [
+    ["passes when the last run succeeded", 0, last("success"), /^backup {2}success 1m ago {6}1\.3 {2}✓✓ +0 {2}in \d/m],
+    ["fails when it failed", 1, last("failure"), /^backup {2}failure .* ✓✗ +1 /m],
+    ["fails when it timed out", 1, last("timeout"), /^backup {2}timeout .* ✓⏱ +1 /m],
+    ["fails when it was interrupted", 1, last("interrupted"), /^backup {2}interrupted .* ✓✗ +1 /m],
+    ["passes when no run was due yet", 0, () => {}, /^backup {2}none yet /m],
+    ["passes before the first tick", 0, tickless(60), /^backup /m],
+    ["fails three minutes later", 1, tickless(200), /backup: no tick was counted yet$/m],
+    ["passes without ticks where all jobs wait for events", 0, onEvents, /^backup .* –$/m],
+    ["passes within three periods of a tick", 0, hourly(3 * HOUR - 120), /^backup /m],
+    ["fails after them", 1, hourly(3 * HOUR + 10), /: the last tick was counted 3h ago, .*Z: no listener is at work$/m],
+  ];
+  for (const [title, exit, write, line] of cases) {
+    it(title, (t) => {
+      const file = writeState(t);
+      write(file);
+      const answer = status([file]);
+      assert.equal(answer.status, exit, answer.stdout);
+      assert.match(answer.stdout, line);
     });
   }
-
-  it("when the last tick is older than three periods", (t) => {
-    const file = writeState(t, ended(1, "success"));
-    const HOUR = 3600; // of which some seconds are little, however long status takes to start
-    writeCounter(file, 3 * HOUR - 120, 3, HOUR);
-    assert.equal(status([file]).status, 0);
-    writeCounter(file, 3 * HOUR + 10, 3, HOUR);
-    const { status: exit, text } = status([file]);
-    assert.equal(exit, 1);
-    assert.match(text, /: the last tick was counted 3h ago, .*Z: no listener is at work$/m);
-  });
 
   const broken: Array<[title: string, content: string | undefined, message: RegExp]> = [
     ["there is no file", undefined, /: there is no such file$/m],
-    ["the file is empty", "", /: the file is empty$/m],
+    ["the file is empty", "", /: expected a count, got ""$/m],
     ["the file is garbage", "\u0000\u001b[31mx", /: expected a count, got "\\u0000\\u001b\[31mx"$/m],
-    ["the count is no number", "08\n", /: expected a count, got "08\\n"$/m],
   ];
   for (const [title, content, message] of broken) {
-    it(`when ${title}, and says so`, (t) => {
-      const file = `${temporaryDirectory(t)}/state`;
-      if (content !== undefined) fs.writeFileSync(file, content);
-      const { status: exit, text } = status([file]);
-      assert.equal(exit, 1);
-      assert.match(text, message);
-      assert.equal(text.trim().split("\n").length, 1);
-    });
-    it(`when ${title}, but tells what the journal knows`, (t) => {
+    it(`fails when ${title}, says so, and shows what the journal has`, (t) => {
       const file = writeState(t, ended(1, "success"));
       fs.unlinkSync(file);
       if (content !== undefined) fs.writeFileSync(file, content);
-      const { status: exit, text } = status([file]);
-      assert.equal(exit, 1);
-      assert.match(text, message);
-      assert.match(text, /^backup {2}success /m);
+      const both = status([file]);
+      assert.equal(both.status, 1);
+      assert.match(both.stdout, message);
+      assert.match(both.stdout, /^backup {2}success /m);
+      fs.unlinkSync(`${file}.runs`);
+      assert.match(status([file]).stdout, message);
     });
   }
 
-  it("when one of several files is not as it should be", (t) => {
+  it("fails when one of several files does, and looks at TICK_STATE alone where no file is named", (t) => {
     const [good, bad] = [writeState(t, ended(1, "success")), writeState(t, ended(1, "failure"))];
-    assert.equal(status([good]).status, 0);
-    assert.equal(status([good, bad]).status, 1);
+    const env = { TICK_STATE: good };
+    assert.deepEqual([status([], env).status, status([good, bad], env).status], [0, 1]);
   });
 
-  it("on a directory, a device and a FIFO, without hanging", (t) => {
+  it("fails on a directory, a device and a FIFO, without hanging", (t) => {
     const directory = temporaryDirectory(t);
     spawnSync("mkfifo", [`${directory}/fifo`]);
     for (const file of [directory, "/dev/null", `${directory}/fifo`]) assert.equal(status([file]).status, 1, file);
   });
 
-  it("on a journal that is garbage, and whatever it holds reaches no terminal", (t) => {
+  it("passes over garbage in a journal, and nothing in it acts on a terminal", (t) => {
     const file = writeState(t);
-    fs.writeFileSync(
-      `${file}.runs`,
-      `${JSON.stringify({ ...ended(1, "failure"), job: "a\u001b[2J", at: 1 })}\n\u0000{\n`,
-    );
-    const { status: exit, text } = status([file]);
+    const facts = [
+      { ...JOB, name: "a\u001b[2J" },
+      { ...ended(1, "failure"), at: 1 },
+    ];
+    writeJournal(file, ...facts);
+    fs.appendFileSync(`${file}.runs`, "\u0000{\n");
+    const { status: exit, stdout } = status([file]);
     assert.equal(exit, 1);
-    assert.match(text, /^a\\u001b\[2J {2}failure /m);
-    assert.doesNotMatch(text, /\u001b/);
+    assert.match(stdout, /^a\\u001b\[2J {2}failure /m);
+    assert.doesNotMatch(stdout, /\u001b/);
   });
 });
 
-// ── Where the files are ────────────────────────────────────────────────────
-
-describe("without a FILE", () => {
-  it("TICK_STATE names it", (t) => {
-    const file = writeState(t, ended(1, "success"));
-    assert.equal(status([], { TICK_STATE: file }).status, 0);
-  });
-
-  it("every file in the default places is looked at", (t) => {
-    const directory = temporaryDirectory(t);
-    const ours = `${directory}/supertick-${os.userInfo().uid}`;
-    fs.mkdirSync(ours, { mode: 0o700 });
-    for (const name of ["web", "mail"]) {
-      writeCounter(`${ours}/${name}`, 1);
-      writeJournal(`${ours}/${name}`, { ...JOB, job: name });
-    }
-    fs.writeFileSync(`${ours}/web.bad`, "garbage");
-    const { states } = JSON.parse(status(["--json"], { TMPDIR: directory }).text) as Json;
-    const found = states.filter(({ file }) => file.startsWith(directory));
-    assert.deepEqual(
-      found.flatMap(({ jobs }) => jobs.map(({ job }) => job)),
-      ["mail", "web"],
-    );
-  });
-
-  it("what may not be read is passed over, as another user's", PERMISSIONS, (t) => {
-    const directory = temporaryDirectory(t);
-    const ours = `${directory}/supertick-${os.userInfo().uid}`;
-    fs.mkdirSync(ours, { mode: 0o700 });
-    for (const name of ["web", "mail"]) writeCounter(`${ours}/${name}`, 1);
-    fs.chmodSync(`${ours}/mail`, 0);
-    const { stdout } = run([...HUMBLE, ...RUNTIME, LISTENER, "status", "--json"], { TMPDIR: directory });
-    const { states } = JSON.parse(stdout) as Json;
-    assert.deepEqual(
-      states.map(({ file }) => file).filter((file) => file.startsWith(directory)),
-      [`${ours}/web`],
-    );
-  });
-
-  const inTheWay: Array<[title: string, make: (file: string) => void]> = [
-    ["a link to nowhere", (file) => fs.symlinkSync("/no/such/file", file)],
-    ["a link to itself", (file) => fs.symlinkSync(file, file)],
-    ["a directory", (file) => fs.mkdirSync(file)],
-    ["a FIFO", (file) => spawnSync("mkfifo", [file])],
-  ];
-  for (const [title, make] of inTheWay) {
-    it(`${title} among them is passed over`, (t) => {
-      const directory = temporaryDirectory(t);
-      const ours = `${directory}/supertick-${os.userInfo().uid}`;
-      fs.mkdirSync(ours, { mode: 0o700 });
-      writeCounter(`${ours}/web`, 1);
-      make(`${ours}/mail`);
-      const { states } = JSON.parse(status(["--json"], { TMPDIR: directory }).text) as Json;
-      assert.deepEqual(
-        states.map(({ file }) => file).filter((file) => file.startsWith(directory)),
-        [`${ours}/web`],
-      );
-    });
-  }
-
-  it("a directory that somebody has put into another user's place is passed over", (t) => {
-    const directory = temporaryDirectory(t);
-    const { uid } = os.userInfo();
-    const make = (name: string, mode: number) => {
-      fs.mkdirSync(`${directory}/${name}`, { mode });
-      writeCounter(`${directory}/${name}/web`, 1);
-    };
-    make(`supertick-${uid + 1}`, 0o700); // ours, under the next user's name
-    fs.symlinkSync(`supertick-${uid + 1}`, `${directory}/supertick-${uid}`);
-    const files = () =>
-      (JSON.parse(status(["--json"], { TMPDIR: directory }).text) as Json).states.map(({ file }) => file);
-    const isHere = (file: string) => file.startsWith(directory);
-    assert.deepEqual(files().filter(isHere), []);
-    fs.unlinkSync(`${directory}/supertick-${uid}`);
-    make(`supertick-${uid}`, 0o777);
-    fs.chmodSync(`${directory}/supertick-${uid}`, 0o777);
-    assert.deepEqual(files().filter(isHere), []);
-    fs.chmodSync(`${directory}/supertick-${uid}`, 0o700);
-    assert.deepEqual(files().filter(isHere), [`${directory}/supertick-${uid}/web`]);
-  });
-
-  it("a file whose name would act on a terminal is shown escaped", (t) => {
-    const directory = temporaryDirectory(t);
-    const ours = `${directory}/supertick-${os.userInfo().uid}`;
-    fs.mkdirSync(ours, { mode: 0o700 });
-    fs.writeFileSync(`${ours}/a\u001b[2J\u009b2J\n`, "garbage");
-    for (const args of [[], ["--json"]]) {
-      const { text } = status(args, { TMPDIR: directory });
-      assert.match(text, /a\\u001b\[2J\\u009b2J\\n/);
-      assert.doesNotMatch(text.trim(), /[\u001b\u009b]/);
-    }
-  });
-
-  it("a machine without any is told what to do", (t) => {
-    if (fs.existsSync("/var/lib/supertick")) t.skip("this machine has state files of its own");
-    const { status: exit, text } = status([], { TMPDIR: temporaryDirectory(t) });
-    assert.equal(exit, 1);
-    assert.equal(text, "no state file was found: name it, supertick status FILE\n");
-  });
-});
-
-it("an option that is none of status's is refused", () => {
+it("an option that status does not have is refused", () => {
   const { status: exit, stderr } = status(["--verbose"]);
   assert.equal(exit, 2);
   assert.match(stderr, /^supertick: --verbose does not belong here: see/);
 });
 
-// ── What it tells ──────────────────────────────────────────────────────────
+// ── Where the files are ────────────────────────────────────────────────────
 
-it("--json gives every fact: times in epoch seconds, results in words", (t) => {
+describe("without a FILE", () => {
+  const { uid } = os.userInfo();
+
+  /** TMPDIR, and in it the directory of our own counter files, with one called web. */
+  function makeOurs(t: TestContext): { temporary: string; ours: string } {
+    const temporary = temporaryDirectory(t);
+    const ours = `${temporary}/supertick-${uid}`;
+    fs.mkdirSync(ours, { mode: 0o700 });
+    writeCounter(`${ours}/web`, 1);
+    return { temporary, ours };
+  }
+
+  /** Which files below TMPDIR status looks at; the machine may have some of its own elsewhere. */
+  function filesIn(temporary: string, words = [...RUNTIME, LISTENER]): string[] {
+    const { states } = JSON.parse(run([...words, "status", "--json"], { TMPDIR: temporary }).stdout) as Json;
+    return states.map(({ file }) => file).filter((file) => file.startsWith(temporary));
+  }
+
+  it("every counter file in the default places is looked at, and nothing else", (t) => {
+    const { temporary, ours } = makeOurs(t);
+    writeCounter(`${ours}/mail`, 1);
+    writeJournal(`${ours}/web`, JOB);
+    fs.writeFileSync(`${ours}/web.bad`, "garbage");
+    fs.symlinkSync("/no/such/file", `${ours}/nowhere`);
+    fs.symlinkSync(`${ours}/itself`, `${ours}/itself`);
+    fs.mkdirSync(`${ours}/directory`);
+    spawnSync("mkfifo", [`${ours}/fifo`]);
+    assert.deepEqual(filesIn(temporary), [`${ours}/mail`, `${ours}/web`]);
+  });
+
+  it("what may not be read is passed over, as another user's", PERMISSIONS, (t) => {
+    const { temporary, ours } = makeOurs(t);
+    writeCounter(`${ours}/mail`, 1);
+    fs.chmodSync(`${ours}/mail`, 0);
+    assert.deepEqual(filesIn(temporary, [...HUMBLE, ...RUNTIME, LISTENER]), [`${ours}/web`]);
+  });
+
+  it("a directory with a user's name is passed over if it is another user's, open to others, or a link", (t) => {
+    const { temporary, ours } = makeOurs(t);
+    assert.deepEqual(filesIn(temporary), [`${ours}/web`]);
+    fs.chmodSync(ours, 0o777);
+    assert.deepEqual(filesIn(temporary), []);
+    fs.chmodSync(ours, 0o700);
+    fs.renameSync(ours, `${temporary}/supertick-${uid + 1}`);
+    assert.deepEqual(filesIn(temporary), []);
+    fs.symlinkSync(`supertick-${uid + 1}`, ours);
+    assert.deepEqual(filesIn(temporary), []);
+  });
+
+  it("a file whose name would act on a terminal is shown escaped", (t) => {
+    const { temporary, ours } = makeOurs(t);
+    fs.writeFileSync(`${ours}/a\u001b[2J\u009b2J\n`, "garbage");
+    for (const args of [[], ["--json"]]) {
+      const { stdout } = status(args, { TMPDIR: temporary });
+      assert.match(stdout, /a\\u001b\[2J\\u009b2J\\n/);
+      assert.doesNotMatch(stdout.trim(), /[\u001b\u009b]/);
+    }
+  });
+
+  it("a machine without any fails, and the message says what to do", (t) => {
+    if (fs.existsSync("/var/lib/supertick")) t.skip("this machine has state files of its own");
+    const { status: exit, stdout } = status([], { TMPDIR: temporaryDirectory(t) });
+    assert.deepEqual([exit, stdout], [1, "no state file found: name one, supertick status FILE\n"]);
+  });
+});
+
+// ── What it says ───────────────────────────────────────────────────────────
+
+it("--json has every fact: times in epoch seconds, results in words", (t) => {
+  const named = { due: 9, reason: "schedule", id: "1" };
   const file = writeState(
     t,
     ended(1, "success"),
-    { type: "skipped", due: 5, reason: "schedule" },
+    { type: "skipped", ...named },
     ended(2, "timeout"),
-    { type: "starting", run: 3, attempt: 1, due: 9, reason: "schedule" },
-    { type: "started", run: 3, attempt: 1, pid: 12345, start: 1, at: 1700000000 },
+    { type: "starting", run: 3, attempt: 1, ...named },
+    { type: "started", run: 3, pid: 12345, start: 1, at: 1700000000 },
   );
-  const { healthy, states, status: exit } = statusJson(file);
-  assert.deepEqual([healthy, exit], [false, 1]);
+  const { healthy, states } = statusJson(file);
+  assert.equal(healthy, false);
   const [{ lastTick = 0, jobs, ...facts }] = states;
   assert.deepEqual(facts, { file, period: 60 });
   const [{ last, next, ...job }] = jobs;
   assert.deepEqual(job, {
-    job: "backup",
-    schedule: "every 5 ticks",
-    recent: ["success", "none", "timeout"],
-    failures: 1,
+    ...{ job: "backup", schedule: "every 5 ticks", recent: ["success", "none", "timeout"], failures: 1 },
     running: [{ run: 3, since: 1700000000 }],
   });
-  assert.deepEqual({ ...last, at: 0 }, { result: "timeout", at: 0, seconds: 1.25 });
+  assert.deepEqual({ ...last, at: 0 }, { run: 2, result: "timeout", at: 0, seconds: 1.25, exit: 3, signal: null });
   assert.equal(next, lastTick + 2 * 60, "two more ticks till the count of 5");
 });
 
-const schedules: Array<[title: string, record: object, next: (tick: number) => number | undefined]> = [
-  ["a count", { ticks: 4 }, (tick) => tick + 60],
-  [
-    "slices",
-    { every: 3600, offset: 60 },
-    (tick) => Math.ceil((Math.floor((tick - 60) / 3600 + 1) * 3600 + 60) / 60) * 60,
-  ],
-  [
-    "a cron expression",
-    { cron: "0 30 * * * *", tz: "UTC" },
-    (tick) => (Math.floor((tick - 1800) / 3600) + 1) * 3600 + 1800,
-  ],
-  ["events", { on: ["PROCESS_STATE"] }, () => undefined],
-  ["what a later version has written", { moon: "full" }, () => undefined],
-  ["a zone that is unknown here", { cron: "0 30 * * * *", tz: "Mars/Base" }, () => undefined],
+const schedules: Array<[title: string, job: object, secondsAfterTick: number | undefined]> = [
+  ["a count", { schedule: { ticks: 4 } }, 60],
+  ["slices, at a tick", { schedule: { every: 60, offset: 30 } }, 60],
+  ["a cron expression", { schedule: { cron: "* * * * *", tz: "UTC" } }, 60],
+  ["a job with --jitter, at a second of its own", { schedule: { every: 60, offset: 0 }, delay: 90 }, 30],
+  ["events", { schedule: { on: ["PROCESS_STATE"] } }, undefined],
+  ["what a later version has written", { schedule: { moon: "full" } }, undefined],
+  ["a zone that is unknown here", { schedule: { cron: "* * * * *", tz: "Mars/Base" } }, undefined],
 ];
-for (const [title, schedule, next] of schedules) {
-  it(`the next run of ${title} is told where it is known`, (t) => {
+for (const [title, job, secondsAfterTick] of schedules) {
+  it(`the next run of ${title} is shown where it is known`, (t) => {
     const file = writeState(t);
-    writeJournal(file, { ...JOB, schedule });
+    writeJournal(file, { ...JOB, ...job });
     const [{ lastTick = 0, jobs }] = statusJson(file).states;
-    assert.equal(jobs[0].next, next(lastTick));
+    assert.equal(jobs[0].next, secondsAfterTick && lastTick + secondsAfterTick);
   });
 }
-
-it("a run that is delayed by its jitter is told at the time that it comes", (t) => {
-  const file = writeState(t);
-  writeJournal(file, { ...JOB, schedule: { every: 60, offset: 0 }, delay: 90 });
-  const [{ lastTick = 0, jobs }] = statusJson(file).states;
-  const first = Math.floor((lastTick - 60) / 60 + 1) * 60;
-  assert.equal(jobs[0].next, Math.ceil((first + 60) / 60) * 60 + 30);
-});
 
 it("it works beside the running listener", async (t) => {
   const file = `${temporaryDirectory(t)}/state`;
   const args = ["--state", file, "--ticks", "1", "--", `${FIXTURES}/exit-3`];
   const supervisord = await Supervisord.during(t, { args });
+  await supervisord.until(() => fs.existsSync(file), "its counter file");
+  const { problem } = statusJson(file).states[0];
+  assert.equal(problem, undefined, "the first tick is still to come");
   await supervisord.tick();
   await supervisord.waitForLog(/run 1 failed/);
   const [{ jobs }] = statusJson(file).states;
@@ -350,108 +260,29 @@ it("it works beside the running listener", async (t) => {
 // ── The table ──────────────────────────────────────────────────────────────
 
 const NOW = 1700000000;
-const report = (...jobs: JobReport[]): StateReport => ({ file: "/state", jobs });
+const success = { run: 1, result: "success", at: NOW - 240, seconds: 0.2, exit: 0, signal: null } as const;
 const someJob = (more: Partial<JobReport> = {}): JobReport => ({
-  ...{ job: "backup", last: { result: "success", at: NOW - 240, seconds: 0.2 }, failures: 0, running: [] },
-  ...{ recent: Array.from({ length: 20 }, (_, i) => (i % 9 === 4 ? "failure" : "success")), next: NOW + 56 },
+  ...{ job: "backup", last: success, recent: ["success"], failures: 0, next: NOW + 56, running: [] },
   ...more,
 });
-const plain = (columns: number, ...jobs: JobReport[]) =>
-  describeReports([report(...jobs)], NOW, { columns, isColoured: false }).split("\n");
+const running = [NOW - 200, NOW - 2].map((since, i) => ({ run: 4 + i, since }));
+const failed = { ...success, result: "failure", at: NOW - 7300, seconds: 12 } as const;
+const idle = { recent: [], last: undefined, next: undefined };
 
-const tables: Array<[title: string, columns: number, jobs: JobReport[], lines: string[]]> = [
-  [
-    "at 80 columns ages alone are told",
-    80,
-    [someJob(), someJob({ job: "mail", last: { result: "failure", at: NOW - 7300, seconds: 12 }, failures: 12 })],
-    [
-      "JOB     LAST RUN        SECONDS  LAST 20               FAILED  NEXT",
-      "backup  success 4m ago      0.2  ✓✓✓✓✗✓✓✓✓✓✓✓✓✗✓✓✓✓✓✓       0  in 56s",
-      "mail    failure 2h ago     12.0  ✓✓✓✓✗✓✓✓✓✓✓✓✓✗✓✓✓✓✓✓      12  in 56s",
-    ],
-  ],
-  [
-    "at 200 columns the times are told too",
-    200,
-    [someJob({ running: [{ run: 4, since: NOW - 3 }] })],
-    [
-      "JOB     LAST RUN                              SECONDS  LAST 20               FAILED  NEXT",
-      "backup  success 4m ago, 2023-11-14T22:09:20Z      0.2  ✓✓✓✓✗✓✓✓✓✓✓✓✓✗✓✓✓✓✓✓       0  in 56s, 2023-11-14T22:14:16Z; running 3s",
-    ],
-  ],
-  [
-    "what does not fit is taken off the names, then off the oldest results",
-    66,
-    [someJob({ job: "a-job-with-a-long-name" })],
-    [
-      "JOB       LAST RUN        SECONDS  LAST 20          FAILED  NEXT",
-      "a-job-w…  success 4m ago      0.2  ✓✓✓✓✓✓✓✓✗✓✓✓✓✓✓       0  in 56s",
-    ],
-  ],
-  [
-    "a run in progress stands where the next one would",
-    80,
-    [
-      someJob({
-        recent: ["none"],
-        running: [
-          { run: 4, since: NOW - 200 },
-          { run: 5, since: NOW - 2 },
-        ],
-      }),
-    ],
-    [
-      "JOB     LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
-      "backup  success 4m ago      0.2  –             0  running 3m (2)",
-    ],
-  ],
-  [
-    "wide characters keep the columns",
-    80,
-    [someJob({ job: "备份", recent: [] }), someJob({ job: "x", recent: [], last: undefined, next: undefined })],
-    [
-      "JOB   LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
-      "备份  success 4m ago      0.2                0  in 56s",
-      "x     none yet                               0  –",
-    ],
-  ],
-  [
-    "combining marks take no column",
-    80,
-    [someJob({ job: "cafe\u0301", recent: [] }), someJob({ job: "สี", recent: [] })],
-    [
-      "JOB   LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
-      "cafe\u0301  success 4m ago      0.2                0  in 56s",
-      "สี     success 4m ago      0.2                0  in 56s",
-    ],
-  ],
-];
-for (const [title, columns, jobs, lines] of tables) it(title, () => assert.deepEqual(plain(columns, ...jobs), lines));
-
-it("no line of the worst case is longer than 80 columns", () => {
-  const worst = someJob({
-    ...{ job: "n".repeat(100), last: { result: "interrupted", at: NOW - 3599, seconds: 86400 } },
-    ...{
-      failures: 123456,
-      running: [
-        { run: 4, since: NOW - 86399 },
-        { run: 5, since: NOW },
-      ],
-    },
-  });
-  for (const line of plain(80, worst)) assert.ok([...line].length <= 80, line);
-});
-
-it("results are coloured on a terminal", () => {
-  const [, line] = describeReports([report(someJob({ recent: ["success", "timeout"] }))], NOW, {
-    ...{ columns: 80, isColoured: true },
-  }).split("\n");
-  assert.equal(
-    line,
-    "backup  \u001b[32msuccess 4m ago\u001b[0m      0.2  \u001b[32m✓\u001b[0m\u001b[33m⏱\u001b[0m            0  in 56s",
-  );
-});
-
-it("to a pipe no colour is written", (t) => {
-  assert.doesNotMatch(status([writeState(t, ended(1, "success"))]).text, /\u001b/);
+it("the table has a line a job, the longest of its runs in progress and how many there are", () => {
+  const jobs = [
+    someJob({ recent: ["success", "failure", "timeout", "interrupted", "none"], running }),
+    someJob({ job: "mail", last: failed, failures: 12 }),
+    someJob({ job: "x", ...idle, running: running.slice(0, 1) }),
+    someJob({ job: "y", ...idle }),
+    someJob({ job: "z", ...idle, next: NOW - 5 }),
+  ];
+  assert.deepEqual(describeReports([{ file: "/state", jobs }], NOW).split("\n"), [
+    "JOB     LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
+    "backup  success 4m ago      0.2  ✓✗⏱✗–         0  in 56s; running 3m (2)",
+    "mail    failure 2h ago     12.0  ✓            12  in 56s",
+    "x       none yet                               0  running 3m",
+    "y       none yet                               0  –",
+    "z       none yet                               0  now",
+  ]);
 });

@@ -15,16 +15,15 @@
 // Not modelled: startsecs (a listener counts as RUNNING once started), several processes in a pool, autorestart
 // (tests call restartListener), capture and log files.
 
-import { type ChildProcess, execFileSync, type StdioOptions, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { TestContext } from "node:test";
+import { TICK_PERIODS } from "../listener";
 import { atEnd, LIMIT_SECONDS, LISTENER, nextLook, processesWith, RUNTIME } from "./harness";
-
-const TICK_PERIODS: Record<string, number> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
 
 // On the hour, so that a first tick of any type is one period later.
 const START_OF_TIME = 1_700_002_800;
@@ -66,18 +65,20 @@ export class EventPool {
 }
 
 // ── What the listener writes to stdout ─────────────────────────────────────
-// Pure: bytes in, calls out. To add a state, extend ListenerState and step(), then the tables in supervisord.test.ts.
+// Pure: bytes in, calls out.
 
 export type ListenerState = "ACKNOWLEDGED" | "READY" | "BUSY" | "UNKNOWN";
 
 export class ProtocolViolation extends Error {
   constructor(
     readonly state: ListenerState,
-    readonly bytes: Buffer,
-    readonly expected: string,
+    /** One character each. */
+    readonly bytes: string,
+    expected: string,
   ) {
-    super(`stdout, byte out of turn in state ${state}: expected ${expected}, got ${quote(bytes)}`);
-    this.name = "ProtocolViolation";
+    const more = bytes.length > 200 ? `… (${bytes.length} bytes)` : "";
+    const shown = JSON.stringify(bytes.slice(0, 200)) + more;
+    super(`stdout, byte out of turn in state ${state}: expected ${expected}, got ${shown}`);
   }
 }
 
@@ -85,101 +86,81 @@ export interface OutputReader {
   /** READY came in. */
   ready(): void;
   /** A whole result came in; the state is ACKNOWLEDGED again. */
-  result(result: Buffer): void;
+  result(result: string): void;
   /** The state is UNKNOWN from here on. While BUSY, the event has to go back to its pool. */
   violation(violation: ProtocolViolation): void;
 }
 
+interface Token {
+  readonly whole: RegExp;
+  readonly expected: string;
+  isBegunBy(bytes: string): boolean;
+}
+
+/** Stricter than the original, which never looks at the first seven bytes, and whose int() takes `+2`, ` 2` and `0_2`. */
+const TOKENS: Partial<Record<ListenerState, Token>> = {
+  ACKNOWLEDGED: {
+    whole: /^READY\n/,
+    expected: '"READY\\n"',
+    isBegunBy: (bytes) => "READY\n".startsWith(bytes),
+  },
+  BUSY: {
+    whole: /^RESULT (\d+)\n/,
+    expected: '"RESULT "',
+    isBegunBy: (bytes) => "RESULT ".startsWith(bytes) || /^RESULT \d+$/.test(bytes),
+  },
+};
+
 export class ListenerOutput {
   state: ListenerState = "ACKNOWLEDGED";
-  private unread: Buffer = Buffer.alloc(0);
+  private unread = "";
   private resultLength: number | undefined;
-  private result: Buffer = Buffer.alloc(0);
 
-  /** `strict` judges the first wrong byte; otherwise as late, and as mildly, as the original does. */
-  constructor(
-    private readonly reader: OutputReader,
-    private readonly strict = true,
-  ) {}
+  constructor(private readonly reader: OutputReader) {}
 
   eventSent(): void {
     this.state = "BUSY";
   }
 
   feed(bytes: Buffer): void {
-    this.unread = Buffer.concat([this.unread, bytes]);
-    while (this.unread.length > 0 && this.step());
+    this.unread += bytes.toString("latin1");
+    while (this.unread !== "" && this.state !== "UNKNOWN" && this.step());
   }
 
-  /** Takes one token. False: more bytes are needed, or nothing will be read any more. */
+  /** Takes one token. False: more bytes are needed. Like the original's, an empty result ends with the byte behind it. */
   private step(): boolean {
-    switch (this.state) {
-      case "ACKNOWLEDGED":
-        return this.readReady();
-      case "READY":
-        return this.violate("nothing before the next event");
-      case "BUSY":
-        return this.resultLength === undefined ? this.readResultLine() : this.readResult(this.resultLength);
-      case "UNKNOWN":
-        this.unread = Buffer.alloc(0);
-        return false;
+    const { unread, resultLength } = this;
+    if (resultLength !== undefined) return unread.length >= resultLength && this.takeResult(resultLength);
+    const token = TOKENS[this.state];
+    if (token === undefined) return this.violate("nothing before the next event");
+    const found = token.whole.exec(unread);
+    if (found === null) return !token.isBegunBy(unread) && this.violate(token.expected);
+    this.unread = unread.slice(found[0].length);
+    if (this.state === "BUSY") {
+      this.resultLength = Number(found[1]);
+    } else {
+      this.state = "READY";
+      this.reader.ready();
     }
-  }
-
-  private readReady(): boolean {
-    const token = "READY\n";
-    if (this.unread.length < token.length) return this.awaitMore(token);
-    if (!this.unread.toString("latin1").startsWith(token)) return this.violate(JSON.stringify(token));
-    this.unread = this.unread.subarray(token.length);
-    this.state = "READY";
-    this.reader.ready();
     return true;
   }
 
-  /** The first seven bytes are never looked at by the original, and its int() takes `+2`, ` 2` and `0_2`. */
-  private readResultLine(): boolean {
-    const expected = '"RESULT " and a length';
-    const end = this.unread.indexOf("\n");
-    if (end < 0) return this.awaitMore("RESULT ");
-    const line = this.unread.toString("latin1", 0, end);
-    const isLength = this.strict ? /^RESULT \d+$/.test(line) : /^\s*\+?\d+(_\d+)*\s*$/.test(line.slice(7));
-    if (!isLength) return this.violate(expected);
-    this.unread = this.unread.subarray(end + 1);
-    this.resultLength = Number(line.slice(7).replace(/_/g, ""));
-    return true;
-  }
-
-  /** Like the original, an empty result is complete only when a byte follows it. */
-  private readResult(length: number): boolean {
-    const missing = length - this.result.length;
-    this.result = Buffer.concat([this.result, this.unread.subarray(0, missing)]);
-    this.unread = this.unread.subarray(missing);
-    if (this.result.length < length) return false;
-    const result = this.result;
-    this.result = Buffer.alloc(0);
+  private takeResult(length: number): boolean {
+    const result = this.unread.slice(0, length);
+    this.unread = this.unread.slice(length);
     this.resultLength = undefined;
     this.state = "ACKNOWLEDGED";
     this.reader.result(result);
     return true;
   }
 
-  private awaitMore(token: string): boolean {
-    const seen = this.unread.toString("latin1").slice(0, token.length);
-    return this.strict && !token.startsWith(seen) ? this.violate(JSON.stringify(token)) : false;
-  }
-
   private violate(expected: string): boolean {
     const violation = new ProtocolViolation(this.state, this.unread, expected);
     this.state = "UNKNOWN";
-    this.unread = Buffer.alloc(0);
+    this.unread = "";
     this.reader.violation(violation);
-    return false;
+    return true;
   }
-}
-
-function quote(bytes: Buffer): string {
-  const shown = JSON.stringify(bytes.toString("latin1", 0, 200));
-  return bytes.length > 200 ? `${shown}… (${bytes.length} bytes)` : shown;
 }
 
 // ── The envelope of an event ───────────────────────────────────────────────
@@ -227,6 +208,10 @@ function openPipes(directory: string): Record<"stdin" | "stdout" | "stderr", End
   return { stdin, stdout, stderr };
 }
 
+function readerOf(fd: number, read: (bytes: Buffer) => void): net.Socket {
+  return new net.Socket({ fd, readable: true, writable: false }).on("error", () => {}).on("data", read);
+}
+
 /** Reads what is in the pipe now, as supervisord does when a process has ended; a grandchild may keep it open. */
 function drain(socket: net.Socket): Buffer {
   const chunks: Buffer[] = [];
@@ -259,6 +244,18 @@ export interface ExitStatus {
   signal: NodeJS.Signals | null;
 }
 
+interface Watcher extends OutputReader {
+  stdout(): void;
+  log(text: string): void;
+  exit(): void;
+}
+
+interface Place {
+  directory: string;
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+}
+
 class ListenerProcess {
   readonly child: ChildProcess;
   readonly output: ListenerOutput;
@@ -268,7 +265,7 @@ class ListenerProcess {
   answered: PoolEvent | undefined;
   exit: ExitStatus | undefined;
   isStopping = false;
-  private stdin: { fd: number; close(): void } | undefined;
+  private stdin: number | undefined;
   private readonly stdout: net.Socket;
   private stderr: net.Socket | undefined;
   private readonly stderrFd: number;
@@ -277,43 +274,27 @@ class ListenerProcess {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    commandLine: string[],
-    where: { directory: string; cwd: string; env: NodeJS.ProcessEnv; stdio: "pipe" | "socket" },
-    private readonly on: {
-      output: OutputReader;
-      stdout(): void;
-      log(text: string): void;
-      exit(): void;
-    },
-    options: { strict: boolean; readLog: boolean },
+    [command, ...args]: string[],
+    { directory, cwd, env }: Place,
+    private readonly on: Watcher,
   ) {
-    this.output = new ListenerOutput(on.output, options.strict);
-    const [command, ...args] = commandLine;
-    const pipes = where.stdio === "pipe" ? openPipes(where.directory) : undefined;
-    const stdio: StdioOptions = pipes ? [pipes.stdin.theirs, pipes.stdout.theirs, pipes.stderr.theirs] : "pipe";
+    this.output = new ListenerOutput(on);
+    const { stdin, stdout, stderr } = openPipes(directory);
+    const theirs = [stdin, stdout, stderr].map((ends) => ends.theirs);
     // supervisord calls setpgrp() for each child; a session of its own is the nearest that Node offers.
-    this.child = spawn(command, args, { cwd: where.cwd, env: where.env, stdio, detached: true });
+    this.child = spawn(command, args, { cwd, env, stdio: theirs, detached: true });
     this.child.once("error", (error) => {
       this.on.log(`(the test could not start ${command}: ${error.message})\n`);
       this.finish({ code: 127, signal: null });
     });
     this.child.once("exit", (code, signal) => this.finish({ code, signal }));
-    if (pipes) {
-      for (const ends of Object.values(pipes)) fs.closeSync(ends.theirs);
-      const fd = pipes.stdin.ours;
-      this.stdin = { fd, close: () => fs.closeSync(fd) };
-      this.stdout = new net.Socket({ fd: pipes.stdout.ours, readable: true, writable: false });
-      this.stderrFd = pipes.stderr.ours;
-    } else {
-      const stdin = this.child.stdin as net.Socket;
-      stdin.on("error", () => {});
-      this.stdin = { fd: descriptorOf(stdin), close: () => stdin.destroy() };
-      this.stdout = this.child.stdout as net.Socket;
-      this.stderrFd = -1;
-    }
-    this.stdout.on("error", () => {});
-    this.stdout.on("data", (bytes: Buffer) => this.hear(bytes));
-    if (options.readLog) this.readLog();
+    for (const fd of theirs) fs.closeSync(fd);
+    this.stdin = stdin.ours;
+    this.stderrFd = stderr.ours;
+    this.stdout = readerOf(stdout.ours, (bytes) => {
+      this.output.feed(bytes);
+      this.on.stdout();
+    });
   }
 
   get pid(): number {
@@ -323,12 +304,7 @@ class ListenerProcess {
   /** Until this is called nobody reads stderr, and it fills up. */
   readLog(): void {
     if (this.stderr || this.exit) return;
-    this.stderr =
-      this.stderrFd < 0
-        ? (this.child.stderr as net.Socket)
-        : new net.Socket({ fd: this.stderrFd, readable: true, writable: false });
-    this.stderr.on("error", () => {});
-    this.stderr.on("data", (bytes: Buffer) => this.on.log(this.decoder.write(bytes)));
+    this.stderr = readerOf(this.stderrFd, (bytes) => this.on.log(this.decoder.write(bytes)));
   }
 
   /** Writes as much as the pipe takes, the rest as it drains; several pieces are a millisecond or more apart. */
@@ -338,7 +314,7 @@ class ListenerProcess {
   }
 
   closeStdin(): void {
-    this.stdin?.close();
+    if (this.stdin !== undefined) fs.closeSync(this.stdin);
     this.stdin = undefined;
     this.unwritten = [];
   }
@@ -354,12 +330,12 @@ class ListenerProcess {
 
   private flush(): "written" | "EAGAIN" | "EPIPE" {
     clearTimeout(this.timer);
-    if (!this.stdin) {
+    const { stdin: fd } = this;
+    const [piece] = this.unwritten;
+    if (fd === undefined) {
       this.unwritten = [];
       return "EPIPE";
     }
-    const { fd } = this.stdin;
-    const [piece] = this.unwritten;
     if (!piece) return "written";
     const length = tryIO(() => fs.writeSync(fd, piece));
     if (typeof length === "string" && length !== "EAGAIN") {
@@ -371,11 +347,6 @@ class ListenerProcess {
     else this.unwritten[0] = piece.subarray(written);
     if (this.unwritten.length > 0) this.timer = setTimeout(() => this.flush(), 1);
     return written === 0 && piece.length > 0 ? "EAGAIN" : "written";
-  }
-
-  private hear(bytes: Buffer): void {
-    this.output.feed(bytes);
-    this.on.stdout();
   }
 
   /** The order of supervisord: what is still in the pipes counts, then they are closed, then the event goes back. */
@@ -410,13 +381,9 @@ export interface Options {
   /** Name of the process (`x_01` with numprocs) and of its section, which is also the pool's. */
   name?: string;
   group?: string;
-  stdio?: "pipe" | "socket";
   header?: Partial<HeaderFormat>;
   /** Cuts what is written to stdin into pieces that arrive one by one. */
   cut?: (bytes: Buffer) => Buffer[];
-  bufferSize?: number;
-  /** Only record UNKNOWN, as the original does, instead of failing the test. */
-  lenient?: boolean;
   /** False: nobody reads stderr until readLog() is called. */
   readLog?: boolean;
   /** False: start() does not wait for the first READY. */
@@ -427,7 +394,7 @@ export class Supervisord {
   /** Temporary directory of this supervisord and TMPDIR of all that it starts. */
   readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), "supervisord-"));
   readonly stateFile = path.join(this.directory, "state");
-  readonly pool: EventPool;
+  readonly pool = new EventPool();
   readonly header: HeaderFormat;
   /** Seconds since the epoch; only tick() and advance() move it. */
   clock = START_OF_TIME;
@@ -438,7 +405,7 @@ export class Supervisord {
   private listener!: ListenerProcess; // missing only where its very start threw
   private violation: Error | undefined;
   private violationWasReported = false;
-  private readonly waiters = new Set<() => void>();
+  private waiters: Array<() => void> = [];
 
   /** Starts the listener; resolves at its first READY, or when it has ended before. */
   static async start(options: Options): Promise<Supervisord> {
@@ -461,7 +428,6 @@ export class Supervisord {
   }
 
   private constructor(private readonly options: Options) {
-    this.pool = new EventPool(options.bufferSize);
     this.header = { server: "supervisor", lengthIn: "code points", ...options.header };
     this.cut = options.cut;
   }
@@ -494,7 +460,7 @@ export class Supervisord {
   /** Sends one TICK, by default the next one of its type, and waits for its answer and the READY after it. */
   async tick(tick: { when?: number; type?: string } = {}): Promise<PoolEvent> {
     const type = tick.type ?? this.tickTypes[0];
-    const period = TICK_PERIODS[type];
+    const period = TICK_PERIODS[type]!;
     this.clock = tick.when ?? Math.floor(this.clock / period) * period + period;
     return this.answered(this.send(type, `when:${this.clock}`));
   }
@@ -507,7 +473,7 @@ export class Supervisord {
     const before = this.clock;
     this.clock += seconds;
     return this.tickTypes.flatMap((type) => {
-      const period = TICK_PERIODS[type];
+      const period = TICK_PERIODS[type]!;
       const slice = Math.floor(this.clock / period);
       return slice === Math.floor(before / period) ? [] : [this.send(type, `when:${slice * period}`)];
     });
@@ -569,37 +535,20 @@ export class Supervisord {
   }
 
   /** Waits for a condition; fails after a generous time, at any violation, or when `hopeless` gives a reason. */
-  until<T>(
+  async until<T>(
     condition: () => T | undefined | null | false,
     what: string,
     hopeless: () => string | undefined = () => undefined,
   ): Promise<T> {
-    const deadline = Date.now() + LIMIT_SECONDS * 1000;
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      const check = (): void => {
-        if (isOver) return;
-        try {
-          if (this.violation) throw this.reportedViolation();
-          const value = condition();
-          const reason = hopeless() ?? (Date.now() > deadline ? `not within ${LIMIT_SECONDS} s` : undefined);
-          if (!value && !reason) return;
-          if (!value) throw new Error(`waiting for ${what}: ${reason}; ${this.describe()}`);
-          resolve(value);
-        } catch (error) {
-          reject(error);
-        }
-        isOver = true;
-        this.waiters.delete(check);
-      };
+    for (const deadline = Date.now() + LIMIT_SECONDS * 1000; ; ) {
+      if (this.violation) throw this.reportedViolation();
+      const value = condition();
+      if (value) return value;
+      const reason = hopeless() ?? (Date.now() > deadline ? `not within ${LIMIT_SECONDS} s` : undefined);
+      if (reason) throw new Error(`waiting for ${what}: ${reason}; ${this.describe()}`);
       // Conditions on files and processes announce no change.
-      const poll = async (): Promise<void> => {
-        for (; !isOver; check()) await nextLook(20);
-      };
-      poll();
-      this.waiters.add(check);
-      check();
-    });
+      await Promise.race([nextLook(20), new Promise<void>((resolve) => this.waiters.push(resolve))]);
+    }
   }
 
   /** A signal to the listener's process alone, as `supervisorctl signal`. */
@@ -674,38 +623,28 @@ export class Supervisord {
   }
 
   private spawnListener(): void {
-    const process = new ListenerProcess(
-      this.commandLine(),
-      {
-        directory: this.directory,
-        cwd: this.options.cwd ?? this.directory,
-        env: this.environment(),
-        stdio: this.options.stdio ?? "pipe",
+    const place = { directory: this.directory, cwd: this.options.cwd ?? this.directory, env: this.environment() };
+    const process: ListenerProcess = new ListenerProcess(this.commandLine(), place, {
+      ready: () => {
+        if (process.answered) process.answered.isDone = true;
+        process.answered = undefined;
       },
-      {
-        output: {
-          ready: () => {
-            if (process.answered) process.answered.isDone = true;
-            process.answered = undefined;
-          },
-          result: (result) => this.accountFor(process, result.equals(Buffer.from("OK"))),
-          violation: (violation) => {
-            if (violation.state === "BUSY") this.accountFor(process, false);
-            if (!this.options.lenient) this.violation ??= violation;
-          },
-        },
-        stdout: () => this.dispatch(),
-        log: (text) => {
-          this.stderr += text;
-          this.poke();
-        },
-        exit: () => {
-          if (process.event) this.pool.accept(process.event, "front");
-          this.poke();
-        },
+      result: (result) => this.accountFor(process, result === "OK"),
+      violation: (violation) => {
+        if (violation.state === "BUSY") this.accountFor(process, false);
+        this.violation ??= violation;
       },
-      { strict: !this.options.lenient, readLog: this.options.readLog !== false },
-    );
+      stdout: () => this.dispatch(),
+      log: (text) => {
+        this.stderr += text;
+        this.poke();
+      },
+      exit: () => {
+        if (process.event) this.pool.accept(process.event, "front");
+        this.poke();
+      },
+    });
+    if (this.options.readLog !== false) process.readLog();
     this.listener = process;
   }
 
@@ -747,7 +686,7 @@ export class Supervisord {
   }
 
   private poke(): void {
-    for (const check of [...this.waiters]) check();
+    for (const look of this.waiters.splice(0)) look();
   }
 
   private reportedViolation(): Error | undefined {

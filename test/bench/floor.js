@@ -1,8 +1,9 @@
 // floor.js N FILE COMMAND [ARGUMENT...]: the least that a listener can do and still keep what supertick promises. No option, no
 // schedule but "every Nth tick", no message but the two lines a run; no error is handled. What supertick costs above this
 // is its own; what this costs above bare Node is the price of the promises:
-//   a socket on stdin, so that signals are acted on; a counter file, looked at and overwritten at each tick; a run that is
-//   journaled and synced before it starts, journaled again with its pid and start time, and again at its end.
+//   a socket on stdin, so that signals are acted on; a counter file with the serials that were counted, looked at and
+//   overwritten at each tick; a run with an id of its own that is journaled and synced before it starts, journaled again with
+//   its pid and start time, and again at its end. The journal stays open, and each write looks whether it is still there.
 // floor.js N FILE --crontab CRONTAB: of each line "minute hour day month * command" (one number each) also a name, the
 // schedule as sets, an argument vector, what is known of its runs, and a line in the journal that says what the job is.
 // This file is ASCII alone, as dist/listener.js is: with one wider character, Node would keep two bytes for each.
@@ -16,8 +17,9 @@ const { O_WRONLY, O_CREAT, O_APPEND, O_NONBLOCK } = fs.constants;
 const log = fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
 const counter = fs.openSync(file, "w+");
 const journal = fs.openSync(`${file}.runs`, O_WRONLY | O_CREAT | O_APPEND);
-const { ino } = fs.fstatSync(counter);
-const content = Buffer.alloc(256, " ");
+const inodes = { [file]: fs.fstatSync(counter).ino, [`${file}.runs`]: fs.fstatSync(journal).ino };
+const content = Buffer.alloc(512, " ");
+const serials = [];
 const answer = Buffer.from("RESULT 2\nOKREADY\n");
 let bytes = "";
 let count = 0;
@@ -58,20 +60,24 @@ function read(length, buffer) {
   const end = newline + 1 + Number(bytes.slice(bytes.lastIndexOf("len:", newline) + 4, newline));
   if (bytes.length < end) return true;
   const when = Number(bytes.slice(newline + 1 + "when:".length, end));
+  const serial = Number(/ serial:(\d+) /.exec(bytes)[1]);
   bytes = bytes.slice(end);
-  tick(when);
+  tick(when, serial);
   return true;
 }
 
-function tick(when) {
+function tick(when, serial) {
+  if (serials.includes(serial)) return fs.writeSync(1, answer);
+  serials.push(serial);
+  if (serials.length > 1000) serials.shift();
   count++;
   const isDue = count % every === 0 || isAnyDue(new Date(when * 1000));
   if (isDue) {
-    record({ type: "starting", run: ++runs, due: when });
+    record({ type: "starting", run: ++runs, due: when, id: ids() });
     fs.fdatasyncSync(journal);
   }
-  content.write(`${count.toFixed()}\nwhen=${when.toFixed()}`, "latin1");
-  if (fs.statSync(file).ino !== ino) process.exit(1);
+  content.write(`${count.toFixed()}\nwhen=${when.toFixed()} serials=${serials.slice(-60).join(".")}`, "latin1");
+  lookAt(file);
   fs.writeSync(counter, content, 0, content.length, 0);
   fs.writeSync(1, answer);
   if (isDue) run(runs);
@@ -93,19 +99,29 @@ function has(set, value) {
 
 function run(number) {
   const { spawn } = require("child_process");
-  const env = { ...process.env, SUPERTICK_RUN: String(number) };
+  const env = { ...process.env, SUPERTICK_RUN: String(number), SUPERTICK_ID: ids() };
   const child = spawn(command, args, { env, detached: true, stdio: ["ignore", 2, 2] });
   const stat = fs.readFileSync(`/proc/${child.pid}/stat`, "latin1");
   record({ type: "started", run: number, pid: child.pid, start: stat.split(" ")[21] });
   fs.writeSync(log, `run ${number} started (pid ${child.pid})\n`);
   child.on("exit", (exit, signal) => {
-    record({ type: "finished", run: number, exit, signal });
+    record({ type: "ended", run: number, exit, signal });
     fs.writeSync(log, `run ${number} finished\n`);
   });
 }
 
+function lookAt(name) {
+  if (fs.statSync(name).ino !== inodes[name]) process.exit(1);
+}
+
+function ids() {
+  const hex = () => Math.floor(Math.random() * 2 ** 48).toString(16);
+  return `${hex()}-${hex()}-${hex()}`;
+}
+
 function record(...lines) {
   const at = Date.now() / 1000;
+  lookAt(`${file}.runs`);
   fs.writeSync(journal, lines.map((line) => `${JSON.stringify({ ...line, at })}\n`).join(""));
 }
 

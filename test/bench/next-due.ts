@@ -1,5 +1,5 @@
-// How long does one due time take, beside croner and cron-parser? Each on its own parsed expression, by class of the
-// vectors; a class's figure is the median of its cases, and a case that a library refuses is left out of its own.
+// How long does one due time take, beside croner and cron-parser? Each on its own parsed expressions, those of the vectors; the
+// figure is the median of all cases, and a case that a library refuses is left out of its own.
 
 import { CronExpressionParser } from "cron-parser";
 import { Cron } from "croner";
@@ -10,7 +10,6 @@ interface Case {
   expr: string;
   tz: string;
   from: string;
-  class: string;
   next?: number[];
 }
 
@@ -49,32 +48,21 @@ function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** For each class, and for all, the medians of every round: class → library → one figure a round. */
-export function measureNextDue(rounds: number): Map<string, Record<string, number[]>> {
-  const table = new Map<string, Record<string, number[]>>();
+/** One figure a round, by library. */
+export function measureNextDue(rounds: number): Record<string, number[]> {
+  const figures: Record<string, number[]> = {};
   const cases = (vectors as Case[]).filter((c) => c.next !== undefined && c.next.length > 0);
   for (let round = 0; round <= rounds; round++) {
-    const figures = new Map<string, Record<string, number[]>>();
-    for (const c of cases) {
-      for (const [name, create] of Object.entries(LIBRARIES)) {
+    for (const [name, create] of Object.entries(LIBRARIES)) {
+      const micros = cases.flatMap((c) => {
         try {
-          const micros = measureWalk(create(c), Date.parse(c.from) / 1000);
-          for (const group of [c.class, "all classes"]) {
-            const row = figures.get(group) ?? {};
-            row[name] = [...(row[name] ?? []), micros];
-            figures.set(group, row);
-          }
+          return [measureWalk(create(c), Date.parse(c.from) / 1000)];
         } catch {
-          // this library refuses the expression, or finds no next time
+          return []; // this library refuses the expression, or finds no next time
         }
-      }
-    }
-    if (round === 0) continue; // the compiler's
-    for (const [group, row] of figures) {
-      const sums = table.get(group) ?? {};
-      for (const [name, values] of Object.entries(row)) sums[name] = [...(sums[name] ?? []), median(values)];
-      table.set(group, sums);
+      });
+      if (round > 0) figures[name] = [...(figures[name] ?? []), median(micros)]; // the first round is the compiler's
     }
   }
-  return table;
+  return figures;
 }

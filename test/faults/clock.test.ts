@@ -15,25 +15,15 @@ const JUMPS = [1, 30, 59, 60, 61, 119, 120, 121, 300, 3600, 3 * 3600, 86_400, 30
 /** What each tick makes due, in order: a due time, or nothing. The time of a tick is the beginning of its minute. */
 function createModel() {
   let last: number | undefined;
-  let lastDue: number | undefined;
   let decided = 0;
-  let isFresh = false;
-  return {
-    /** A fresh listener starts nothing for the due time of the last run: it may be that run's tick which comes again. */
-    restart(): void {
-      isFresh = true;
-    },
-    dueAt(when: number): number | undefined {
-      const back = last === undefined ? 0 : last - when;
-      if (last === undefined) decided = when - PERIOD;
-      if (back > 2 * PERIOD) decided = when;
-      const due = Math.floor(when / SLICE) * SLICE;
-      const isDue = back <= 0 && due > decided && !(isFresh && due === lastDue);
-      [last, decided, isFresh] = [when, Math.max(decided, when), false];
-      if (!isDue) return undefined;
-      lastDue = due;
-      return due;
-    },
+  return (when: number): number | undefined => {
+    const back = last === undefined ? 0 : last - when;
+    if (last === undefined) decided = when - PERIOD;
+    if (back > 2 * PERIOD) decided = when;
+    const due = Math.floor(when / SLICE) * SLICE;
+    const isDue = back <= 0 && due > decided;
+    [last, decided] = [when, Math.max(decided, when)];
+    return isDue ? due : undefined;
   };
 }
 
@@ -49,7 +39,7 @@ fault(
     });
     const ran = () => fs.readFileSync(`${directory}/ran`, "utf8").trimEnd().split("\n").filter(Boolean).map(Number);
     fs.writeFileSync(`${directory}/ran`, "");
-    const model = createModel();
+    const dueAt = createModel();
     const expected: number[] = [];
     let clock = 1_700_000_000;
     const history: string[] = [];
@@ -63,7 +53,7 @@ fault(
       }
       const when = Math.floor(clock / PERIOD) * PERIOD;
       await supervisord.tick({ when });
-      const due = model.dueAt(when);
+      const due = dueAt(when);
       if (due !== undefined) expected.push(due);
       if (chance.below(100) === 0) {
         // A run may be lost whose process has not begun when the listener is killed: never twice, rather not at all.
@@ -71,7 +61,6 @@ fault(
         history.push("killed"); // the next one knows it all from the files
         await supervisord.killListener();
         await supervisord.restartListener();
-        model.restart();
       }
     }
     // The last tick may be answered before its run has a process.

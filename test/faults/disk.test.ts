@@ -59,7 +59,7 @@ const directoryOf = (file: string) => file.replace(/\/[^/]*$/, "");
 
 /** Somebody has moved both files away, and no new one can be made. */
 function useUpInodes(disk: Disk): void {
-  for (const file of [disk.seen, `${disk.seen}.runs`]) fs.unlinkSync(file);
+  for (const file of [disk.seen, `${disk.seen}.runs`]) fs.renameSync(file, `${file}.moved`);
   assert.throws(() => {
     for (let n = 0; ; n++) fs.closeSync(fs.openSync(`${disk.seen}.inode${n}`, "w"));
   }, /ENOSPC/);
@@ -134,7 +134,7 @@ describe("a disk that gets into trouble and out of it again", { concurrency: 2 }
       assert.equal(readCounter(seen).count, runs, "the count");
       const { lines, torn } = readRuns(seen);
       assert.ok(torn <= 1, `${torn} lines are torn`);
-      const finished = lines.filter(({ type }) => type === "finished").map((line) => line.run);
+      const finished = lines.filter(({ type }) => type === "ended").map((line) => line.run);
       assert.deepEqual(finished.slice(-AFTER), [runs - 2, runs - 1, runs]);
       const ran = fs.readFileSync(`${directory}/ran`, "utf8").trimEnd().split("\n");
       const expected = Array.from({ length: runs }, (_, i) => `${i + 1} ${1_700_002_800 + 60 * (i + 1)}`);
@@ -154,7 +154,7 @@ fault("a log that goes to a full device costs no tick and no run", {}, async (_t
     try {
       for (let n = 1; n <= 3; n++) {
         await supervisord.tick();
-        const isOver = () => readRuns(`${file}.${form}`).lines.filter(({ type }) => type === "finished").length === n;
+        const isOver = () => readRuns(`${file}.${form}`).lines.filter(({ type }) => type === "ended").length === n;
         await supervisord.until(isOver, `run ${n} with --log ${form}`);
       }
       assert.equal(readCounter(`${file}.${form}`).count, 3);

@@ -46,15 +46,15 @@ export function readRuns(stateFile: string): { lines: JournalLine[]; torn: numbe
     .filter((file) => fs.existsSync(file))
     .flatMap((file) => fs.readFileSync(file, "utf8").split("\n"))
     .filter((text) => text !== "");
-  const texts = [...new Set(all)];
-  const lines = texts.flatMap((text) => {
+  const lines = all.flatMap((text) => {
     try {
       return [JSON.parse(text) as JournalLine];
     } catch {
       return [];
     }
   });
-  return { lines, torn: texts.length - lines.length };
+  const once = new Map(lines.map((line) => [JSON.stringify({ ...line, at: 0 }), line]));
+  return { lines: [...once.values()], torn: all.length - lines.length };
 }
 
 export function readCounter(stateFile: string): CounterContent {
@@ -71,7 +71,7 @@ export function assertOneResultEach(lines: readonly JournalLine[]): void {
   assert.deepEqual(repeated(starting.map(({ run }) => run)), [], "a number was given twice");
   assert.deepEqual(repeated(starting.map(({ due }) => due)), [], "a due time was started twice");
   const isResult = ({ type, retryIn }: JournalLine) =>
-    (type === "finished" && retryIn === undefined) || type === "givenUp" || type === "held";
+    (type === "ended" && retryIn === undefined) || type === "dropped";
   const results = lines.filter(isResult).map(({ run }) => run);
   assert.deepEqual(
     results.sort((a, b) => a - b),

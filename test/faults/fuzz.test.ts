@@ -4,7 +4,7 @@
 
 import * as assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { createEventReader, ProtocolError, type SupervisorEvent } from "../../listener";
+import { EventReader, ProtocolError, type SupervisorEvent } from "../../listener";
 import { type Chance, createChance, SEED } from "../chance";
 import { LISTENER, RUNTIME } from "../harness";
 import { amount, fault, readCounter } from "./faults";
@@ -121,13 +121,13 @@ function characterEnds(body: Buffer): number[] {
 
 /** What a fresh reader makes of one frame; `settle` is what the listener does when no more bytes come. */
 function read(pieces: readonly Buffer[]): { is: string; event?: SupervisorEvent } {
-  const reader = createEventReader();
+  const reader = new EventReader();
   try {
     for (const piece of pieces) {
       const event = reader.push(piece.toString("latin1"));
       if (event !== undefined) return { is: "event", event };
     }
-    return reader.isAmbiguous() ? { is: "event", event: reader.settle() } : { is: "waiting" };
+    return reader.isAmbiguous ? { is: "event", event: reader.settle() } : { is: "waiting" };
   } catch (error) {
     if (error instanceof ProtocolError) return { is: "garbage" };
     throw error;
@@ -207,24 +207,18 @@ class Listener {
   }
 }
 
-/** How many ticks were counted, of events that came in this order. */
+/** How many ticks are counted of these events: each once, by its serial, in whatever order they came. */
 function countTicks(events: readonly SupervisorEvent[]): number {
-  let last = -1;
-  let count = 0;
-  for (const { name, serial, payload } of events) {
-    if (name !== "TICK_60" || !/^when:\d{1,12}(\D|$)/.test(payload) || serial <= last) continue;
-    last = serial;
-    count++;
-  }
-  return count;
+  const isTick = ({ name, payload }: SupervisorEvent) => name === "TICK_60" && /^when:\d{1,12}(\D|$)/.test(payload);
+  return new Set(events.filter(isTick).map(({ serial }) => serial)).size;
 }
 
 /** Bytes that are no UTF-8 or cut off may be counted in bytes: the listener then waits for 100 ms. A few of these will do. */
 const isSettled = (frame: Buffer) => read([frame]).is === "event" && !isAmbiguous(frame);
 
 function isAmbiguous(frame: Buffer): boolean {
-  const reader = createEventReader();
-  return reader.push(frame.toString("latin1")) === undefined && reader.isAmbiguous();
+  const reader = new EventReader();
+  return reader.push(frame.toString("latin1")) === undefined && reader.isAmbiguous;
 }
 
 fault(

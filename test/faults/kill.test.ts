@@ -100,7 +100,7 @@ fault(
         total++;
       }
       if (victim === "supervisord") {
-        book.supervisordDied(readCounter(file).clock?.whenSeconds ?? 0);
+        book.supervisordDied(readCounter(file).tick?.whenSeconds ?? 0);
         await supervisord.startAgain();
       }
       await sending;
@@ -113,8 +113,7 @@ fault(
     await supervisord.waitUntil("the last run to end", () => {
       const { lines } = readRuns(file);
       return (
-        lines.filter(({ type }) => type === "finished").length ===
-        lines.filter(({ type }) => type === "starting").length
+        lines.filter(({ type }) => type === "ended").length === lines.filter(({ type }) => type === "starting").length
       );
     });
     await supervisord.ctl("stop", "job");

@@ -52,7 +52,7 @@ describe("no descriptor is left", { concurrency: 3 }, () => {
       async (t) => {
         const supervisord = await start(t, { args: ["--log", form, ...JOB] });
         await supervisord.tick();
-        await supervisord.waitForLog(form === "json" ? /"event":"finished","run":1,/ : /run 1 finished: exit 0/);
+        await supervisord.waitForLog(form === "json" ? /"event":"ended".*"run":1,/ : /run 1 finished: exit 0/);
         await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the job");
         const before = openFiles(supervisord);
         // From one at which it works to one at which nothing does: each thing that is opened for a run fails once first.
@@ -77,22 +77,23 @@ describe("no descriptor is left", { concurrency: 3 }, () => {
   }
 
   fault(
-    "and not even one for the journal: ticks go on, one warning tells of it, and it is written later",
+    "and not even one for a journal that was taken away: one warning, and it is written later",
     { skip: PRLIMIT },
     async (t) => {
       const supervisord = await start(t, { args: JOB });
       await succeed(supervisord, 1);
+      fs.unlinkSync(`${supervisord.stateFile}.runs`);
       limit(supervisord, "nofile", 3);
       await failThree(supervisord, 2, /EMFILE/);
       limit(supervisord, "nofile", 1024);
       await succeed(supervisord, 5);
       assert.equal(readCounter(supervisord.stateFile).count, 5);
       assert.equal(supervisord.stderr.match(/cannot write .*\.runs: EMFILE/g)?.length, 1, supervisord.stderr);
+      const { lines } = readRuns(supervisord.stateFile);
+      assert.deepEqual(lines.find(({ type }) => type === "job")!.past.counts, { success: 1, failure: 3 });
       assert.deepEqual(
-        readRuns(supervisord.stateFile)
-          .lines.filter(({ type }) => type === "finished")
-          .map(({ run }) => run),
-        [1, 2, 3, 4, 5],
+        lines.filter(({ type }) => type === "ended").map(({ run }) => run),
+        [5],
       );
     },
   );
@@ -116,7 +117,7 @@ fault("no process can be started: runs fail and say so, ticks go on", { skip: NP
   await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of the job");
   const user = ["setpriv", `--reuid=${ANOTHER_USER}`, "--clear-groups", "--"];
   limit(supervisord, "nproc", 1, user);
-  await failThree(supervisord, 2, /failed to start: EAGAIN: there is no room for another process/);
+  await failThree(supervisord, 2, /failed to start: EAGAIN: too many processes or too little memory/);
   limit(supervisord, "nproc", hardLimit(supervisord, "Max processes"), user);
   await succeed(supervisord, 5);
   assert.equal(readCounter(file).count, 5);
@@ -171,7 +172,7 @@ fault(
     });
     for (let run = 1; run <= 50; run++) {
       for (let tick = 0; tick < 100; tick++) await supervisord.tick();
-      await supervisord.waitForLog(new RegExp(`"event":"finished","run":${run},.*"result":"success"`));
+      await supervisord.waitForLog(new RegExp(`"event":"ended".*"run":${run},.*"result":"success"`));
     }
     assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
   },

@@ -1,4 +1,4 @@
-// A log whose reader has gone for good. One that has stopped for a while is in protocol.test.ts and runs.test.ts.
+// A log whose reader has gone for good. One that has stopped for a while is in protocol.test.ts and output.test.ts.
 
 import * as assert from "node:assert/strict";
 import { describe } from "node:test";
@@ -15,7 +15,7 @@ describe("a log reader that is gone costs no tick and no run", { concurrency: 3 
         'trap "" PIPE; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line $i; echo line $i >&2; done; exit 0';
       const args = ["--log", form, "--verbose", "--every", "1m", "--", "/bin/sh", "-c", job];
       const supervisord = await Supervisord.during(t, { args });
-      const finished = () => readRuns(supervisord.stateFile).lines.filter(({ type }) => type === "finished");
+      const finished = () => readRuns(supervisord.stateFile).lines.filter(({ type }) => type === "ended");
       for (let run = 1; run <= RUNS; run++) {
         await supervisord.tick();
         if (run === 2) supervisord.closeLog(); // in the middle of it

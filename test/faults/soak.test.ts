@@ -1,10 +1,12 @@
-// A long life in a short time: ticks as fast as they are answered. Memory, descriptors and processes must not grow.
+// A long life in a short time: ticks as fast as they are answered, and a flood of output. Memory, descriptors and processes
+// must not grow.
 
 import * as assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { isBun, isDeno, LISTENER, RUNTIME } from "../harness";
 import { childrenOf } from "../real-supervisord";
+import { Supervisord } from "../supervisord";
 import { amount, assertOneResultEach, fault, readCounter, readRuns } from "./faults";
 
 const TICKS = amount(200_000, 40_000);
@@ -103,7 +105,7 @@ fault(
     assert.equal(torn, 0);
     // The journal has begun anew meanwhile: of the older runs it has the number alone.
     const kept = lines.filter(
-      ({ type, run }) => type === "starting" && lines.some((l) => l.type === "finished" && l.run === run),
+      ({ type, run }) => type === "starting" && lines.some((l) => l.type === "ended" && l.run === run),
     );
     assertOneResultEach(lines.filter(({ run }) => kept.some((line) => line.run === run)));
     assert.equal(kept[kept.length - 1].run, RUNS);
@@ -118,7 +120,7 @@ let unread = "";
 async function finished(log: string, run: number): Promise<void> {
   const fd = fs.openSync(log, "r");
   const bytes = Buffer.alloc(65_536);
-  for (const deadline = Date.now() + 30_000; !unread.includes(`"event":"finished","run":${run},`); ) {
+  for (const deadline = Date.now() + 30_000; !new RegExp(`"event":"ended".*"run":${run},`).test(unread); ) {
     const length = fs.readSync(fd, bytes, 0, bytes.length, readTo);
     readTo += length;
     unread = unread.slice(-500) + bytes.toString("latin1", 0, length);
@@ -126,4 +128,35 @@ async function finished(log: string, run: number): Promise<void> {
     if (length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   fs.closeSync(fd);
+}
+
+const PARTS = amount(20, 6); // of 10 MB
+
+for (const form of ["prefix", "json"]) {
+  fault(`${10 * PARTS} MB of output leave memory flat, with ${form}`, { skip: MEMORY }, async (t, directory) => {
+    const file = (name: string) => `${directory}/${name}`;
+    execFileSync("mkfifo", [file("log")]);
+    // The model would keep what it reads, so another process reads this log.
+    const reader = spawn("/bin/sh", ["-c", "exec tail -n 9 <log >end"], { cwd: directory, stdio: "ignore" });
+    t.after(() => reader.kill());
+    const part = `yes 'a line of sixty-four bytes, \u00e4 and "quoted", like many others' | head -c 10000000`;
+    const job = `for i in $(seq ${PARTS}); do ${part}; touch part$i; done; echo; echo the end`;
+    const args = ["--ticks", "1", "--log", form, "--state", file("state"), "--", "/bin/sh", "-c", job];
+    const command = ["/bin/sh", "-c", 'exec "$@" 2>log', "sh", ...RUNTIME, ...SMALL_HEAP, LISTENER, ...args];
+    const supervisord = await Supervisord.during(t, { command, cwd: directory });
+    const memoryAfter = async (part: number) => {
+      await supervisord.until(() => fs.existsSync(file(`part${part}`)), `part ${part} of the output`);
+      return privateKilobytes(supervisord.pid);
+    };
+    await supervisord.tick();
+    const memory: number[] = [];
+    for (let part = 1; part <= PARTS; part++) memory.push(await memoryAfter(part));
+    t.diagnostic(`private memory in KB: ${memory.join(" ")}`);
+    const [early, late] = [memory[PARTS / 2 - 1], memory[PARTS - 1]];
+    assert.ok(late <= early + MOST_GROWTH_KB, `grew from ${early} to ${late} KB`);
+    const isOver = () => readRuns(file("state")).lines.some(({ type }) => type === "ended");
+    await supervisord.until(isOver, "the end of the run");
+    await supervisord.stop();
+    await supervisord.until(() => /the end/.test(fs.readFileSync(file("end"), "utf8")), "the last line");
+  });
 }

@@ -1,7 +1,7 @@
-// A world made for one listener: files in memory, a clock that moves when it is told to, commands that end at once, and a
-// supervisord that delivers each event until it is answered. The listener is the shipped file, loaded into this process with
-// this world's modules and globals in place of Node's. So it can be killed at any of its writes, thousands of times in a few
-// seconds, and nothing in it is left to chance.
+// A world made for one listener: files in memory, clocks that the test moves, commands that last as long as their text says,
+// and a supervisord that delivers each event until it is answered. The listener is the shipped file, loaded into this process
+// with this world's modules and globals in place of Node's. So it can be killed at any of its writes, thousands of times in a
+// few seconds. A command outlives its listener, and the next one finds it in this world's /proc.
 
 import * as assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
@@ -16,9 +16,11 @@ const CRONTAB = "/crontab";
 const STDOUT = 1;
 const STDERR = 2;
 const SUPERVISORD_PID = 900;
+const BOOT_MS = 1_600_000_000_000;
+const MS_TO_DIE = 100; // of a signal
 
 // What the file has from Node when it runs by itself, as far as this world has its own.
-const GIVEN = ["require", "process", "Date", "setTimeout", "clearTimeout", "setImmediate"];
+const GIVEN = "require process Date setTimeout clearTimeout setInterval clearInterval setImmediate".split(" ");
 const source = fs.readFileSync(LISTENER, "utf8");
 const load = vm.compileFunction(source.slice(source.indexOf("\n")), GIVEN, { filename: LISTENER }); // without its #! line
 
@@ -45,8 +47,19 @@ interface OpenFile {
 }
 
 interface Timer {
-  readonly atMs: number;
+  atMs: number;
   readonly act: () => void;
+  /** Of setInterval. */
+  readonly everyMs?: number;
+}
+
+/** A command that goes on: it leads a process group of its own. */
+export interface Process {
+  readonly pid: number;
+  readonly startMs: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly child: EventEmitter;
+  readonly parent: Life;
 }
 
 /** One listener, from its start to its death. */
@@ -72,13 +85,19 @@ export class World {
   /** When a listener was killed, in epoch seconds. */
   readonly deaths: number[] = [];
   private readonly files = new Map<string, File>();
+  /** Goes on, whatever is done to the clock. */
   private nowMs: number;
+  private clockOffsetMs = 0;
+  private readonly processes = new Map<number, Process>();
+  private readonly ends = new Set<Timer>(); // of the processes
   private inodes = 0;
   private descriptors = STDERR;
   private pids = SUPERVISORD_PID;
   private serial = 0;
   /** The event that is not answered yet. */
   private event: string | undefined;
+  private lastEvent: string | undefined;
+  private heldEvent: string | undefined;
   private isReady = false;
   private life = this.createLife();
 
@@ -87,8 +106,22 @@ export class World {
     startSeconds: number,
     private readonly kills: readonly Kill[],
     private readonly onJournalLine: (line: JournalLine) => void,
+    private readonly onSpawn: (process: Process, others: readonly Process[]) => void,
   ) {
     this.nowMs = startSeconds * 1000;
+  }
+
+  /** What the machine's clock shows, epoch milliseconds. */
+  private get clockMs(): number {
+    return this.nowMs + this.clockOffsetMs;
+  }
+
+  get seconds(): number {
+    return this.nowMs / 1000;
+  }
+
+  get isIdle(): boolean {
+    return this.processes.size === 0;
   }
 
   // What a test does:
@@ -102,35 +135,76 @@ export class World {
   }
 
   writeCrontab(text: string): void {
-    this.files.set(CRONTAB, this.createFile(text, this.nowMs - 60_000)); // it is not changing any more
+    this.files.set(CRONTAB, this.createFile(text, this.clockMs - 60_000)); // it is not changing any more
+  }
+
+  loseCounterFile(): void {
+    this.files.delete(STATE);
+  }
+
+  setClock(seconds: number): void {
+    this.clockOffsetMs += seconds * 1000;
   }
 
   sendSignal(signal: string): void {
     this.run(() => this.life.signalHandlers.get(signal)!(signal));
   }
 
-  sendTick(name: string): void {
-    const payload = `when:${this.nowMs / 1000}`;
+  /** With the start of the period that the clock shows. */
+  sendTick(name: string, periodSeconds: number): void {
+    this.send(this.tickEvent(name, periodSeconds));
+  }
+
+  /** A tick that another listener has got first: it comes with `release`. */
+  holdTick(name: string, periodSeconds: number): void {
+    this.heldEvent = this.tickEvent(name, periodSeconds);
+  }
+
+  release(): void {
+    this.send(this.heldEvent!);
+  }
+
+  /** The last event comes again, for another listener has failed it. */
+  repeat(): void {
+    if (this.lastEvent !== undefined) this.send(this.lastEvent);
+  }
+
+  private tickEvent(name: string, periodSeconds: number): string {
+    const periodMs = periodSeconds * 1000;
+    const payload = `when:${(Math.floor(this.clockMs / periodMs) * periodMs) / 1000}`;
     const serial = ++this.serial;
     const header = `ver:3.0 server:supervisor serial:${serial} pool:job poolserial:${serial} eventname:${name}`;
-    assert.equal(this.event, undefined, "the tick before is not answered");
-    this.event = `${header} len:${payload.length}\n${payload}`;
+    return `${header} len:${payload.length}\n${payload}`;
+  }
+
+  private send(event: string): void {
+    assert.equal(this.event, undefined, "the event before is not answered");
+    this.event = event;
+    this.lastEvent = event;
     this.deliver();
   }
 
   /** Lets time pass, and what the listener has planned for it happen. */
   passUntil(seconds: number): void {
     const ms = seconds * 1000;
-    for (let next = this.nextTimer(); next !== undefined && next.atMs <= ms; next = this.nextTimer()) {
-      this.life.timers.delete(next);
-      this.nowMs = next.atMs;
+    for (let next = this.nextTimer(); next.atMs <= ms; next = this.nextTimer()) {
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      if (this.ends.delete(next)) {
+        next.act();
+        continue;
+      }
+      if (next.everyMs === undefined) this.life.timers.delete(next);
+      else next.atMs += next.everyMs;
       this.run(next.act);
     }
     this.nowMs = ms;
   }
 
-  private nextTimer(): Timer | undefined {
-    return [...this.life.timers].sort((a, b) => a.atMs - b.atMs)[0];
+  private nextTimer(): Timer {
+    let next: Timer = NO_TIMER;
+    for (const timers of [this.ends, this.life.timers])
+      for (const timer of timers) if (timer.atMs < next.atMs) next = timer;
+    return next;
   }
 
   // Supervisord:
@@ -195,18 +269,21 @@ export class World {
   /** In the order of GIVEN. */
   private given(): unknown[] {
     const { life } = this;
-    const now = () => this.nowMs;
+    const now = () => this.clockMs;
     class VirtualDate extends Date {
       static override now = now;
     }
-    const setTimeout = (act: () => void, ms: number): Timer => {
-      const timer = { atMs: this.nowMs + ms, act };
+    const setTimer = (act: () => void, ms: number, everyMs?: number): Timer => {
+      const timer = { atMs: this.nowMs + ms, act, everyMs };
       life.timers.add(timer);
       return timer;
     };
-    const clearTimeout = (timer: Timer) => life.timers.delete(timer);
+    const setTimeout = (act: () => void, ms: number) => setTimer(act, ms);
+    const setInterval = (act: () => void, ms: number) => setTimer(act, ms, ms);
+    const clear = (timer: Timer) => life.timers.delete(timer);
     const setImmediate = (act: () => void) => life.immediates.push(act);
-    return [this.createRequire(), this.createProcess(), VirtualDate, setTimeout, clearTimeout, setImmediate];
+    const [require, process] = [this.createRequire(), this.createProcess()];
+    return [require, process, VirtualDate, setTimeout, clear, setInterval, clear, setImmediate];
   }
 
   private createRequire() {
@@ -221,7 +298,9 @@ export class World {
       fs: { constants: fs.constants, ...this.mortal(this.createFileCalls()) },
       net: { Socket },
       os: { hostname: () => "host" }, // the delays of --jitter depend on it
-      child_process: this.mortal({ spawn: () => this.spawn() }),
+      child_process: this.mortal({
+        spawn: (_: string, [, text]: string[], { env }: { env: Process["environment"] }) => this.spawn(text, env),
+      }),
     };
     return (name: string) => modules[name] ?? assert.fail(`the listener wants the module ${name}`);
   }
@@ -235,16 +314,34 @@ export class World {
       env: { PATH: "/bin", TZ: "UTC", SUPERVISOR_ENABLED: "1" },
       versions: { node: process.versions.node },
       hrtime: () => [Math.floor(this.nowMs / 1000), (this.nowMs % 1000) * 1e6],
+      kill: (group: number, signal: string | 0) => life.isDead || this.signal(-group, signal),
       on: (signal: string, handler: (signal: string) => void) => life.signalHandlers.set(signal, handler),
       exit: (status: number) => life.isDead || assert.fail(`the listener exits with status ${status}`),
     };
   }
 
-  /** A command that ends well, at once. */
-  private spawn() {
-    const child = Object.assign(new EventEmitter(), { pid: ++this.pids });
-    this.life.immediates.push(() => child.emit("exit", 0, null));
-    return child;
+  /** A command ends well, after so many seconds as its last word says. */
+  private spawn(text: string, environment: Process["environment"]) {
+    const pid = ++this.pids;
+    const process = { pid, startMs: this.nowMs, environment, child: new EventEmitter(), parent: this.life };
+    this.onSpawn(process, [...this.processes.values()]);
+    this.processes.set(pid, process);
+    this.endLater(process, Number(/\S+$/.exec(text)) * 1000, 0, null);
+    return Object.assign(process.child, { pid });
+  }
+
+  private endLater(process: Process, ms: number, exit: number | null, signal: string | null): void {
+    const act = () => {
+      if (!this.processes.delete(process.pid) || process.parent !== this.life) return;
+      this.run(() => process.child.emit("exit", exit, signal));
+    };
+    this.ends.add({ atMs: this.nowMs + ms, act });
+  }
+
+  private signal(pid: number, signal: string | 0): void {
+    const process = this.processes.get(pid);
+    if (process === undefined) throw Object.assign(new Error("no such process"), { code: "ESRCH" });
+    if (signal !== 0) this.endLater(process, MS_TO_DIE, null, signal);
   }
 
   // Files:
@@ -277,20 +374,34 @@ export class World {
       },
       fsyncSync: () => {},
       fdatasyncSync: () => {},
-      readdirSync: () => [],
+      readdirSync: () => [...this.processes.keys()].map(String), // of /proc
       existsSync: (path: string) => files.has(path),
     };
   }
 
   private fileAt(path: string): File {
+    const proc = this.readProc(path);
+    if (proc !== undefined) return this.createFile(proc, 0);
     const file = this.files.get(path);
     if (file === undefined) throw NO_SUCH_FILE;
     return file;
   }
 
+  private readProc(path: string): string | undefined {
+    if (path === "/proc/uptime") return `${(this.nowMs - BOOT_MS) / 1000} 0`;
+    const [, pid, file] = /^\/proc\/(\d+)\/(stat|environ)$/.exec(path) ?? [];
+    if (Number(pid) === SUPERVISORD_PID) return statOf(SUPERVISORD_PID, BOOT_MS);
+    const process = this.processes.get(Number(pid));
+    if (process === undefined) return undefined;
+    if (file === "stat") return statOf(process.pid, process.startMs);
+    return Object.entries(process.environment)
+      .map(([name, value]) => `${name}=${value}\0`)
+      .join("");
+  }
+
   private open(path: string, flags: number): number {
     if (!this.files.has(path) && (flags & fs.constants.O_CREAT) !== 0)
-      this.files.set(path, this.createFile("", this.nowMs));
+      this.files.set(path, this.createFile("", this.clockMs));
     const file = this.fileAt(path);
     this.life.openFiles.set(++this.descriptors, { file, isAppending: (flags & fs.constants.O_APPEND) !== 0 });
     return this.descriptors;
@@ -316,7 +427,7 @@ export class World {
   private writeToFile(fd: number, bytes: string): void {
     const { file, isAppending } = this.life.openFiles.get(fd)!;
     file.bytes = isAppending ? file.bytes + bytes : bytes;
-    file.changedMs = this.nowMs;
+    file.changedMs = this.clockMs;
     if (file !== this.files.get(JOURNAL)) return;
     for (const line of bytes.trimEnd().split("\n")) this.onJournalLine(JSON.parse(line));
   }
@@ -341,4 +452,11 @@ function statsOf({ inode, bytes, changedMs }: File) {
     isFile: () => true,
     isSymbolicLink: () => false,
   };
+}
+
+const NO_TIMER: Timer = { atMs: Number.POSITIVE_INFINITY, act: () => {} };
+
+/** Of a process that leads its session; its start time, in clock ticks, is the 22nd field. */
+function statOf(pid: number, startMs: number): string {
+  return `${pid} (a process) S 1 ${pid} ${pid} ${"0 ".repeat(15)}${1 + Math.round((startMs - BOOT_MS) / 10)} 0`;
 }
