@@ -640,7 +640,7 @@ export type CronExpression = CronSets & {
 /** @throws Error that names the field, quotes what it holds and says what was expected */
 export function parseCron(text: string): CronExpression {
   const fields = splitCron(text);
-  const [seconds, minutes, hours, days, months, weekdays] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const [seconds, minutes, hours, days, months, weekdays] = fields.map(knownField);
   const cron: CronExpression = {
     ...{ seconds, minutes, hours, days, months, weekdays },
     text: fields.join(" "),
@@ -670,6 +670,18 @@ function splitCron(text: string): string[] {
     throw new Error(`expression ${quote(plain)} is not a schedule: did you mean @${plain}?`);
   const names = listed(CRON_FIELDS.slice(1).map(({ name }) => name));
   throw new Error(`expression ${quote(plain)}: expected five fields, ${names}, or six with seconds in front`);
+}
+
+// The lines of a crontab have few different fields: a thousand jobs share their sets.
+const KNOWN_FIELDS = CRON_FIELDS.map(() => new Map<string, ReturnType<typeof parseField>>());
+const MOST_KNOWN_FIELDS = 100;
+
+function knownField(text: string, i: number): ReturnType<typeof parseField> {
+  const known = KNOWN_FIELDS[i];
+  const set = known.get(text) ?? parseField(CRON_FIELDS[i], text);
+  if (known.size >= MOST_KNOWN_FIELDS) known.clear();
+  known.set(text, set);
+  return set;
 }
 
 /** The values in ascending order. In the day fields they are those that parseDayItem makes. */
@@ -1713,9 +1725,9 @@ export function beginsAt(
   delay: number,
 ): number | undefined {
   if (!isByClock(schedule)) return undefined;
-  if (decided === undefined) return whenSeconds - periodSeconds;
-  const begin = whenSeconds - delay;
-  const backSeconds = setBackSeconds ?? decided - begin;
+  if (decided === undefined) return Math.max(0, whenSeconds - periodSeconds);
+  const begin = Math.max(0, whenSeconds - delay);
+  const backSeconds = setBackSeconds ?? decided - whenSeconds;
   const isSetBack = schedule.isFixed ? backSeconds >= FIXED_JOBS_WAIT_SECONDS : backSeconds > 2 * periodSeconds;
   return isSetBack && decided > begin ? begin : undefined;
 }
@@ -3150,15 +3162,33 @@ export function hasGroup(leader: ProcessIdentity, id: string, attempt: number): 
   return identify(leader.pid) === undefined && processesOf(id, attempt).some(({ group }) => group === leader.pid);
 }
 
+type RunningProcess = NonNullable<ReturnType<typeof tryReadProcess>>;
+
+// By the id and the attempt of their run. All that a former listener left is asked for in one turn of the event loop, and one
+// look at /proc serves it, however many runs there are.
+let processesByRun: Map<string, RunningProcess[]> | undefined;
+
 /** The live processes of an attempt, known by their environment; hooks are not among them. */
-function processesOf(id: string, attempt: number) {
-  const isOfAttempt = (pid: string) => {
+function processesOf(id: string, attempt: number): readonly RunningProcess[] {
+  if (processesByRun === undefined) {
+    processesByRun = scanProcesses();
+    setImmediate(() => {
+      processesByRun = undefined;
+    });
+  }
+  return processesByRun.get(`${id} ${attempt}`) ?? [];
+}
+
+function scanProcesses(): Map<string, RunningProcess[]> {
+  const found = new Map<string, RunningProcess[]>();
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
     const environment = `\0${tryReadFile(`/proc/${pid}/environ`)}`;
-    const has = (text: string) => environment.includes(`\0SUPERTICK_${text}`);
-    return has(`ID=${id}\0`) && has(`ATTEMPT=${attempt}\0`) && !has("HOOK=");
-  };
-  const pids = namesIn("/proc").filter(isOfAttempt).map(Number);
-  return pids.map(tryReadProcess).filter(isPresent);
+    const variable = (name: string) => environment.split(`\0SUPERTICK_${name}=`, 2)[1]?.split("\0", 1)[0];
+    const run = `${variable("ID")} ${variable("ATTEMPT")}`;
+    const process = environment.includes("\0SUPERTICK_ID=") ? tryReadProcess(Number(pid)) : undefined;
+    if (process !== undefined && variable("HOOK") === undefined) found.set(run, [...(found.get(run) ?? []), process]);
+  }
+  return found;
 }
 
 interface ProcessPlan {
@@ -3743,10 +3773,10 @@ class CounterFile {
       if (this.fd !== undefined) fs.closeSync(this.fd);
       this.fd = undefined;
       this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR)) ?? createCounterFile(path, this.bytes);
-      fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
       this.opened = fs.fstatSync(this.fd);
     }
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
+    if (this.opened!.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 }
 
@@ -3879,6 +3909,7 @@ class Journal {
   // Written when it can be: without its end, a run that is over would be taken for one that was interrupted.
   private unwritten: readonly string[] = [];
   private mustSync = false;
+  private isBehind = false; // it lacks what was not written, or another file was put in its place
 
   /** @param path undefined: nothing is recorded @param states as they are, what is being appended included */
   constructor(
@@ -3901,17 +3932,21 @@ class Journal {
 
   /** Writes what could not be written before. */
   flush(): void {
-    if (this.path === undefined || (this.unwritten.length === 0 && !this.mustSync)) return;
+    if (this.path === undefined || (this.unwritten.length === 0 && !this.mustSync && !this.isBehind)) return;
     try {
       this.open(this.path);
       if (this.size > 0) this.write(this.unwritten);
-      if (this.size === 0 || this.size > this.sizeLimit) this.begin(this.path);
       this.unwritten = [];
+      if (this.size === 0 || this.size > this.sizeLimit || this.isBehind) this.begin(this.path);
+      this.isBehind = false;
       if (this.mustSync) fs.fdatasyncSync(this.fd!);
       this.mustSync = false;
       this.problem.clear();
     } catch (error) {
-      this.unwritten = this.unwritten.slice(-MAX_UNWRITTEN_LINES);
+      if (this.unwritten.length > MAX_UNWRITTEN_LINES) {
+        this.unwritten = []; // the states know it all
+        this.isBehind = true;
+      }
       this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; runs are not recorded until it can`);
     }
   }
@@ -3924,6 +3959,7 @@ class Journal {
 
   private reopen(path: string): void {
     if (this.fd !== undefined) fs.closeSync(this.fd);
+    this.isBehind ||= this.fd !== undefined;
     this.fd = undefined;
     const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     refuseForeign(path);
@@ -4037,7 +4073,7 @@ class Turns {
   /** Gives the runner a turn for what it calls `id`, when a slot is free. */
   queue(runner: JobRunner, id: string): void {
     this.waiting.push({ runner, id });
-    this.grant();
+    setImmediate(() => this.grant());
   }
 
   private grant(): void {
@@ -4211,7 +4247,7 @@ class JobRunner {
     this.attend(number, "watch", () => clearInterval(timer));
   }
 
-  private lookAtOrphans(): void {
+  lookAtOrphans(): void {
     for (const { number, isOrphan, end, pid = 0, start = 0 } of this.state.runs)
       if (isOrphan && end === undefined && pid > 0 && !isAlive({ pid, start }))
         this.apply({ type: "exited", run: number, end: UNKNOWN_END });
@@ -4418,7 +4454,6 @@ class JobRunner {
   onTick(tick: Tick, setBackSeconds: number | undefined): Decision | undefined {
     if (this.isLeaving) return undefined;
     this.cancelDelayed?.();
-    this.lookAtOrphans(); // one that has just ended must not be in its way
     this.delay ??= this.fitTicks(tick);
     const { schedule } = this.job;
     const decision = this.begin();
@@ -4795,7 +4830,7 @@ class Listener {
     private readonly counter: CounterFile,
     readonly log: Log,
   ) {
-    const { TICK_PING: _, ...env } = process.env;
+    const { TICK_PING: _, SUPERTICK_HOOK: __, ...env } = process.env; // a hook may have started supervisord
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? undefined : hash32(`${pid}:${start}:${machineId()}`).toString(36);
@@ -5188,6 +5223,8 @@ function decidedAs01(
 }
 
 function outcomesOf(runners: readonly JobRunner[], decide: (runner: JobRunner) => Decision | undefined): Outcome[] {
+  // One that has just ended must not be in the way. Its end is written down here, for no decision is under way yet.
+  for (const runner of runners) runner.lookAtOrphans();
   const decided: Outcome[] = [];
   for (const runner of runners) {
     const decision = decide(runner);

@@ -391,7 +391,7 @@ var MACROS = {
 };
 function parseCron(text) {
   const fields = splitCron(text);
-  const [seconds, minutes, hours, days, months, weekdays] = fields.map((field, i) => parseField(CRON_FIELDS[i], field));
+  const [seconds, minutes, hours, days, months, weekdays] = fields.map(knownField);
   const cron = {
     ...{ seconds, minutes, hours, days, months, weekdays },
     text: fields.join(" "),
@@ -420,6 +420,16 @@ function splitCron(text) {
     throw new Error(`expression ${quote(plain)} is not a schedule: did you mean @${plain}?`);
   const names = listed(CRON_FIELDS.slice(1).map(({ name }) => name));
   throw new Error(`expression ${quote(plain)}: expected five fields, ${names}, or six with seconds in front`);
+}
+var KNOWN_FIELDS = CRON_FIELDS.map(() => /* @__PURE__ */ new Map());
+var MOST_KNOWN_FIELDS = 100;
+function knownField(text, i) {
+  var _a;
+  const known = KNOWN_FIELDS[i];
+  const set = (_a = known.get(text)) != null ? _a : parseField(CRON_FIELDS[i], text);
+  if (known.size >= MOST_KNOWN_FIELDS) known.clear();
+  known.set(text, set);
+  return set;
 }
 function parseField(field, text) {
   const items = text === "?" && field.name.startsWith("day") ? ["*"] : text.split(",");
@@ -1055,9 +1065,9 @@ function whatIsDue(schedule, state, upTo, periodSeconds) {
 var FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 function beginsAt(schedule, { decided }, { whenSeconds, periodSeconds }, setBackSeconds, delay) {
   if (!isByClock(schedule)) return void 0;
-  if (decided === void 0) return whenSeconds - periodSeconds;
-  const begin = whenSeconds - delay;
-  const backSeconds = setBackSeconds != null ? setBackSeconds : decided - begin;
+  if (decided === void 0) return Math.max(0, whenSeconds - periodSeconds);
+  const begin = Math.max(0, whenSeconds - delay);
+  const backSeconds = setBackSeconds != null ? setBackSeconds : decided - whenSeconds;
   const isSetBack = schedule.isFixed ? backSeconds >= FIXED_JOBS_WAIT_SECONDS : backSeconds > 2 * periodSeconds;
   return isSetBack && decided > begin ? begin : void 0;
 }
@@ -2176,14 +2186,31 @@ function findRun(id, attempt) {
 function hasGroup(leader, id, attempt) {
   return identify(leader.pid) === void 0 && processesOf(id, attempt).some(({ group }) => group === leader.pid);
 }
+var processesByRun;
 function processesOf(id, attempt) {
-  const isOfAttempt = (pid) => {
+  var _a;
+  if (processesByRun === void 0) {
+    processesByRun = scanProcesses();
+    setImmediate(() => {
+      processesByRun = void 0;
+    });
+  }
+  return (_a = processesByRun.get(`${id} ${attempt}`)) != null ? _a : [];
+}
+function scanProcesses() {
+  var _a;
+  const found = /* @__PURE__ */ new Map();
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
     const environment = `\0${tryReadFile(`/proc/${pid}/environ`)}`;
-    const has2 = (text) => environment.includes(`\0SUPERTICK_${text}`);
-    return has2(`ID=${id}\0`) && has2(`ATTEMPT=${attempt}\0`) && !has2("HOOK=");
-  };
-  const pids = namesIn("/proc").filter(isOfAttempt).map(Number);
-  return pids.map(tryReadProcess).filter(isPresent);
+    const variable = (name) => {
+      var _a2;
+      return (_a2 = environment.split(`\0SUPERTICK_${name}=`, 2)[1]) == null ? void 0 : _a2.split("\0", 1)[0];
+    };
+    const run = `${variable("ID")} ${variable("ATTEMPT")}`;
+    const process2 = environment.includes("\0SUPERTICK_ID=") ? tryReadProcess(Number(pid)) : void 0;
+    if (process2 !== void 0 && variable("HOOK") === void 0) found.set(run, [...(_a = found.get(run)) != null ? _a : [], process2]);
+  }
+  return found;
 }
 var identityOf = (pid) => {
   var _a;
@@ -2600,10 +2627,10 @@ var CounterFile = class {
       if (this.fd !== void 0) fs.closeSync(this.fd);
       this.fd = void 0;
       this.fd = (_a = tryTo(() => openRegular(path, fs.constants.O_RDWR))) != null ? _a : createCounterFile(path, this.bytes);
-      fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
       this.opened = fs.fstatSync(this.fd);
     }
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
+    if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 };
 function rivalOf({ listener, supervisor, machine }) {
@@ -2708,6 +2735,7 @@ var Journal = class {
     this.sizeLimit = MAX_JOURNAL_BYTES;
     this.unwritten = [];
     this.mustSync = false;
+    this.isBehind = false;
     const text = path === void 0 ? "\n" : readJournalFiles(path);
     this.isTorn = !text.endsWith("\n");
     this.found = readJournal(text.split("\n"));
@@ -2719,17 +2747,21 @@ var Journal = class {
     this.flush();
   }
   flush() {
-    if (this.path === void 0 || this.unwritten.length === 0 && !this.mustSync) return;
+    if (this.path === void 0 || this.unwritten.length === 0 && !this.mustSync && !this.isBehind) return;
     try {
       this.open(this.path);
       if (this.size > 0) this.write(this.unwritten);
-      if (this.size === 0 || this.size > this.sizeLimit) this.begin(this.path);
       this.unwritten = [];
+      if (this.size === 0 || this.size > this.sizeLimit || this.isBehind) this.begin(this.path);
+      this.isBehind = false;
       if (this.mustSync) fs.fdatasyncSync(this.fd);
       this.mustSync = false;
       this.problem.clear();
     } catch (error) {
-      this.unwritten = this.unwritten.slice(-MAX_UNWRITTEN_LINES);
+      if (this.unwritten.length > MAX_UNWRITTEN_LINES) {
+        this.unwritten = [];
+        this.isBehind = true;
+      }
       this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; runs are not recorded until it can`);
     }
   }
@@ -2740,6 +2772,7 @@ var Journal = class {
   }
   reopen(path) {
     if (this.fd !== void 0) fs.closeSync(this.fd);
+    this.isBehind || (this.isBehind = this.fd !== void 0);
     this.fd = void 0;
     const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     refuseForeign(path);
@@ -2806,7 +2839,7 @@ var Turns = class {
   }
   queue(runner, id) {
     this.waiting.push({ runner, id });
-    this.grant();
+    setImmediate(() => this.grant());
   }
   grant() {
     while (this.waiting.length > 0 && this.taken < this.limit) {
@@ -3111,7 +3144,6 @@ var JobRunner = class {
     var _a, _b;
     if (this.isLeaving) return void 0;
     (_a = this.cancelDelayed) == null ? void 0 : _a.call(this);
-    this.lookAtOrphans();
     (_b = this.delay) != null ? _b : this.delay = this.fitTicks(tick);
     const { schedule } = this.job;
     const decision = this.begin();
@@ -3395,7 +3427,7 @@ var Listener = class {
     this.exitStatus = 0;
     this.stopExpectingTicks = () => {
     };
-    const { TICK_PING: _, ...env } = process.env;
+    const { TICK_PING: _, SUPERTICK_HOOK: __, ...env } = process.env;
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? void 0 : hash32(`${pid}:${start}:${machineId()}`).toString(36);
@@ -3721,6 +3753,7 @@ function decidedAs01(state, { isFixed }, { decided01, tick, periodSeconds = 60 }
   return { ...state, decided: tick !== void 0 && named <= tick.whenSeconds ? Math.max(decided, named) : decided };
 }
 function outcomesOf(runners, decide2) {
+  for (const runner of runners) runner.lookAtOrphans();
   const decided = [];
   for (const runner of runners) {
     const decision = decide2(runner);

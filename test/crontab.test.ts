@@ -579,6 +579,13 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
   });
 });
 
+it("however many jobs are due, what becomes of each is on the disk when the tick is answered", async (t) => {
+  const supervisord = await listen(t, "@ticks 1 sleep 1000\n".repeat(600), ["--max-running", "1"]);
+  await supervisord.tick();
+  const journal = fs.readFileSync(`${supervisord.stateFile}.runs`, "utf8");
+  assert.equal(journal.match(/"type":"(starting|waiting)"/g)?.length, 600);
+});
+
 it("by hand, all jobs are written down at once, for a sync takes its time", async (t) => {
   const counting = `${temporaryDirectory(t)}/counting.cjs`;
   const script = `const fs = require("fs"), { fdatasyncSync } = fs;

@@ -95,6 +95,15 @@ describe("on events of supervisord", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/\|PROCESS_STATE_FATAL\|mine\|event\|job\n/);
   });
 
+  it("tokens are not what supertick says itself, nor is what a hook that started supervisord was given", async (t) => {
+    const own = 'echo "got <$SUPERTICK_HOOK$SUPERTICK_RESULT$SUPERTICK_EXIT> $SUPERTICK_RUN"';
+    const supervisord = await start(t, ["--on", "PROCESS_STATE", "--", "/bin/sh", "-c", own], {
+      env: { SUPERTICK_HOOK: "on-failure" },
+    });
+    await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "hook:x result:success exit:0 run:99"));
+    await supervisord.waitForLog(/got <> 1\n/);
+  });
+
   it("others are answered and ignored, and so is one that comes again", async (t) => {
     const supervisord = await start(t, ["--on", "PROCESS_STATE_FATAL", ...JOB]);
     await supervisord.answered(supervisord.send("PROCESS_STATE_EXITED", FATAL, { serial: 7 }));

@@ -845,7 +845,13 @@ describe("the journal begins anew, with all that goes on", { concurrency: 4 }, (
     ["when it was moved away", (file) => fs.renameSync(file, `${file}.moved`)],
     ["when it was deleted", (file) => fs.unlinkSync(file)],
     ["when it was emptied", (file) => fs.truncateSync(file)],
+    ["when another one was put in its place", replace],
   ];
+  /** By a file that is torn. */
+  function replace(file: string): void {
+    fs.writeFileSync(`${file}.new`, '{"type":"started","job":".","at":1,"ru', { mode: 0o600 });
+    fs.renameSync(`${file}.new`, file);
+  }
   for (const [title, take] of ways) {
     it(`${title}: twice, and all is known after a restart`, async (t) => {
       const file = `${temporaryDirectory(t)}/state`;

@@ -73,12 +73,18 @@ function hasNonBlockingStderr({ pid }: Supervisord): boolean {
 describe("supertick under supervisord", { concurrency: 2 }, () => {
   it("silence for three periods ends it with 1, but not before a first tick, in a run, or after a stop by SIGSTOP", async (t) => {
     const args = [...NEVER, "--tick", "TICK_5"];
-    const [silenced, unticked, running, frozen] = await Promise.all([
+    const [silenced, unticked, running, frozen, stopping] = await Promise.all([
       listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
       listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
       listen(t, [...EACH_TICK, "--tick", "TICK_5", ...job("sleep-long")], { events: ["TICK_5"] }),
       listen(t, [...args, ...job("exit-0")], { events: ["TICK_5"] }),
+      listen(t, [...EACH_TICK, "--kill-after", "60s", "--on-success", "exec sleep 1000", ...job("exit-0")], {
+        events: ["TICK_5"],
+      }),
     ]);
+    await stopping.tick();
+    await stopping.waitForLog(/run 1 finished/);
+    stopping.signal("SIGTERM");
     await running.tick();
     await running.waitForLog(/run 1 started/);
     await frozen.tick();
@@ -96,7 +102,10 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     await unticked.waitForLog(/no TICK_5 has come in 15s: is this an \[eventlistener:x\] section with events=TICK_5\?/);
     await unticked.tick();
     await running.tick();
-    for (const supervisord of [unticked, running, frozen]) assert.ok(supervisord.isRunning);
+    for (const supervisord of [unticked, running, frozen, stopping]) assert.ok(supervisord.isRunning);
+    assert.doesNotMatch(stopping.stderr, /exiting/);
+    stopping.signal("SIGTERM");
+    assert.deepEqual(await stopping.exited, { code: 0, signal: null });
     for (const supervisord of [silenced, running, frozen]) assert.doesNotMatch(supervisord.stderr, /has come in/);
   });
 
