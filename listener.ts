@@ -2488,11 +2488,15 @@ function parseSetting(key: OptionKey, { text, origin }: Given): unknown {
 /** Is the switch on? For subcommands that have no other settings. */
 const isGiven = (layer: Layer, key: OptionKey) => valuesOf([layer], "crontab")[key] === true;
 
+/** Those that a schedule is made of. */
+type ScheduleSettings = Pick<Settings, "tz" | "catchUp" | "offset" | "crontab"> &
+  Partial<Pick<Settings, "cron" | "on" | "every" | "ticks">>;
+
 /**
  * The schedule that the settings name. `defaultZone` is only called where it is needed.
  * @throws UsageError for an offset that is not less than the slice
  */
-export function scheduleOf(settings: Settings, defaultZone: () => Zone): Schedule {
+export function scheduleOf(settings: ScheduleSettings, defaultZone: () => Zone): Schedule {
   const { cron, tz, catchUp, on, every, offset, ticks, crontab } = settings;
   if (cron !== undefined) return new CronSchedule(cron, tz ?? defaultZone(), catchUp);
   if (on !== undefined) return new EventSchedule(on);
@@ -2828,7 +2832,8 @@ class CrontabReader {
     const given = key === "cron" ? { text, origin: "schedule" } : { text: value, origin: word };
     const parsed = this.parsed.get(text) ?? parseSetting(key, given);
     this.parsed.set(text, parsed);
-    return scheduleOf({ ...settings, [key]: parsed }, () => this.context.defaultZone());
+    const { tz, catchUp, offset, crontab } = settings;
+    return scheduleOf({ tz, catchUp, offset, crontab, [key]: parsed }, () => this.context.defaultZone());
   }
 }
 

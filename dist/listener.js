@@ -1956,7 +1956,8 @@ var CrontabReader = class {
     const given = key === "cron" ? { text, origin: "schedule" } : { text: value, origin: word };
     const parsed = (_a = this.parsed.get(text)) != null ? _a : parseSetting(key, given);
     this.parsed.set(text, parsed);
-    return scheduleOf({ ...settings, [key]: parsed }, () => this.context.defaultZone());
+    const { tz, catchUp, offset, crontab } = settings;
+    return scheduleOf({ tz, catchUp, offset, crontab, [key]: parsed }, () => this.context.defaultZone());
   }
 };
 var SCHEDULE_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
