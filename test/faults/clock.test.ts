@@ -16,14 +16,20 @@ const JUMPS = [1, 30, 59, 60, 61, 119, 120, 121, 300, 3600, 3 * 3600, 86_400, 30
 function createModel() {
   let last: number | undefined;
   let decided = 0;
+  let reached = 0;
   return (when: number): number | undefined => {
     const back = last === undefined ? 0 : last - when;
     if (last === undefined) decided = when - PERIOD;
-    if (back > 2 * PERIOD) decided = when;
+    if (back > 2 * PERIOD) decided = Math.min(decided, when);
+    last = when;
     const due = Math.floor(when / SLICE) * SLICE;
-    const isDue = back <= 0 && due > decided;
-    [last, decided] = [when, Math.max(decided, when)];
-    return isDue ? due : undefined;
+    // What ran before the clock was set back holds again once the ticks are past it, or jump to it.
+    const next = Math.floor(decided / SLICE) * SLICE + SLICE;
+    const holds = when > reached || (when === reached && next < reached);
+    if (back > 0 || due <= decided || (holds && due <= reached)) return undefined;
+    decided = due;
+    reached = Math.max(reached, due);
+    return due;
   };
 }
 
