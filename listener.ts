@@ -2433,7 +2433,9 @@ function unknownVariable(name: string): string {
 export function parseEnvironment(env: NodeJS.ProcessEnv): EnvironmentLayer {
   const texts = new Map<OptionKey, Given>();
   const warnings: string[] = [];
-  for (const [name, text = ""] of Object.entries(env).filter(([name]) => name.startsWith("TICK_"))) {
+  // Deno has them in another order each time.
+  const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
+  for (const [name, text = ""] of own.sort()) {
     const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
     if (key !== undefined) texts.set(key, { text, origin: name });
     else warnings.push(unknownVariable(name));

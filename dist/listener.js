@@ -1685,7 +1685,8 @@ function unknownVariable(name) {
 function parseEnvironment(env) {
   const texts = /* @__PURE__ */ new Map();
   const warnings = [];
-  for (const [name, text = ""] of Object.entries(env).filter(([name2]) => name2.startsWith("TICK_"))) {
+  const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
+  for (const [name, text = ""] of own.sort()) {
     const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
     if (key !== void 0) texts.set(key, { text, origin: name });
     else warnings.push(unknownVariable(name));

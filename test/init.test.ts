@@ -109,8 +109,8 @@ describe("init", () => {
     assert.match(stdout, /^no mistake in \[eventlistener:job0\], .*\]$/m);
   });
 
-  it("keeps variables variables, so that a secret stays out of ps", () => {
-    const env = { TICK_GOAL: "5", TICK_ON_SKIP: 'echo "no" >&2', TICK_PING: "https://hc-ping.com/x%20y" };
+  it("keeps variables variables, in order, so that a secret stays out of ps", () => {
+    const env = { TICK_PING: "https://hc-ping.com/x%20y", TICK_ON_SKIP: 'echo "no" >&2', TICK_GOAL: "5" };
     const lines = linesOf(["--", "true"], env);
     const variables = `TICK_GOAL="5",TICK_ON_SKIP='echo "no" >&2',TICK_PING="https://hc-ping.com/x%%20y"`;
     assert.ok(lines.includes(`command=${startOf(LISTENER)} --tick TICK_60 -- true`));
