@@ -3445,10 +3445,6 @@ var Listener = class {
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
     this.roster = new Roster(jobs, this, found);
     this.journal.append(moved);
-    this.input = openInput(
-      (bytes) => this.onBytes(bytes),
-      () => this.onInputEnd()
-    );
   }
   get runners() {
     return this.roster.runners;
@@ -3457,6 +3453,10 @@ var Listener = class {
     return this.crontab === void 0 ? this.runners[0].job : void 0;
   }
   start() {
+    this.input = openInput(
+      (bytes) => this.onBytes(bytes),
+      () => this.onInputEnd()
+    );
     this.logBeginning();
     this.describeJobs();
     for (const runner of this.runners) runner.takeOverRuns();
