@@ -282,6 +282,10 @@ var CronSchedule = class extends Schedule {
   firstAfter(decided, until) {
     return nextDue(this.cron, this.zone, decided, until);
   }
+  misfits(periodSeconds, from) {
+    const isByMinutes = this.cron.seconds.every((second) => second === 0);
+    return isByMinutes && 60 % periodSeconds === 0 ? [] : super.misfits(periodSeconds, from);
+  }
 };
 var EventSchedule = class extends Schedule {
   constructor(names) {
