@@ -467,7 +467,8 @@ export class CronSchedule extends Schedule {
     return nextDue(this.cron, this.zone, decided, until);
   }
 
-  // In each zone of today a minute begins with one of UTC. So a crontab's many jobs need not be looked at one due time by one.
+  // Minutes begin where UTC's do in every time zone of today, so whole minutes fit without a look at sixty due times: for each
+  // of a thousand jobs, those would take longer than all else at the first tick.
   override misfits(periodSeconds: number, from: number): string[] {
     const isByMinutes = this.cron.seconds.every((second) => second === 0);
     return isByMinutes && 60 % periodSeconds === 0 ? [] : super.misfits(periodSeconds, from);
@@ -2439,7 +2440,7 @@ function unknownVariable(name: string): string {
 export function parseEnvironment(env: NodeJS.ProcessEnv): EnvironmentLayer {
   const texts = new Map<OptionKey, Given>();
   const warnings: string[] = [];
-  // Deno has them in another order each time.
+  // Sorted, for Deno's environment has a different order each time.
   const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
   for (const [name, text = ""] of own.sort()) {
     const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
@@ -4822,7 +4823,7 @@ class Listener {
   private readonly counted: SerialSet; // the serials of its events
   private readonly journal: Journal;
   private readonly warnings = new Set<string>();
-  private input!: Input; // opened when READY is said: that takes a sixth of the start
+  private input!: Input; // opened by start(), after READY: that takes a sixth of the time to get there
   private readonly roster: Roster;
   private tickType: string | undefined;
   private hasSeenEvent = false;
