@@ -11,8 +11,8 @@
 //   answer     "RESULT 2\nOKREADY\n" goes to stdout: at once, whatever the run will do
 //   effects    the command is started in a session of its own, watched, and its result is logged
 //
-// The map. Start reading at `Listener`, or at `JobRunner.onTick` if you want to know why a job did not run. What stands above
-// the double line is pure.
+// The map. Start reading at `Listener`, or at `JobRunner.onTick` if you want to know why a job did not run. What stands
+// above the double line is pure.
 //
 //   Event listener protocol    bytes in, events out
 //   Ticks                      which ticks count, and what they say about the clock
@@ -53,7 +53,8 @@ declare const SUPERTICK_VERSION: string;
 // ── Event listener protocol ─────────────────────────────────────────────────
 // What supervisord sends: a header line, then a payload whose length the header gives. It sends the next event only
 // after READY, so at most one is ever outstanding.
-// To use more of an event: extend SupervisorEvent and parseHeader; to read another payload, add a parser beside parseTick.
+// To use more of an event: extend SupervisorEvent and parseHeader; to read another payload, add a parser beside
+// parseTick.
 
 /** One event as supervisord sent it. */
 export interface SupervisorEvent {
@@ -70,7 +71,9 @@ export class ProtocolError extends Error {}
 
 /** Said once, when the listener can take its first event. */
 export const READY = "READY\n";
-/** The answer to an event, and the readiness for the next one. Never FAIL: supervisord would resend the event at once. */
+/**
+ * The answer to an event, and the readiness for the next one. Never FAIL: supervisord would resend the event at once.
+ */
 export const ANSWER = "RESULT 2\nOKREADY\n";
 
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -78,12 +81,13 @@ const MAX_PAYLOAD_LENGTH = 2 ** 31;
 const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
 
 /**
- * Cuts the byte stream from supervisord into events. Bytes come one character each (latin1): strings cost a tick less than
- * buffers.
+ * Cuts the byte stream from supervisord into events. Bytes come one character each (latin1): strings cost a tick less
+ * than buffers.
  *
- * `len` counts bytes (supervisor 3, Go) or code points (supervisor 4 on Python 3); the header does not say which. For ASCII
- * it is the same. Else: more bytes than `len` mean code points; exactly `len` bytes may be either, so the caller waits for
- * more, and if none come they were bytes. What follows the last code point belongs to no event: it is dropped.
+ * `len` counts bytes (supervisor 3, Go) or code points (supervisor 4 on Python 3); the header does not say which. For
+ * ASCII it is the same. Else: more bytes than `len` mean code points; exactly `len` bytes may be either, so the caller
+ * waits for more, and if none come they were bytes. What follows the last code point belongs to no event: it is
+ * dropped.
  */
 export class EventReader {
   private line = "";
@@ -193,7 +197,9 @@ function parseRemoteCommunication(payload: string): { type: string; data: string
 
 // Other people's text, here and in all other sections:
 
-/** Text that is not ours for a message of ours: quoted, cut, and with everything escaped that a terminal could act on. */
+/**
+ * Text that is not ours for a message of ours: quoted, cut, and with everything escaped that a terminal could act on.
+ */
 export function quote(text: string): string {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
@@ -220,11 +226,11 @@ function quoteBytes(bytes: string): string {
 // ── Ticks ───────────────────────────────────────────────────────────────────
 // Which ticks count, and what each says about supervisord's clock. No machine clock: the ticks bring the time.
 //
-// An event can come again, or late: a neighbour of the same priority that answers FAIL, or dies, gets its event put at the head
-// of our pool too, and after our own restart supervisord delivers again what we did not answer. So an event is counted once,
-// by its own serial, never for being below another one. An older serial is a late tick: it counts, and decides nothing, for the
-// newer one decided all up to its own time. A newer serial with an older `when` is a clock set back. A clock set forward is
-// the same thing as a pause.
+// An event can come again, or late: a neighbour of the same priority that answers FAIL, or dies, gets its event put at
+// the head of our pool too, and after our own restart supervisord delivers again what we did not answer. So an event is
+// counted once, by its own serial, never for being below another one. An older serial is a late tick: it counts, and
+// decides nothing, for the newer one decided all up to its own time. A newer serial with an older `when` is a clock set
+// back. A clock set forward is the same thing as a pause.
 
 /** The seconds between two ticks of each type. */
 export const TICK_PERIODS: Readonly<Record<string, number | undefined>> = { TICK_5: 5, TICK_60: 60, TICK_3600: 3600 };
@@ -467,8 +473,8 @@ export class CronSchedule extends Schedule {
     return nextDue(this.cron, this.zone, decided, until);
   }
 
-  // Minutes begin where UTC's do in every time zone of today, so whole minutes fit without a look at sixty due times: for each
-  // of a thousand jobs, those would take longer than all else at the first tick.
+  // Minutes begin where UTC's do in every time zone of today, so whole minutes fit without a look at sixty due times:
+  // for each of a thousand jobs, those would take longer than all else at the first tick.
   override misfits(periodSeconds: number, from: number): string[] {
     const isByMinutes = this.cron.seconds.every((second) => second === 0);
     return isByMinutes && 60 % periodSeconds === 0 ? [] : super.misfits(periodSeconds, from);
@@ -527,7 +533,9 @@ export function nextDueTimes(schedule: Schedule, from: number, count: number): n
   return dues;
 }
 
-/** Does a list of events name this one? An abstract type stands for all of its kind: PROCESS_STATE, PROCESS_STATE_FATAL. */
+/**
+ * Does a list of events name this one? An abstract type stands for all of its kind: PROCESS_STATE, PROCESS_STATE_FATAL.
+ */
 export function isAmong(eventNames: readonly string[], wanted: string): boolean {
   return eventNames.some((name) => name === "EVENT" || name === wanted || wanted.startsWith(`${name}_`));
 }
@@ -805,7 +813,8 @@ function listed(words: readonly string[], conjunction = "and"): string {
 
 // ── Cron expressions: the calendar ──────────────────────────────────────────
 // The first matching reading of a local clock: first the day, then its time.
-// A reading is a count of seconds like an epoch second, but of what a clock on the wall shows: reading = second + offset.
+// A reading is a count of seconds like an epoch second, but of what a clock on the wall shows: that is,
+// second + offset.
 
 const SECONDS_IN_DAY = 86_400;
 const DAYS_IN_400_YEARS = 146_097; // after which the calendar repeats, weekdays included
@@ -875,8 +884,8 @@ const weekdayOf = (day: number) => (((day + 4) % 7) + 7) % 7;
 
 // ── Time zones ──────────────────────────────────────────────────────────────
 // A zone is a sequence of spans with one offset each, found by asking Intl, which brings its zone data along. Runtimes
-// differ in the names that they take, +01:00 and BST among them. So a name is legal if it is AREA/PLACE or a word such as
-// Portugal and Intl knows it, or if ZONE_LINKS has it: other names without an area, and those that Node 12 lacks.
+// differ in the names that they take, +01:00 and BST among them. So a name is legal if it is AREA/PLACE or a word such
+// as Portugal and Intl knows it, or if ZONE_LINKS has it: other names without an area, and those that Node 12 lacks.
 
 const ZONE_AREAS =
   /^(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Brazil|Canada|Chile|Etc|Europe|Indian|Mexico|Pacific|US)\//i;
@@ -889,7 +898,9 @@ Turkey=Europe/Istanbul US/Alaska=America/Anchorage US/Arizona=America/Phoenix US
 US/Eastern=America/New_York US/Hawaii=Pacific/Honolulu US/Michigan=America/Detroit US/Mountain=America/Denver
 US/Pacific=America/Los_Angeles America/Nuuk=America/Godthab Europe/Kyiv=Europe/Kiev`;
 
-/** While start ≤ second < end, a clock of the zone reads second + offset. At start it was put forward by `jump` seconds. */
+/**
+ * While start ≤ second < end, a clock of the zone reads second + offset. At start it was put forward by `jump` seconds.
+ */
 type ZoneSpan = { readonly start: number; readonly end: number; readonly offset: number; readonly jump: number };
 
 /** `spanAt` takes epoch seconds. */
@@ -898,8 +909,8 @@ export type Zone = { readonly name: string; readonly spanAt: (second: number) =>
 /** The seconds by which a zone's clock is ahead of UTC at an instant. */
 type OffsetAt = (second: number) => number;
 
-// Two probes, one at each end of a stretch, find every change as long as no two lie in one stretch: the closest two since
-// 1970 are 6 days 23 hours apart (Brazil, October 2000), those around a Ramadan four weeks.
+// Two probes, one at each end of a stretch, find every change as long as no two lie in one stretch: the closest two
+// since 1970 are 6 days 23 hours apart (Brazil, October 2000), those around a Ramadan four weeks.
 const STRETCH_SECONDS = 4 * SECONDS_IN_DAY;
 const STRETCHES_KEPT = 100;
 const SAVING_LIMIT_SECONDS = 3 * 3600; // a change of the clock by as much or more is not for daylight saving
@@ -936,7 +947,9 @@ function zoneNamed(name: string): Zone {
   return zone;
 }
 
-/** One span, or two where the clock changes. They begin early enough to hold an hour that is repeated in the stretch. */
+/**
+ * One span, or two where the clock changes. They begin early enough to hold an hour that is repeated in the stretch.
+ */
 function spansOfStretch(offsetAt: OffsetAt, stretchStart: number): ZoneSpan[] {
   const start = stretchStart - SAVING_LIMIT_SECONDS;
   const end = stretchStart + STRETCH_SECONDS;
@@ -1169,14 +1182,14 @@ function ordinal(value: number): string {
 const clockWords = (reading: number) => formatTime(reading).slice(11, 19).replace(/:00$/, "");
 
 // ── Facts ───────────────────────────────────────────────────────────────────
-// What is known of a job. A fact is something that has happened to it, and a line of the run journal; the state of a job is the
-// fold of its facts, and nothing else of a job outlives a listener. The same fold, `remember`, makes the state at the start,
-// from the file, and with each fact that is added.
+// What is known of a job. A fact is something that has happened to it, and a line of the run journal; the state of a
+// job is the fold of its facts, and nothing else of a job outlives a listener. The same fold, `remember`, makes the
+// state at the start, from the file, and with each fact that is added.
 //
-// One number says up to where a job is decided: the highest due time that a fact has named since its last `job` fact, or what
-// that one says (`decided`). No tick starts what is due at or before it; what no fact names is still above it, and the next tick finds it.
-// To record something new: extend Fact, then `remember`, FIELDS (a file is not trusted), factsOf
-// if a new journal must carry it, and describeFact.
+// One number says up to where a job is decided: the highest due time that a fact has named since its last `job` fact,
+// or what that one says (`decided`). No tick starts what is due at or before it; what no fact names is still above it,
+// and the next tick finds it. To record something new: extend Fact, then `remember`, FIELDS (a file is not trusted),
+// factsOf if a new journal must carry it, and describeFact.
 
 /** Why a run starts. The first two come from a tick by the clock; all others leave `decided` as it is. */
 export type Reason = "schedule" | "catch-up" | "start" | "signal" | "remote" | "event";
@@ -1239,8 +1252,8 @@ export interface Run extends Due {
 }
 
 /**
- * Live: it waits for the answer of --only-if; for the end of the run that it replaces; a further attempt for its turn; it was
- * sent SIGKILL.
+ * Live: it waits for the answer of --only-if; for the end of the run that it replaces; a further attempt for its turn;
+ * it was sent SIGKILL.
  */
 type LivePhase = "asking" | "next" | "queued" | "killed";
 
@@ -1451,8 +1464,8 @@ function withoutRun(state: JobState, number: number): JobState {
 }
 
 /**
- * The facts that make a state anew: what a journal begins with, so that two rotations forget nothing of a job. First what the
- * older file says is forgotten, last comes what the facts about open runs must not move: what is decided.
+ * The facts that make a state anew: what a journal begins with, so that two rotations forget nothing of a job. First
+ * what the older file says is forgotten, last comes what the facts about open runs must not move: what is decided.
  */
 export function factsOf(state: JobState, at: number): Fact[] {
   const { name, schedule, delay, decided, runs, waiting, lastRun } = state;
@@ -1652,19 +1665,20 @@ function reasonOf({ attempt, reason }: Due & { readonly attempt?: number }): str
 }
 
 // ── Job policy ──────────────────────────────────────────────────────────────
-// What is due, and what happens to the runs of one job. `decide` takes what has happened, and returns the facts to write down,
-// the state that they make, and the effects to carry out once they are written. It knows no process, no timer and no file.
+// What is due, and what happens to the runs of one job. `decide` takes what has happened, and returns the facts to
+// write down, the state that they make, and the effects to carry out once they are written. It knows no process, no
+// timer and no file.
 //
 //   due → (waiting) → asking → next → starting → running ──────────────────────────→ attempt over → result
 //            │          │       ↑       ↑          └ deadline, stop, replace → ending → killed ┘ │
 //            └ skipped  └ held  │       └──────── queued ←──── backoff ←─────── failed, retries left
 //                               └ with replace: until the run before it is gone
 //
-// `waiting` is there with queue and --max-running, `asking` with --only-if. In `ending` the group was sent SIGTERM and the
-// grace runs. It runs for the group: a shell that dies at once must not leave the command it started beside the next run, so
-// the leader's exit alone does not end such a run. A run is one due time with all its attempts; only what it comes to in the
-// end is its result. With a slot it counts against --max-running, from the question to the end of the attempt; a run that
-// replaces another inherits its slot. A run has one alarm, whose meaning is its phase.
+// `waiting` is there with queue and --max-running, `asking` with --only-if. In `ending` the group was sent SIGTERM and
+// the grace runs. It runs for the group: a shell that dies at once must not leave the command it started beside the
+// next run, so the leader's exit alone does not end such a run. A run is one due time with all its attempts; only what
+// it comes to in the end is its result. With a slot it counts against --max-running, from the question to the end of
+// the attempt; a run that replaces another inherits its slot. A run has one alarm, whose meaning is its phase.
 // To add an input or an effect: extend the union, then Decision (or `carryOut` of JobRunner), then test/policy.test.ts.
 
 export interface JobPolicy {
@@ -1694,9 +1708,9 @@ export interface DueTime {
 }
 
 /**
- * What is due by the clock at `upTo`: a tick's time less the job's delay. A due time of the last two periods always runs, for
- * a tick may have been lost. An older one was missed in a pause, a restart or a stopped container; a cron job makes up for
- * it only so long.
+ * What is due by the clock at `upTo`: a tick's time less the job's delay. A due time of the last two periods always
+ * runs, for a tick may have been lost. An older one was missed in a pause, a restart or a stopped container; a cron job
+ * makes up for it only so long.
  */
 export function whatIsDue(
   schedule: Schedule,
@@ -1720,9 +1734,10 @@ export function whatIsDue(
 const FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 
 /**
- * Where a job begins, or begins anew, with a tick; undefined where it goes on from what is decided. A job that is new begins a
- * period before its first tick. After a clock set back by more than two periods it goes on in the new time, a fixed cron job
- * only where that were three hours. A due time that far above a first tick, of which nothing is known before, is such a clock.
+ * Where a job begins, or begins anew, with a tick; undefined where it goes on from what is decided. A job that is new
+ * begins a period before its first tick. After a clock set back by more than two periods it goes on in the new time, a
+ * fixed cron job only where that were three hours. A due time that far above a first tick, of which nothing is known
+ * before, is such a clock.
  */
 export function beginsAt(
   schedule: Schedule,
@@ -1921,7 +1936,8 @@ export class Decision {
     if (awaitsSlot) this.effects.push({ do: "queue", id: due.id });
   }
 
-  // What is due becomes a run as soon as a slot is free; with replace it has that of the run that it replaces, now or later.
+  // What is due becomes a run as soon as a slot is free; with replace it has that of the run that it replaces, now or
+  // later.
   private admit(due: Due, inherits = false): void {
     if (inherits || this.hasFreeSlot()) return this.open(due, !inherits || slotsOf(this.state) === 0);
     this.wait(due, "for its turn (--max-running)", true);
@@ -1945,8 +1961,8 @@ export class Decision {
   private beginAttempt(before: Run, hasSlot: boolean): void {
     const { at, seconds: since } = this.moment;
     const { number, attempt, reason, result, pid } = before;
-    // What the user asks for by hand is not asked about. Interrupted before it was known to start, it is not known either that
-    // it was allowed to.
+    // What the user asks for by hand is not asked about. Interrupted before it was known to start, it is not known
+    // either that it was allowed to.
     const isByHand = reason === "signal" || reason === "remote";
     const isAsked =
       this.policyOf(before).isAsking && !isByHand && (attempt === 0 || (result === "interrupted" && pid === undefined));
@@ -2010,8 +2026,8 @@ export class Decision {
     if (run.phase === "running") this.terminate(run, "timeout");
     else if (run.phase === "ending") this.kill(run);
     else if (run.phase === "backoff") this.retry(run);
-    // Not even SIGKILL ended it. A stop must end, so it is left behind, as is what only belongs to its group; else it counts as
-    // running until it is gone.
+    // Not even SIGKILL ended it. A stop must end, so it is left behind, as is what only belongs to its group; else it
+    // counts as running until it is gone.
     else if (run.phase === "killed" && (run.end !== undefined || this.moment.isStopping))
       this.endAttempt(run, run.end ?? { ...UNSEEN, error: "SIGKILL did not end it" });
   }
@@ -2146,8 +2162,8 @@ export class Decision {
     this.setDeadline(this.change(orphan, { phase: "running" }), ageSeconds);
   }
 
-  // It waited for its next attempt. That wait begins anew, for it is not known how much of it is over; and the job may have
-  // changed.
+  // It waited for its next attempt. That wait begins anew, for it is not known how much of it is over; and the job may
+  // have changed.
   private resume(run: Run): void {
     const why = this.whyNotRetried({ ...run, cause: undefined });
     if (why === undefined) this.setAlarm(run, this.retryDelayOf(run));
@@ -3089,7 +3105,9 @@ function copyOutput(stream: Readable, format: OutputFormat, queue: LogQueue): vo
 
 const NEWLINE = 0x0a;
 
-/** How much of a command's output is logged now: whole lines or, where 64 KiB have no end of a line, whole characters. */
+/**
+ * How much of a command's output is logged now: whole lines or, where 64 KiB have no end of a line, whole characters.
+ */
 export function readyLength(bytes: Buffer): number {
   const lines = bytes.lastIndexOf(NEWLINE) + 1;
   if (lines > 0 || bytes.length < MAX_UNFINISHED_BYTES) return lines;
@@ -3178,8 +3196,8 @@ export function hasGroup(leader: ProcessIdentity, id: string, attempt: number): 
 
 type RunningProcess = NonNullable<ReturnType<typeof tryReadProcess>>;
 
-// By the id and the attempt of their run. All that a former listener left is asked for in one turn of the event loop, and one
-// look at /proc serves it, however many runs there are.
+// By the id and the attempt of their run. All that a former listener left is asked for in one turn of the event loop,
+// and one look at /proc serves it, however many runs there are.
 let processesByRun: Map<string, RunningProcess[]> | undefined;
 
 /** The live processes of an attempt, known by their environment; hooks are not among them. */
@@ -3251,8 +3269,8 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
 }
 
 /**
- * What a command gets as descriptors 0, 1 and 2. Of a pipe that is missing in `pipes`, Node makes one. `childEnds` must be
- * closed once the command has been started.
+ * What a command gets as descriptors 0, 1 and 2. Of a pipe that is missing in `pipes`, Node makes one. `childEnds` must
+ * be closed once the command has been started.
  */
 function openStdio({ input, output }: ProcessPlan) {
   const stdin = input === undefined ? "ignore" : (tryStore(input) ?? "pipe");
@@ -3655,14 +3673,14 @@ function errorCode(error: unknown): string {
 
 // ── Counter file ────────────────────────────────────────────────────────────
 // 512 bytes, overwritten by one write at each tick: killed at any instruction, the old or the new content is there.
-// Line 1 is the count alone, as the script that supertick replaces wrote it. Line 2 is the last tick, the serials of the
-// events that were counted, and who counts:
+// Line 1 is the count alone, as the script that supertick replaces wrote it. Line 2 is the last tick, the serials of
+// the events that were counted, and who counts; blanks fill the rest:
 //
 //   3
-//   when=1700000040 serial=21 period=60 supervisor=1:310 listener=77:412 machine=1a2b3c4d:4026531836 serials=l.1.2   (padded)
+//   when=1700000040 serial=21 period=60 supervisor=1:310 listener=77:412 machine=1a2b3c4d:4026531836 serials=l.1.2
 //
-// It is read at start only. A file that cannot be written costs a warning, not the count: that goes on in memory. What is
-// due is no matter of this file: see Facts.
+// It is read at start only. A file that cannot be written costs a warning, not the count: that goes on in memory. What
+// is due is no matter of this file: see Facts.
 // To keep something more: CounterContent, formatCounter and parseCounter, which passes over what it does not know.
 
 const COUNTER_FILE_BYTES = 512;
@@ -3780,8 +3798,8 @@ class CounterFile {
     }
   }
 
-  // The first write may have to make the file, and so may one after it was deleted, moved away or replaced. A file of the
-  // replaced script may have been longer.
+  // The first write may have to make the file, and so may one after it was deleted, moved away or replaced. A file of
+  // the replaced script may have been longer.
   private overwrite(path: string): void {
     if (this.fd === undefined || !isStillAt(path, this.opened!)) {
       if (this.fd !== undefined) fs.closeSync(this.fd);
@@ -3810,8 +3828,8 @@ function inUseBy(path: string, rival: Rival): string {
   return `${path} is in use by the listener with pid ${rival.pid}: each needs a --name or --state of its own`;
 }
 
-// Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays, and so
-// does what is not a file: --state /dev/null must not cost the machine its /dev/null.
+// Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays,
+// and so does what is not a file: --state /dev/null must not cost the machine its /dev/null.
 function setAside(path: string): boolean {
   const bad = `${path}.bad`;
   const stats = tryTo(() => {
@@ -3893,10 +3911,10 @@ function machineId(): string {
 }
 
 // ── Run journal ─────────────────────────────────────────────────────────────
-// FILE.runs: the facts of all jobs, one JSON object a line, appended. `starting` is on the disk before the process exists, so
-// that after a crash, even a power cut, no run is started a second time unknowingly.
-// Over 256 KiB the file becomes FILE.runs.1, and the new one begins with the states as they are; both are read. So does a file
-// that was moved away or deleted. A line that is torn or damaged is passed over.
+// FILE.runs: the facts of all jobs, one JSON object a line, appended. `starting` is on the disk before the process
+// exists, so that after a crash, even a power cut, no run is started a second time unknowingly.
+// Over 256 KiB the file becomes FILE.runs.1, and the new one begins with the states as they are; both are read. So does
+// a file that was moved away or deleted. A line that is torn or damaged is passed over.
 
 const MAX_JOURNAL_BYTES = 256 * 1024;
 const MAX_UNWRITTEN_LINES = 1000;
@@ -3936,7 +3954,9 @@ class Journal {
     this.found = readJournal(text.split("\n"));
   }
 
-  /** In one write; a `starting` is synced to the disk. Never throws: what can't be written goes before the next facts. */
+  /**
+   * In one write; a `starting` is synced to the disk. Never throws: what can't be written goes before the next facts.
+   */
   append(facts: readonly KeyedFact[]): void {
     if (facts.length === 0) return;
     this.unwritten = [...this.unwritten, ...facts.map(journalLine)];
@@ -4028,15 +4048,15 @@ function journalLine([key, fact]: KeyedFact): string {
 }
 
 // ── Jobs at work ────────────────────────────────────────────────────────────
-// A JobRunner for each job: what a tick or an event means for it, and the effects that the policy asks for. Its state lives
-// here, and changes by a Decision; only what waited for a former listener is taken out of it (takeOverRuns).
+// A JobRunner for each job: what a tick or an event means for it, and the effects that the policy asks for. Its state
+// lives here, and changes by a Decision; only what waited for a former listener is taken out of it (takeOverRuns).
 // To add an effect: extend Effect, then `carryOut`.
 //
 // Why did a job not run? The ways out, in order:
-//   Listener.onEvent, onTick      supertick is stopping; another type of tick counts; the tick was counted before, or is late
+//   Listener.onEvent, onTick      supertick is stopping; another type of tick counts; the tick came before, or is late
 //   Listener.decideTick           nothing can be due before the job's wakeAt
 //   JobRunner.onTick              the job was removed; the clock was set back; a timer of --jitter still runs (plan)
-//   dueByCount, whatIsDue         the count is not reached; no due time in (decided, upTo]; missed by more than --catch-up
+//   dueByCount, whatIsDue         the count is not reached; no due time in (decided, upTo]; later than --catch-up
 //   Decision.takeDue, admit       --overlap skips it or lets it wait; --max-running: no slot is free
 //   Decision.takeAnswer, makeWay  --only-if holds it back; with replace the run before it is not gone yet
 //   JobRunner.spawn               the command could not be started
@@ -4061,8 +4081,8 @@ interface TickState {
 }
 
 /**
- * Who may start, and when: so many runs at a time (--max-running), in order; and one process for each turn of the event loop,
- * so that ticks are answered in between, however many are due.
+ * Who may start, and when: so many runs at a time (--max-running), in order; and one process for each turn of the event
+ * loop, so that ticks are answered in between, however many are due.
  */
 class Turns {
   private taken = 0;
@@ -4121,7 +4141,8 @@ interface SideTask {
 }
 
 class JobRunner {
-  // Each field gets a value here, even undefined: one that came later would cost every runner of a large crontab an object.
+  // Each field gets a value here, even undefined: one that came later would cost every runner of a large crontab an
+  // object.
   private attendances: Map<string, () => void> | undefined = undefined; // see attend
   private sideTasks: readonly SideTask[] = NOTHING;
   private pinger: { readonly url: string; readonly ping: Pinger["ping"] } | undefined = undefined;
@@ -4296,7 +4317,9 @@ class JobRunner {
     if (started !== undefined) this.apply({ type: "started", run: number, ...started }); // else onEnd will say why
   }
 
-  /** Of a command that is run for the job, or of a shell command about it. A payload never replaces another variable. */
+  /**
+   * Of a command that is run for the job, or of a shell command about it. A payload never replaces another variable.
+   */
   private environment(about: Due & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     const { number, attempt, due, event, id, job = this.job } = about;
     const facts: NodeJS.ProcessEnv = {
@@ -4481,8 +4504,8 @@ class JobRunner {
     return decision.notes.length + decision.effects.length > 0 ? decision : undefined;
   }
 
-  // A goal that is reached by a tick which may not run stays reached until the next. The same tick again, after a kill before
-  // the counter was written, is known by what it is named for.
+  // A goal that is reached by a tick which may not run stays reached until the next. The same tick again, after a kill
+  // before the counter was written, is known by what it is named for.
   private dueByCount(schedule: TickSchedule, tick: Tick, decision: Decision, setBackSeconds = 0): void {
     const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
@@ -4502,8 +4525,8 @@ class JobRunner {
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
 
-  // When it looks again: at a tick or, where the delay by --jitter ends between two ticks, by a timer. Until that fires no fact
-  // names the due time, so that a restart loses nothing.
+  // When it looks again: at a tick or, where the delay by --jitter ends between two ticks, by a timer. Until that fires
+  // no fact names the due time, so that a restart loses nothing.
   private plan(tick: Tick, isSetBack: boolean): void {
     const delay = this.delay!;
     const { whenSeconds, periodSeconds } = tick;
@@ -4643,8 +4666,8 @@ export function payloadTokens(payload: string): Record<string, string> {
 }
 
 // ── Crontab file ────────────────────────────────────────────────────────────
-// Where the jobs come from when there are many. It is read at start, on SIGHUP, and at a tick when it does not look as it
-// did when it was read: edited in place, renamed over, or behind a symbolic link that was swapped, as a ConfigMap's.
+// Where the jobs come from when there are many. It is read at start, on SIGHUP, and at a tick when it does not look as
+// it did when it was read: edited in place, renamed over, or behind a symbolic link that was swapped, as a ConfigMap's.
 
 const SETTLE_SECONDS = 1;
 const MAX_CRONTAB_BYTES = 1024 * 1024; // some ten thousand jobs; reading more would keep supervisord waiting
@@ -4715,9 +4738,9 @@ function isUser(word: string, path = process.env.PATH ?? ""): boolean {
 }
 
 // ── Roster ──────────────────────────────────────────────────────────────────
-// The runners of all jobs, each with its state from the journal, and kept when the crontab changes. A job is its key: whatever
-// happens to the lines around it, one with the same key goes on as if nothing had happened. A runner whose job is gone stays
-// until its runs have come to their end.
+// The runners of all jobs, each with its state from the journal, and kept when the crontab changes. A job is its key:
+// whatever happens to the lines around it, one with the same key goes on as if nothing had happened. A runner whose job
+// is gone stays until its runs have come to their end.
 
 class Roster {
   runners: readonly JobRunner[];
@@ -4835,7 +4858,9 @@ class Listener {
   private exitStatus = 0;
   private stopExpectingTicks = () => {};
 
-  /** @param crontab where the jobs come from, if there can be many @param statePath undefined: nothing is kept on disk */
+  /**
+   * @param crontab where the jobs come from, if there can be many @param statePath undefined: nothing is kept on disk
+   */
   constructor(
     jobs: readonly Job[],
     private readonly settings: Settings,
@@ -4906,8 +4931,8 @@ class Listener {
     this.commit(outcomesOf(this.runners, (runner) => (isMeant(runner) ? runner.runNow(reason) : undefined)));
   }
 
-  // The order that makes a kill at any instant harmless: facts, counter, answer, and only then the effects. However many
-  // jobs: one write, and one sync.
+  // The order that makes a kill at any instant harmless: facts, counter, answer, and only then the effects. However
+  // many jobs: one write, and one sync.
   commit(outcomes: readonly Outcome[], isEvent = false): void {
     const factsBy = ({ runner, decision }: Outcome) =>
       decision.notes.map(({ fact }) => [runner.job.key, fact] as const);
@@ -4999,7 +5024,8 @@ class Listener {
   }
 
   private onTick(event: SupervisorEvent): void {
-    // An --on listener has no ticks of its own: this one leaked in from another pool. Answer, but start no watchdog on it.
+    // An --on listener has no ticks of its own: this one leaked in from another pool. Answer, but start no watchdog on
+    // it.
     if (this.tickType === undefined && !this.isTicking) return this.answer();
     const tick = parseTick(event);
     this.tickType = this.tickType ?? event.name;
@@ -5060,8 +5086,8 @@ class Listener {
     }
   }
 
-  // With the first tick the period is known. Two listeners that start in the same moment both find the file free: the later
-  // one's name stands in it.
+  // With the first tick the period is known. Two listeners that start in the same moment both find the file free: the
+  // later one's name stands in it.
   private beginTicking({ periodSeconds }: Tick): boolean {
     const { statePath } = this;
     const counter = statePath && tryTo(() => parseCounter(readStart(statePath)));
@@ -5126,9 +5152,9 @@ class Listener {
     });
   }
 
-  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that. The
-  // timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick that
-  // waits in the pipe is read: hence the second look.
+  // Ticks stop coming when supervisord is wedged or has put us into UNKNOWN; only a fresh listener gets out of that.
+  // The timer is re-armed only when it fires, so that ticks cost nothing. After a SIGSTOP it may fire before the tick
+  // that waits in the pipe is read: hence the second look.
   private watch(seconds: number, isSecondLook: boolean): void {
     startTimer(seconds, () => {
       const { periodSeconds, lastSeconds } = this.ticks;
@@ -5153,7 +5179,9 @@ class Listener {
     this.stop();
   }
 
-  /** The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener. */
+  /**
+   * The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener.
+   */
   private stop(why?: string): void {
     if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
     this.input.pause();
@@ -5262,8 +5290,8 @@ function isListenedTo(schedule: Schedule, eventName: string): boolean {
 }
 
 // ── Start ───────────────────────────────────────────────────────────────────
-// From the words of a command line to a listener that is ready. All settings are read, and any mistake reported, before READY
-// goes out: then supervisord shows it as FATAL, instead of a listener that runs nothing.
+// From the words of a command line to a listener that is ready. All settings are read, and any mistake reported, before
+// READY goes out: then supervisord shows it as FATAL, instead of a listener that runs nothing.
 
 /** What supertick was called with. */
 interface Invocation {
@@ -5384,8 +5412,8 @@ function plannedJobs({ settings, flags, environment }: Invocation, localZone = d
   return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
 }
 
-// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock knows
-// the system's zone, and asking that spares the listener what Intl costs.
+// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock
+// knows the system's zone, and asking that spares the listener what Intl costs.
 function defaultZone(name = process.env.TZ): Zone {
   if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
   try {
@@ -5396,9 +5424,9 @@ function defaultZone(name = process.env.TZ): Zone {
 }
 
 // ── simulate ────────────────────────────────────────────────────────────────
-// Plays supervisord, so that you can try a command line without one: starts this file as a child, sends it ticks over pipes
-// and shows every frame, and what it logs in between. It is as strict as Python's supervisord. Without --state the files of
-// a trial are temporary.
+// Plays supervisord, so that you can try a command line without one: starts this file as a child, sends it ticks over
+// pipes and shows every frame, and what it logs in between. It is as strict as Python's supervisord. Without --state
+// the files of a trial are temporary.
 // To send other events than ticks: planTicks and sendTicks.
 
 function simulate(args: readonly string[]): void {
@@ -5540,8 +5568,8 @@ class SimulatedListener {
   }
 
   /**
-   * Resolves when this text has come; nothing else may come, before or after it. The states have the names that Python's
-   * supervisord gives them: a byte out of turn makes a listener UNKNOWN, for good.
+   * Resolves when this text has come; nothing else may come, before or after it. The states have the names that
+   * Python's supervisord gives them: a byte out of turn makes a listener UNKNOWN, for good.
    */
   async expect(text: string, state: "ACKNOWLEDGED" | "READY" | "BUSY"): Promise<void> {
     while (this.received !== text) {
@@ -5562,7 +5590,9 @@ function show(line: string): void {
   writeFully(1, `${line}\n`);
 }
 
-/** How many runs came to each result, and how many are not over. A run is in the journal before its tick is answered. */
+/**
+ * How many runs came to each result, and how many are not over. A run is in the journal before its tick is answered.
+ */
 function countRuns(statePath: string): Record<string, number> {
   const counts: Record<string, number> = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
   for (const state of readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values()) {
@@ -6094,8 +6124,8 @@ function eventsMistake({ events, settings, jobs }: Caller): string | undefined {
 }
 
 // ── status ──────────────────────────────────────────────────────────────────
-// What the two files of a listener say: a table for people, an exit status for health checks. It only reads, so it works
-// beside a running listener and after its end.
+// What the two files of a listener say: a table for people, an exit status for health checks. It only reads, so it
+// works beside a running listener and after its end.
 // To add a column: extend JobReport, COLUMNS and tableRow.
 
 /** What the files of one listener say. Times are epoch seconds. */
