@@ -79,6 +79,7 @@ export const ANSWER = "RESULT 2\nOKREADY\n";
 const MAX_HEADER_BYTES = 64 * 1024;
 const MAX_PAYLOAD_LENGTH = 2 ** 31;
 const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
+const MIN_BYTE_LENGTHS = 3; // before a supervisord is believed to count bytes
 
 /**
  * Cuts the byte stream from supervisord into events. Bytes come one character each (latin1): strings cost a tick less
@@ -86,8 +87,8 @@ const MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
  *
  * `len` counts bytes (supervisor 3, Go) or code points (supervisor 4 on Python 3); the header does not say which. For
  * ASCII it is the same. Else: more bytes than `len` mean code points; exactly `len` bytes may be either, so the caller
- * waits for more, and if none come they were bytes. What follows the last code point belongs to no event: it is
- * dropped.
+ * waits for more, and if none come they were bytes; after three of those, this supervisord counts bytes. What follows
+ * the last one belongs to no event: it is dropped.
  */
 export class EventReader {
   private line = "";
@@ -96,6 +97,7 @@ export class EventReader {
   private byteCount = 0;
   private codePoints = 0;
   private owedBytes = 0; // continuation bytes that the last code point still lacks
+  private byteLengths = 0; // payloads whose length counted bytes, since the last one that can only count code points
   private isStrayLineAllowed = false;
 
   /**
@@ -108,9 +110,14 @@ export class EventReader {
       if (rest === "") return undefined;
       rest = this.readHeader(rest);
     }
-    const end = this.readPayload(rest, this.header.length);
-    if (this.codePoints < this.header.length || this.owedBytes > 0) return undefined;
-    return this.complete(this.header, end < rest.length);
+    const { length } = this.header;
+    const end = this.readPayload(rest, length);
+    const isWhole = this.countsBytes ? this.isAmbiguous : this.codePoints === length && this.owedBytes === 0;
+    if (!isWhole) return undefined;
+    // Only one event is outstanding, so that nothing can follow what is counted right.
+    const hasMore = end < rest.length;
+    if (hasMore || this.byteCount > length) this.byteLengths = 0;
+    return this.complete(this.header, hasMore || (this.countsBytes && !isAscii(this.kept)));
   }
 
   /** Is the payload complete if its length counts bytes, and incomplete if it counts code points? */
@@ -120,7 +127,12 @@ export class EventReader {
 
   /** To be called when an ambiguous payload got no more bytes for 100 ms: then its length counted bytes. */
   settle(): SupervisorEvent {
+    this.byteLengths++;
     return this.complete(this.header!, true);
+  }
+
+  private get countsBytes(): boolean {
+    return this.byteLengths >= MIN_BYTE_LENGTHS;
   }
 
   // Returns what follows the line.
@@ -141,6 +153,13 @@ export class EventReader {
 
   // Returns where the payload ends, or the bytes do.
   private readPayload(bytes: string, length: number): number {
+    const end = this.countsBytes ? Math.min(bytes.length, length - this.byteCount) : this.readCodePoints(bytes, length);
+    this.byteCount += end;
+    this.kept = this.byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : this.kept + bytes.slice(0, end);
+    return end;
+  }
+
+  private readCodePoints(bytes: string, length: number): number {
     let end = 0;
     for (; end < bytes.length; end++) {
       const byte = bytes.charCodeAt(end);
@@ -153,8 +172,6 @@ export class EventReader {
         this.owedBytes = byte < 0xc0 ? 0 : byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
       }
     }
-    this.byteCount += end;
-    this.kept = this.byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : this.kept + bytes.slice(0, end);
     return end;
   }
 
@@ -186,7 +203,11 @@ function parseHeader(line: string): EventHeader | undefined {
 }
 
 function decodeUtf8(bytes: string): string {
-  return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+function isAscii(bytes: string): boolean {
+  return /^[\x00-\x7f]*$/.test(bytes);
 }
 
 /** The text of a REMOTE_COMMUNICATION event: `type:TYPE`, a newline, then the data. */
@@ -2978,9 +2999,9 @@ function createLog(form: LogForm): Log {
 function createProblemReport(log: Log) {
   let reported: string | undefined;
   return {
-    report(text: string): void {
-      if (text !== reported) log.line(text);
-      reported = text;
+    report(problem: string, text = problem): void {
+      if (problem !== reported) log.line(text);
+      reported = problem;
     },
     clear(): void {
       reported = undefined;
@@ -4846,6 +4867,7 @@ class Listener {
   private readonly counted: SerialSet; // the serials of its events
   private readonly journal: Journal;
   private readonly warnings = new Set<string>();
+  private readonly silence = createProblemReport(this.log);
   private input!: Input; // opened by start(), after READY: that takes a sixth of the time to get there
   private readonly roster: Roster;
   private tickType: string | undefined;
@@ -5161,12 +5183,16 @@ class Listener {
       if (this.isStopping) return; // nothing is read any more
       const silentSeconds = monotonicSeconds() - lastSeconds;
       const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
-      if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.runners.some(({ isBusy }) => isBusy)) return this.watch(periodSeconds, false);
+      if (leftSeconds > 0) {
+        this.silence.clear();
+        return this.watch(leftSeconds, false);
+      }
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      this.fail(
-        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`,
-      );
+      const remedy = "exiting so that supervisord starts a fresh listener";
+      const silence = `no ${this.tickType} for ${Math.round(silentSeconds)}s`;
+      if (!this.runners.some(({ isBusy }) => isBusy)) return this.fail(`${silence}; ${remedy}`);
+      this.silence.report("silence", `${silence} while a run is going on; when that ends: ${remedy}`);
+      this.watch(periodSeconds, false);
     });
   }
 

@@ -35,6 +35,7 @@ var ANSWER = "RESULT 2\nOKREADY\n";
 var MAX_HEADER_BYTES = 64 * 1024;
 var MAX_PAYLOAD_LENGTH = 2 ** 31;
 var MAX_KEPT_PAYLOAD_BYTES = 1024 * 1024;
+var MIN_BYTE_LENGTHS = 3;
 var EventReader = class {
   constructor() {
     this.line = "";
@@ -42,6 +43,7 @@ var EventReader = class {
     this.byteCount = 0;
     this.codePoints = 0;
     this.owedBytes = 0;
+    this.byteLengths = 0;
     this.isStrayLineAllowed = false;
   }
   push(bytes) {
@@ -50,15 +52,23 @@ var EventReader = class {
       if (rest === "") return void 0;
       rest = this.readHeader(rest);
     }
-    const end = this.readPayload(rest, this.header.length);
-    if (this.codePoints < this.header.length || this.owedBytes > 0) return void 0;
-    return this.complete(this.header, end < rest.length);
+    const { length } = this.header;
+    const end = this.readPayload(rest, length);
+    const isWhole = this.countsBytes ? this.isAmbiguous : this.codePoints === length && this.owedBytes === 0;
+    if (!isWhole) return void 0;
+    const hasMore = end < rest.length;
+    if (hasMore || this.byteCount > length) this.byteLengths = 0;
+    return this.complete(this.header, hasMore || this.countsBytes && !isAscii(this.kept));
   }
   get isAmbiguous() {
     return this.header !== void 0 && this.byteCount === this.header.length;
   }
   settle() {
+    this.byteLengths++;
     return this.complete(this.header, true);
+  }
+  get countsBytes() {
+    return this.byteLengths >= MIN_BYTE_LENGTHS;
   }
   readHeader(bytes) {
     const newline = bytes.indexOf("\n");
@@ -75,6 +85,12 @@ var EventReader = class {
     return bytes.slice(newline + 1);
   }
   readPayload(bytes, length) {
+    const end = this.countsBytes ? Math.min(bytes.length, length - this.byteCount) : this.readCodePoints(bytes, length);
+    this.byteCount += end;
+    this.kept = this.byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : this.kept + bytes.slice(0, end);
+    return end;
+  }
+  readCodePoints(bytes, length) {
     let end = 0;
     for (; end < bytes.length; end++) {
       const byte = bytes.charCodeAt(end);
@@ -87,8 +103,6 @@ var EventReader = class {
         this.owedBytes = byte < 192 ? 0 : byte < 224 ? 1 : byte < 240 ? 2 : 3;
       }
     }
-    this.byteCount += end;
-    this.kept = this.byteCount > MAX_KEPT_PAYLOAD_BYTES ? "" : this.kept + bytes.slice(0, end);
     return end;
   }
   complete({ name, serial }, isStrayLineAllowed) {
@@ -109,7 +123,10 @@ function parseHeader(line) {
   return { name: tail[1], serial: Number(serial[1]), length };
 }
 function decodeUtf8(bytes) {
-  return /^[\x00-\x7f]*$/.test(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
+  return isAscii(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
+}
+function isAscii(bytes) {
+  return /^[\x00-\x7f]*$/.test(bytes);
 }
 function parseRemoteCommunication(payload) {
   const [, type, data = ""] = /^(?:type:)?([^\n]*)(?:\n([\s\S]*))?$/.exec(payload);
@@ -2032,9 +2049,9 @@ function createLog(form) {
 function createProblemReport(log) {
   let reported;
   return {
-    report(text) {
-      if (text !== reported) log.line(text);
-      reported = text;
+    report(problem, text = problem) {
+      if (problem !== reported) log.line(text);
+      reported = problem;
     },
     clear() {
       reported = void 0;
@@ -3424,6 +3441,7 @@ var Listener = class {
     this.supervisor = identityOf(process.ppid);
     this.reader = new EventReader();
     this.warnings = /* @__PURE__ */ new Set();
+    this.silence = createProblemReport(this.log);
     this.hasSeenEvent = false;
     this.isLookingAgain = false;
     this.isSettling = false;
@@ -3680,12 +3698,16 @@ var Listener = class {
       if (this.isStopping) return;
       const silentSeconds = monotonicSeconds() - lastSeconds;
       const leftSeconds = WATCHDOG_PERIODS * periodSeconds - silentSeconds;
-      if (leftSeconds > 0) return this.watch(leftSeconds, false);
-      if (this.runners.some(({ isBusy }) => isBusy)) return this.watch(periodSeconds, false);
+      if (leftSeconds > 0) {
+        this.silence.clear();
+        return this.watch(leftSeconds, false);
+      }
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      this.fail(
-        `no ${this.tickType} for ${Math.round(silentSeconds)}s; exiting so that supervisord starts a fresh listener`
-      );
+      const remedy = "exiting so that supervisord starts a fresh listener";
+      const silence = `no ${this.tickType} for ${Math.round(silentSeconds)}s`;
+      if (!this.runners.some(({ isBusy }) => isBusy)) return this.fail(`${silence}; ${remedy}`);
+      this.silence.report("silence", `${silence} while a run is going on; when that ends: ${remedy}`);
+      this.watch(periodSeconds, false);
     });
   }
   fail(why) {

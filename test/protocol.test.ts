@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { EventReader } from "../listener";
 import { FIXTURES, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
@@ -95,6 +96,7 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     assert.deepEqual(await silenced.exited, { code: 1, signal: null });
     assert.ok(Date.now() - before >= 15_000, `after ${Date.now() - before} ms`);
     assert.match(silenced.stderr, /supertick: job: no TICK_5 for \d+s; exiting/);
+    await running.waitForLog(/no TICK_5 for \d+s while a run is going on; when that ends: exiting/);
 
     const waiting = frozen.advance(5);
     frozen.signal("SIGCONT");
@@ -267,6 +269,26 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
         });
       }
     }
+
+    it("after three that only make sense in bytes it waits no more, until one only makes sense in code points", () => {
+      const reader = new EventReader();
+      const push = (payload: string, length: number) => {
+        const bytes = Buffer.from(
+          `ver:3.0 server:s serial:1 pool:p poolserial:1 eventname:X len:${length}\n${payload}`,
+        );
+        return (reader.push(bytes.toString("latin1")) ?? (reader.isAmbiguous ? "waits" : "lacks bytes")) as unknown;
+      };
+      const event = (payload: string) => ({ name: "X", serial: 1, payload });
+      for (let time = 1; time <= 3; time++) {
+        assert.equal(push("ää", 4), "waits");
+        assert.deepEqual(reader.settle(), event("ää"));
+      }
+      assert.deepEqual(push("öö", 4), event("öö"));
+      assert.deepEqual(push("ö日本", 8), event("ö日本"));
+      assert.deepEqual(push("äöü", 3), event("ä\ufffd")); // that supervisord was mistaken for one that counts bytes
+      assert.deepEqual(push("äöü", 3), event("äöü"));
+      assert.equal(push("ää", 4), "waits");
+    });
 
     // What follows is what the reader has to make of a payload whose last part is late: len is forged for that.
     it("the tail of one that was taken for complete is skipped, also as a line of its own", async (t) => {
