@@ -1403,7 +1403,7 @@ function rememberStarting(state: JobState, fact: FactOf<"starting">): JobState {
   const { run: number, attempt, at } = fact;
   const before = state.runs.find((run) => run.number === number);
   const run: Run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
-  const fresh: Run = { ...run, ...NO_ATTEMPT };
+  const fresh: Run = { ...run, ...NO_ATTEMPT, hasSlot: true };
   const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
   const next = { ...state, runs, waiting: without(state.waiting, fact), lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withNamed(next, fact) : next;
@@ -3217,17 +3217,17 @@ export function hasGroup(leader: ProcessIdentity, id: string, attempt: number): 
 
 type RunningProcess = NonNullable<ReturnType<typeof tryReadProcess>>;
 
-// By the id and the attempt of their run. All that a former listener left is asked for in one turn of the event loop,
-// and one look at /proc serves it, however many runs there are.
+// By the id and the attempt of their run. One look at /proc serves what is asked within a second, for a former listener
+// may have left many runs.
 let processesByRun: Map<string, RunningProcess[]> | undefined;
 
 /** The live processes of an attempt, known by their environment; hooks are not among them. */
 function processesOf(id: string, attempt: number): readonly RunningProcess[] {
   if (processesByRun === undefined) {
     processesByRun = scanProcesses();
-    setImmediate(() => {
+    setTimeout(() => {
       processesByRun = undefined;
-    });
+    }, 1000).unref();
   }
   return processesByRun.get(`${id} ${attempt}`) ?? [];
 }
@@ -4167,7 +4167,8 @@ class JobRunner {
   private attendances: Map<string, () => void> | undefined = undefined; // see attend
   private sideTasks: readonly SideTask[] = NOTHING;
   private pinger: { readonly url: string; readonly ping: Pinger["ping"] } | undefined = undefined;
-  private left: readonly Due[] = NOTHING; // what waited when the listener before was killed, until it is taken over
+  private hasLeftovers: boolean; // of the listener before; true until they are taken over
+  private left: readonly Due[] = NOTHING; // of them, what waited
   private delay: number | undefined = undefined; // by --jitter; undefined before the first tick
   private isDescribed = false; // by its journal, but for the delay
   private cancelDelayed: (() => void) | undefined = undefined;
@@ -4180,7 +4181,9 @@ class JobRunner {
     public job: Job,
     private readonly host: Listener,
     public state: JobState,
-  ) {}
+  ) {
+    this.hasLeftovers = !this.isDone;
+  }
 
   get log(): Log {
     return this.host.log.ofJob(this.job.name);
@@ -4218,7 +4221,7 @@ class JobRunner {
   }
 
   private decide(input: JobInput): Decision {
-    if (input.type === "due") this.lookAtOrphans(); // one that has just ended must not be in its way
+    if (input.type === "due" || input.type === "stop") this.lookBack();
     return this.adopt(decide(this.job, this.state, input, this.moment()));
   }
 
@@ -4256,8 +4259,7 @@ class JobRunner {
       case "queue":
         return this.host.turns.queue(this, effect.id);
       case "signal":
-        if (effect.signal === "SIGKILL") this.log.line(`run ${effect.run.number}: sent SIGKILL`);
-        return void signalGroup(effect.run.pid!, effect.signal);
+        return this.signal(effect.run, effect.signal);
       case "alarm":
         return this.setAlarm(effect.run.number, effect.seconds);
       case "watch":
@@ -4293,7 +4295,7 @@ class JobRunner {
   private watch({ number, attempt, pid, end }: Run): void {
     const timer = setInterval(
       () => {
-        this.lookAtOrphans();
+        this.lookBack();
         const run = this.state.runs.find((one) => one.number === number && one.attempt === attempt);
         if (run === undefined || run.phase === "backoff") clearInterval(timer);
         else if (run.end !== undefined && !signalGroup(pid!, 0)) this.apply({ type: "groupGone", run: number });
@@ -4303,10 +4305,19 @@ class JobRunner {
     this.attend(number, "watch", () => clearInterval(timer));
   }
 
-  lookAtOrphans(): void {
+  /** What an earlier listener left must not be in the way of a decision if it is over. */
+  lookBack(): void {
+    this.takeOver();
     for (const { number, isOrphan, end, pid = 0, start = 0 } of this.state.runs)
       if (isOrphan && end === undefined && pid > 0 && !isAlive({ pid, start }))
         this.apply({ type: "exited", run: number, end: UNKNOWN_END });
+  }
+
+  // One that is not our child may be gone by now, and its number another's.
+  private signal({ number, pid = 0, start = 0, id, attempt, isOrphan }: Run, signal: "SIGTERM" | "SIGKILL"): void {
+    const leader = { pid, start };
+    if (signal === "SIGKILL") this.log.line(`run ${number}: sent SIGKILL`);
+    if (!isOrphan || isAlive(leader) || hasGroup(leader, id, attempt)) signalGroup(pid, signal);
   }
 
   private ask(run: Run): void {
@@ -4559,7 +4570,7 @@ class JobRunner {
 
   private onDelayOver(due: number, tick: Tick): void {
     if (this.host.isStopping) return;
-    this.lookAtOrphans();
+    this.lookBack();
     const decision = this.begin();
     this.dueBy(due, tick, decision);
     this.commit(decision);
@@ -4591,15 +4602,13 @@ class JobRunner {
 
   // What an earlier listener left:
 
-  /** The latest run first: an older one gives way to it. What waited must not start beside a run of another job. */
-  takeOverRuns(): void {
+  // The latest run first: an older one gives way to it. What waited is due now; but an event is lost with its listener.
+  private takeOver(): void {
+    if (!this.hasLeftovers) return;
+    this.hasLeftovers = false;
     this.left = this.state.waiting;
     this.state = { ...this.state, waiting: NOTHING };
     for (const run of [...this.state.runs].reverse()) this.takeOverRun(run);
-  }
-
-  /** What waited is due now; but an event is lost with its listener. */
-  takeOverWaiting(): void {
     while (this.left.length > 0) {
       const [due, ...later] = this.left;
       this.left = later;
@@ -4852,6 +4861,7 @@ const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
+const SLICE_SECONDS = 0.02;
 
 class Listener {
   readonly self = identityOf(process.pid)!;
@@ -4906,6 +4916,7 @@ class Listener {
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
     this.roster = new Roster(jobs, this, found);
+    for (const { state } of this.runners) this.turns.take(slotsOf(state)); // until we know which of them are over
     this.journal.append(moved);
   }
 
@@ -4925,11 +4936,21 @@ class Listener {
     );
     this.logBeginning();
     this.describeJobs();
-    for (const runner of this.runners) runner.takeOverRuns();
-    for (const runner of this.runners) runner.takeOverWaiting();
+    this.takeOver(this.runners);
     this.runNow("start", ({ job }) => isRunOnStart(job));
     this.dismissDone();
     if (this.isTicking) this.expectTicks();
+  }
+
+  // What the listener before left, in slices, so that events are answered in between. A job for which something is
+  // decided before its turn takes over at once.
+  private takeOver(runners: readonly JobRunner[]): void {
+    const end = monotonicSeconds() + SLICE_SECONDS;
+    const later = runners.findIndex((runner) => {
+      runner.lookBack();
+      return monotonicSeconds() > end;
+    });
+    if (later >= 0) setImmediate(() => this.takeOver(runners.slice(later + 1)));
   }
 
   private logBeginning(): void {
@@ -4950,7 +4971,7 @@ class Listener {
   }
 
   private runNow(reason: "start" | "signal", isMeant: (runner: JobRunner) => boolean): void {
-    this.commit(outcomesOf(this.runners, (runner) => (isMeant(runner) ? runner.runNow(reason) : undefined)));
+    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.runNow(reason)));
   }
 
   // The order that makes a kill at any instant harmless: facts, counter, answer, and only then the effects. However
@@ -5032,12 +5053,15 @@ class Listener {
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
     const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
-    if (!this.runners.some(isMeant)) return this.answer();
+    const meant = this.runners.filter(isMeant);
+    if (meant.length === 0) return this.answer();
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner: JobRunner) => (isRunNow(event, runner.job) ? "remote" : "event");
-    const decide = (runner: JobRunner) => (isMeant(runner) ? runner.onEvent(event, reason(runner)) : undefined);
-    this.commit(outcomesOf(this.runners, decide), true);
+    this.commit(
+      outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
+      true,
+    );
   }
 
   private ignoreCounted(serial: number): void {
@@ -5094,7 +5118,7 @@ class Listener {
 
   private decideTick(tick: Tick, setBackSeconds: number | undefined): Outcome[] {
     const isAwake = ({ wakeAt }: JobRunner) => wakeAt <= tick.whenSeconds || Boolean(setBackSeconds);
-    return outcomesOf(this.runners, (runner) => (isAwake(runner) ? runner.onTick(tick, setBackSeconds) : undefined));
+    return outcomesOf(this.runners.filter(isAwake), (runner) => runner.onTick(tick, setBackSeconds));
   }
 
   // A late tick, and one of a clock that was set back, run nothing: what they count is decided with the next one.
@@ -5292,7 +5316,7 @@ function decidedAs01(
 
 function outcomesOf(runners: readonly JobRunner[], decide: (runner: JobRunner) => Decision | undefined): Outcome[] {
   // One that has just ended must not be in the way. Its end is written down here, for no decision is under way yet.
-  for (const runner of runners) runner.lookAtOrphans();
+  for (const runner of runners) runner.lookBack();
   const decided: Outcome[] = [];
   for (const runner of runners) {
     const decision = decide(runner);

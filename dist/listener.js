@@ -845,7 +845,7 @@ function rememberStarting(state, fact) {
   const { run: number, attempt, at } = fact;
   const before = state.runs.find((run2) => run2.number === number);
   const run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
-  const fresh = { ...run, ...NO_ATTEMPT };
+  const fresh = { ...run, ...NO_ATTEMPT, hasSlot: true };
   const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
   const next = { ...state, runs, waiting: without(state.waiting, fact), lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withNamed(next, fact) : next;
@@ -2214,9 +2214,9 @@ function processesOf(id, attempt) {
   var _a;
   if (processesByRun === void 0) {
     processesByRun = scanProcesses();
-    setImmediate(() => {
+    setTimeout(() => {
       processesByRun = void 0;
-    });
+    }, 1e3).unref();
   }
   return (_a = processesByRun.get(`${id} ${attempt}`)) != null ? _a : [];
 }
@@ -2897,6 +2897,7 @@ var JobRunner = class {
     this.cancelDelayed = void 0;
     this.wakeAt = 0;
     this.isLeaving = false;
+    this.hasLeftovers = !this.isDone;
   }
   get log() {
     return this.host.log.ofJob(this.job.name);
@@ -2923,7 +2924,7 @@ var JobRunner = class {
     return new Decision(this.job, this.state, this.moment());
   }
   decide(input) {
-    if (input.type === "due") this.lookAtOrphans();
+    if (input.type === "due" || input.type === "stop") this.lookBack();
     return this.adopt(decide(this.job, this.state, input, this.moment()));
   }
   adopt(decision) {
@@ -2954,8 +2955,7 @@ var JobRunner = class {
       case "queue":
         return this.host.turns.queue(this, effect.id);
       case "signal":
-        if (effect.signal === "SIGKILL") this.log.line(`run ${effect.run.number}: sent SIGKILL`);
-        return void signalGroup(effect.run.pid, effect.signal);
+        return this.signal(effect.run, effect.signal);
       case "alarm":
         return this.setAlarm(effect.run.number, effect.seconds);
       case "watch":
@@ -2986,7 +2986,7 @@ var JobRunner = class {
   watch({ number, attempt, pid, end }) {
     const timer = setInterval(
       () => {
-        this.lookAtOrphans();
+        this.lookBack();
         const run = this.state.runs.find((one) => one.number === number && one.attempt === attempt);
         if (run === void 0 || run.phase === "backoff") clearInterval(timer);
         else if (run.end !== void 0 && !signalGroup(pid, 0)) this.apply({ type: "groupGone", run: number });
@@ -2995,10 +2995,16 @@ var JobRunner = class {
     );
     this.attend(number, "watch", () => clearInterval(timer));
   }
-  lookAtOrphans() {
+  lookBack() {
+    this.takeOver();
     for (const { number, isOrphan, end, pid = 0, start = 0 } of this.state.runs)
       if (isOrphan && end === void 0 && pid > 0 && !isAlive({ pid, start }))
         this.apply({ type: "exited", run: number, end: UNKNOWN_END });
+  }
+  signal({ number, pid = 0, start = 0, id, attempt, isOrphan }, signal) {
+    const leader = { pid, start };
+    if (signal === "SIGKILL") this.log.line(`run ${number}: sent SIGKILL`);
+    if (!isOrphan || isAlive(leader) || hasGroup(leader, id, attempt)) signalGroup(pid, signal);
   }
   ask(run) {
     var _a;
@@ -3204,7 +3210,7 @@ var JobRunner = class {
   }
   onDelayOver(due, tick) {
     if (this.host.isStopping) return;
-    this.lookAtOrphans();
+    this.lookBack();
     const decision = this.begin();
     this.dueBy(due, tick, decision);
     this.commit(decision);
@@ -3227,12 +3233,12 @@ var JobRunner = class {
   runNow(reason) {
     return this.isLeaving ? void 0 : this.decide({ type: "due", ...dueNow(reason) });
   }
-  takeOverRuns() {
+  takeOver() {
+    if (!this.hasLeftovers) return;
+    this.hasLeftovers = false;
     this.left = this.state.waiting;
     this.state = { ...this.state, waiting: NOTHING };
     for (const run of [...this.state.runs].reverse()) this.takeOverRun(run);
-  }
-  takeOverWaiting() {
     while (this.left.length > 0) {
       const [due, ...later] = this.left;
       this.left = later;
@@ -3428,6 +3434,7 @@ var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
+var SLICE_SECONDS = 0.02;
 var Listener = class {
   constructor(jobs, settings, crontab, statePath, counter, log) {
     this.settings = settings;
@@ -3466,6 +3473,7 @@ var Listener = class {
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
     this.roster = new Roster(jobs, this, found);
+    for (const { state } of this.runners) this.turns.take(slotsOf(state));
     this.journal.append(moved);
   }
   get runners() {
@@ -3481,11 +3489,18 @@ var Listener = class {
     );
     this.logBeginning();
     this.describeJobs();
-    for (const runner of this.runners) runner.takeOverRuns();
-    for (const runner of this.runners) runner.takeOverWaiting();
+    this.takeOver(this.runners);
     this.runNow("start", ({ job }) => isRunOnStart(job));
     this.dismissDone();
     if (this.isTicking) this.expectTicks();
+  }
+  takeOver(runners) {
+    const end = monotonicSeconds() + SLICE_SECONDS;
+    const later = runners.findIndex((runner) => {
+      runner.lookBack();
+      return monotonicSeconds() > end;
+    });
+    if (later >= 0) setImmediate(() => this.takeOver(runners.slice(later + 1)));
   }
   logBeginning() {
     var _a, _b;
@@ -3504,7 +3519,7 @@ var Listener = class {
     else this.runNow("signal", () => true);
   }
   runNow(reason, isMeant) {
-    this.commit(outcomesOf(this.runners, (runner) => isMeant(runner) ? runner.runNow(reason) : void 0));
+    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.runNow(reason)));
   }
   commit(outcomes, isEvent = false) {
     const factsBy = ({ runner, decision }) => decision.notes.map(({ fact }) => [runner.job.key, fact]);
@@ -3569,12 +3584,15 @@ var Listener = class {
     this.hasSeenEvent = true;
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
     const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
-    if (!this.runners.some(isMeant)) return this.answer();
+    const meant = this.runners.filter(isMeant);
+    if (meant.length === 0) return this.answer();
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner) => isRunNow(event, runner.job) ? "remote" : "event";
-    const decide2 = (runner) => isMeant(runner) ? runner.onEvent(event, reason(runner)) : void 0;
-    this.commit(outcomesOf(this.runners, decide2), true);
+    this.commit(
+      outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
+      true
+    );
   }
   ignoreCounted(serial) {
     if (this.settings.verbose) this.log.line(`event serial ${serial} was counted before; answered and ignored`);
@@ -3623,7 +3641,7 @@ var Listener = class {
   }
   decideTick(tick, setBackSeconds) {
     const isAwake = ({ wakeAt }) => wakeAt <= tick.whenSeconds || Boolean(setBackSeconds);
-    return outcomesOf(this.runners, (runner) => isAwake(runner) ? runner.onTick(tick, setBackSeconds) : void 0);
+    return outcomesOf(this.runners.filter(isAwake), (runner) => runner.onTick(tick, setBackSeconds));
   }
   updateCount(isUndecided) {
     const { ticks, onlyJob } = this;
@@ -3781,7 +3799,7 @@ function decidedAs01(state, { isFixed }, { decided01, tick, periodSeconds = 60 }
   return { ...state, decided: tick !== void 0 && named <= tick.whenSeconds ? Math.max(decided, named) : decided };
 }
 function outcomesOf(runners, decide2) {
-  for (const runner of runners) runner.lookAtOrphans();
+  for (const runner of runners) runner.lookBack();
   const decided = [];
   for (const runner of runners) {
     const decision = decide2(runner);

@@ -40,6 +40,15 @@ import { type Options, Supervisord } from "./supervisord";
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
 const NEVER = ["--ticks", "1000000", "--", "/bin/true"];
 
+// Says so when a process that leads a group of its own has the pid $1, which is free as soon as nobody waits for it.
+const TAKE_PID = `
+  while [ "$pid" != $1 ]; do
+    [ "$pid" ] && kill $pid
+    echo $(($1 - 1)) >$2
+    setsid sleep 1000 & pid=$!
+  done
+  echo taken`;
+
 // ── Helpers ────────────────────────────────────────────────────────────────
 
 /** A listener whose counter file is `file`; it is ended with the test. */
@@ -612,6 +621,31 @@ describe("a run that an earlier listener left", { concurrency: 4 }, () => {
     assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
     await supervisord.until(() => !isThere(second.pid), "its end");
     assert.deepEqual(column("result", lines(file, "ended")), ["interrupted", "success", "interrupted"]);
+  });
+
+  const lastPid = "/proc/sys/kernel/ns_last_pid";
+  const skip = fs.existsSync(lastPid) && process.getuid?.() === 0 ? false : "needs root, to choose a pid";
+  it("is sent no signal once another process may have its number", { skip }, async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, ["--ticks", "1", "--kill-after", "2s", "--", `${FIXTURES}/ignore-term`]);
+    await supervisord.tick();
+    const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+    await supervisord.waitForLog(/armed/);
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/run 1 of an earlier listener is still going/);
+    supervisord.signal("SIGTERM");
+    await supervisord.waitForLog(/is being stopped; sent SIGTERM/);
+    supervisord.signal("SIGSTOP");
+    process.kill(Number(pid), "SIGKILL");
+    // It leads a group of its own, and has the environment of nobody's run.
+    const other = spawn("/bin/sh", ["-c", TAKE_PID, "sh", pid, lastPid], { detached: true, env: {}, stdio: "pipe" });
+    atEnd(t, () => other.kill("SIGKILL"));
+    await once(other.stdout!, "data");
+    supervisord.signal("SIGCONT");
+    assert.equal((await supervisord.exited).code, 0);
+    const name = fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"); // a zombie has none
+    process.kill(Number(pid), "SIGKILL");
+    assert.match(name, /^sleep/);
   });
 
   it("that waited for the run before is due now; but an event is lost with its listener", async (t) => {
