@@ -1308,7 +1308,11 @@ export type Fact = { readonly at: number } & (
   | { type: "dropped"; run: number; why: DropReason; result?: Result; error?: string }
   /** It is not configured any more, and nothing of it is in progress. */
   | { type: "removed" }
+  /** Another listener has taken the files: the one of that supervisord writes no more. Its key is LISTENER. */
+  | { type: "yielded"; supervisor: string }
 );
+/** The key of what is known of the listener itself. */
+const LISTENER = "";
 type FactOf<T extends Fact["type"]> = Extract<Fact, { type: T }>;
 
 /** What the last run came to. */
@@ -1351,6 +1355,8 @@ export interface JobState extends Past {
   readonly waiting: readonly Due[];
   /** Only of a journal of version 0.1: idOf01 of the job. */
   readonly id01?: string;
+  /** Of LISTENER: to another one, by the listener of this supervisord. */
+  readonly yielded?: string;
 }
 
 const NOTHING: readonly never[] = []; // one for all jobs at rest
@@ -1389,6 +1395,8 @@ export function remember(state: JobState, fact: Fact): JobState {
       return rememberDropped(state, fact);
     case "removed":
       return FRESH_STATE;
+    case "yielded":
+      return { ...state, yielded: fact.supervisor };
   }
 }
 
@@ -1580,6 +1588,7 @@ const FIELDS: Readonly<Record<Fact["type"], Checks>> = {
   ended: { ...END_FIELDS, attempt: isCount, retryIn: isOptional(isAmount) },
   dropped: { run: isCount, why: isText, result: isOptional(isOneOf(RESULTS)) },
   removed: {},
+  yielded: { supervisor: isText },
 };
 
 function tryParseLine(text: string): JournalLine | undefined {
@@ -3700,8 +3709,10 @@ function errorCode(error: unknown): string {
 //   3
 //   when=1700000040 serial=21 period=60 supervisor=1:310 listener=77:412 machine=1a2b3c4d:4026531836 serials=l.1.2
 //
-// It is read at start only. A file that cannot be written costs a warning, not the count: that goes on in memory. What
-// is due is no matter of this file: see Facts.
+// Its content is taken over at start only. Before anything is written, here or to the journal, the file is looked at: if
+// another listener has put its name there, as one in another container with the same volume, both files are its. A file
+// that cannot be written costs a warning, not the count: that goes on in memory. What is due is no matter of this file:
+// see Facts.
 // To keep something more: CounterContent, formatCounter and parseCounter, which passes over what it does not know.
 
 const COUNTER_FILE_BYTES = 512;
@@ -3772,7 +3783,8 @@ const NO_COUNTER: CounterContent = { count: 0, serials: new SerialSet() };
 class CounterFile {
   /** As it was found; a count of 0 where there was none, or a bad one. */
   readonly found: CounterContent;
-  private readonly bytes = Buffer.alloc(COUNTER_FILE_BYTES);
+  private readonly bytes = Buffer.alloc(COUNTER_FILE_BYTES); // as last written
+  private readonly seen = Buffer.alloc(COUNTER_FILE_BYTES);
   private readonly problem = createProblemReport(this.log);
   private fd: number | undefined;
   private opened: fs.Stats | undefined;
@@ -3805,7 +3817,36 @@ class CounterFile {
     return NO_COUNTER;
   }
 
-  /** Never throws: what cannot be written is logged once, and tried again at the next tick. */
+  /** For how many seconds nobody has written it; Infinity where there is none. */
+  get ageSeconds(): number {
+    const changed = tryTo(() => fs.statSync(this.path!).mtimeMs);
+    return changed === undefined ? Number.POSITIVE_INFINITY : (Date.now() - changed) / 1000;
+  }
+
+  /** The listener that has put its name into the file since we looked last. Nothing is written any more then. */
+  findTaker(): Rival | undefined {
+    if (this.path === undefined) return undefined;
+    const text = tryTo(() => this.look(this.path!));
+    const content = text === undefined ? undefined : tryTo(() => parseCounter(text));
+    if (content === undefined || markOf(content) === markOf(this.found)) return undefined;
+    const taker = rivalOf(content);
+    if (taker !== undefined) this.path = undefined;
+    return taker;
+  }
+
+  /** What stands in the file; undefined: what we wrote, or nothing. It is opened again if it is another one by now. */
+  private look(path: string): string | undefined {
+    if (this.fd === undefined || !isStillAt(path, this.opened!)) {
+      if (this.fd !== undefined) fs.closeSync(this.fd);
+      this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR));
+      this.opened = this.fd === undefined ? undefined : fs.fstatSync(this.fd);
+    }
+    if (this.fd === undefined) return tryTo(() => readStart(path));
+    const length = fs.readSync(this.fd, this.seen, 0, COUNTER_FILE_BYTES, 0);
+    return this.seen.equals(this.bytes) ? undefined : this.seen.toString("latin1", 0, length);
+  }
+
+  /** After a look. Never throws: what cannot be written is logged once, and tried again at the next tick. */
   write(content: CounterContent): void {
     if (this.path === undefined) return;
     this.bytes.fill(" ");
@@ -3819,34 +3860,42 @@ class CounterFile {
     }
   }
 
-  // The first write may have to make the file, and so may one after it was deleted, moved away or replaced. A file of
-  // the replaced script may have been longer.
+  // The first write may have to make the file, and so may one after it was deleted or moved away. A file of the replaced
+  // script may have been longer.
   private overwrite(path: string): void {
-    if (this.fd === undefined || !isStillAt(path, this.opened!)) {
-      if (this.fd !== undefined) fs.closeSync(this.fd);
-      this.fd = undefined;
-      this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR)) ?? createCounterFile(path, this.bytes);
-      this.opened = fs.fstatSync(this.fd);
-    }
+    this.fd ??= createCounterFile(path, this.bytes);
+    this.opened ??= fs.fstatSync(this.fd);
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
-    if (this.opened!.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
+    if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 }
 
-/** Another live listener whose name stands in the counter file. `isEnding`: its supervisord is dead. */
+/** Another listener whose name stands in the counter file. */
 interface Rival extends ProcessIdentity {
+  /** In another container, or on another machine: it may be alive. */
+  readonly isElsewhere: boolean;
+  /** Its supervisord is dead. */
   readonly isEnding: boolean;
 }
 
 /** undefined: none, or it is dead, or we are it. */
-function rivalOf({ listener, supervisor, machine }: CounterContent): Rival | undefined {
-  const isHere = machine === undefined || machine === machineId();
-  if (listener === undefined || listener.pid === process.pid || !isHere || !isAlive(listener)) return undefined;
-  return { ...listener, isEnding: supervisor !== undefined && !isAlive(supervisor) };
+function rivalOf({ listener, supervisor, machine = machineId() }: CounterContent): Rival | undefined {
+  const isElsewhere = machine !== machineId();
+  if (listener === undefined) return undefined;
+  if (!isElsewhere && (listener.pid === process.pid || !isAlive(listener))) return undefined;
+  return { ...listener, isElsewhere, isEnding: !isElsewhere && supervisor !== undefined && !isAlive(supervisor) };
 }
 
-function inUseBy(path: string, rival: Rival): string {
-  return `${path} is in use by the listener with pid ${rival.pid}: each needs a --name or --state of its own`;
+/** Who counts. */
+function markOf({ listener, machine }: CounterContent): string {
+  return listener === undefined ? "" : `${formatIdentity(listener)} ${machine}`;
+}
+
+function inUseBy(path: string, { pid, isElsewhere }: Rival): string {
+  const whose = isElsewhere
+    ? `a listener in another container or machine (pid ${pid} there)`
+    : `the listener with pid ${pid}`;
+  return `${path} is in use by ${whose}: each needs a --name or --state of its own`;
 }
 
 // Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays,
@@ -3966,7 +4015,7 @@ class Journal {
 
   /** @param path undefined: nothing is recorded @param states as they are, what is being appended included */
   constructor(
-    private readonly path: string | undefined,
+    private path: string | undefined,
     private readonly log: Log,
     private readonly states: () => Iterable<readonly [key: string, state: JobState]>,
   ) {
@@ -3983,6 +4032,14 @@ class Journal {
     this.unwritten = [...this.unwritten, ...facts.map(journalLine)];
     this.mustSync ||= facts.some(([, { type }]) => type === "starting");
     this.flush();
+  }
+
+  /** Says that another listener has the file now; nothing is written any more. */
+  yield(supervisor: string): void {
+    const { path } = this;
+    const line = journalLine([LISTENER, { type: "yielded", supervisor, at: Date.now() / 1000 }]);
+    tryTo(() => this.open(path!) ?? this.write([line]));
+    this.path = undefined;
   }
 
   /** Writes what could not be written before. */
@@ -4859,6 +4916,7 @@ function fingerprint({ name, schedule, command, options, env, input }: Job): str
 
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
+const MARK_PERIODS = 3; // a listener that has not written its counter file for so long is gone
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
 const SLICE_SECONDS = 0.02;
@@ -4911,13 +4969,29 @@ class Listener {
     const last = tick && { ...tick, isForeign: !isSame };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
-    this.writeCounter(); // takes the file for us
     const states = () => this.runners.map(({ job, known }) => [job.key, known] as const);
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
     this.roster = new Roster(jobs, this, found);
     for (const { state } of this.runners) this.turns.take(slotsOf(state)); // until we know which of them are over
+    this.claimFiles();
     this.journal.append(moved);
+  }
+
+  // Started again by the supervisord whose listener has yielded to another one, it would only take turns with that: so
+  // it ends before READY, and supervisord shows it as FATAL. That one writes at each tick, if ticks are what it gets.
+  private claimFiles(): void {
+    const { found, ageSeconds } = this.counter;
+    const { periodSeconds = Number.POSITIVE_INFINITY } = found;
+    const hasYielded = this.journal.found.get(LISTENER)?.yielded === this.supervisorName;
+    const isInUse = hasYielded && ageSeconds <= MARK_PERIODS * periodSeconds;
+    const rival = isInUse ? rivalOf(found) : this.counter.findTaker();
+    if (rival !== undefined) refuseToStart(inUseBy(this.statePath!, rival), this.log);
+    this.writeCounter();
+  }
+
+  private get supervisorName(): string {
+    return this.supervisorId ?? machineId();
   }
 
   private get runners(): readonly JobRunner[] {
@@ -4977,12 +5051,18 @@ class Listener {
   // The order that makes a kill at any instant harmless: facts, counter, answer, and only then the effects. However
   // many jobs: one write, and one sync.
   commit(outcomes: readonly Outcome[], isEvent = false): void {
-    const factsBy = ({ runner, decision }: Outcome) =>
-      decision.notes.map(({ fact }) => [runner.job.key, fact] as const);
-    this.journal.append(outcomes.flatMap(factsBy));
-    if (isEvent) this.writeCounter();
-    if (isEvent) this.answer();
+    const facts = outcomes.flatMap(({ runner, decision }) =>
+      decision.notes.map(({ fact }) => [runner.job.key, fact] as const),
+    );
+    const taker = isEvent || facts.length > 0 ? this.counter.findTaker() : undefined;
+    if (taker !== undefined) this.journal.yield(this.supervisorName);
+    this.journal.append(facts);
+    if (isEvent && taker === undefined) {
+      this.writeCounter();
+      this.answer(); // else the event is for the next listener
+    }
     for (const { runner, decision } of outcomes) runner.perform(decision);
+    if (taker !== undefined) this.fail(inUseBy(this.statePath!, taker));
   }
 
   // The jobs may change:
@@ -5093,7 +5173,7 @@ class Listener {
   /** A tick of the type that counts: what it makes due is written down, it is counted and answered, and runs start. */
   private onCountedType(tick: Tick): void {
     const { ticks } = this;
-    if (ticks.periodSeconds === 0 && !this.beginTicking(tick)) return;
+    if (ticks.periodSeconds === 0) this.beginTicking(tick);
     this.lookAtCrontab();
     this.journal.flush();
     const counted = countTick(ticks.last, this.counted, tick);
@@ -5132,18 +5212,12 @@ class Listener {
     }
   }
 
-  // With the first tick the period is known. Two listeners that start in the same moment both find the file free: the
-  // later one's name stands in it.
-  private beginTicking({ periodSeconds }: Tick): boolean {
-    const { statePath } = this;
-    const counter = statePath && tryTo(() => parseCounter(readStart(statePath)));
-    const rival = counter && rivalOf(counter);
-    if (rival) this.fail(inUseBy(statePath!, rival));
+  // With the first tick the period is known.
+  private beginTicking({ periodSeconds }: Tick): void {
     this.stopExpectingTicks();
     this.ticks.periodSeconds = periodSeconds;
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * periodSeconds, false);
-    return !rival;
   }
 
   /** With --verbose. The count is logged where it may decide: with a crontab, and of a single job with --ticks. */
@@ -5225,6 +5299,7 @@ class Listener {
   /** Ends with exit status 1, at which supervisord starts a fresh listener. */
   private fail(why: string): void {
     this.log.line(why);
+    if (this.isStopping) return;
     this.exitStatus = 1;
     this.stop();
   }
@@ -5434,12 +5509,16 @@ function whenRivalIsGone(
 ): void {
   const counter = new CounterFile(path, log);
   const rival = rivalOf(counter.found);
-  if (rival === undefined) return start(counter);
+  if (rival === undefined || rival.isElsewhere) return start(counter);
   if (rival.isEnding && patienceSeconds > 0) {
     startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
     return;
   }
-  log.line(inUseBy(path!, rival));
+  refuseToStart(inUseBy(path!, rival), log);
+}
+
+function refuseToStart(why: string, log: Log): never {
+  log.line(why);
   log.flush();
   process.exit(1);
 }
@@ -6233,7 +6312,8 @@ function findStateFiles(): string[] {
 }
 
 function reportOf(file: string, now: number): StateReport {
-  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const all = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const states = all.filter(([key]) => key !== LISTENER);
   const report = (problem: string | undefined, counter = NO_COUNTER): StateReport => {
     const jobs = states.map(([key, state]) => jobReport(key, state, counter));
     return { file, problem, lastTick: counter.tick?.whenSeconds, period: counter.periodSeconds, jobs };

@@ -803,6 +803,7 @@ function ordinal(value) {
 var clockWords = (reading) => formatTime(reading).slice(11, 19).replace(/:00$/, "");
 var RESULTS = ["success", "failure", "timeout", "interrupted"];
 var CAUSES = ["timeout", "stop", "replace"];
+var LISTENER = "";
 var NOTHING = [];
 var MAX_RECENT = 20;
 var FRESH_STATE = {
@@ -836,6 +837,8 @@ function remember(state, fact) {
       return rememberDropped(state, fact);
     case "removed":
       return FRESH_STATE;
+    case "yielded":
+      return { ...state, yielded: fact.supervisor };
   }
 }
 function rememberJob(state, { name, schedule, delay = 0, decided = state.decided, past }) {
@@ -985,7 +988,8 @@ var FIELDS = {
   ending: { run: isCount, cause: isOneOf(CAUSES) },
   ended: { ...END_FIELDS, attempt: isCount, retryIn: isOptional(isAmount) },
   dropped: { run: isCount, why: isText, result: isOptional(isOneOf(RESULTS)) },
-  removed: {}
+  removed: {},
+  yielded: { supervisor: isText }
 };
 function tryParseLine(text) {
   try {
@@ -2612,6 +2616,7 @@ var CounterFile = class {
     this.path = path;
     this.log = log;
     this.bytes = Buffer.alloc(COUNTER_FILE_BYTES);
+    this.seen = Buffer.alloc(COUNTER_FILE_BYTES);
     this.problem = createProblemReport(this.log);
     this.found = path === void 0 ? NO_COUNTER : this.find(path);
   }
@@ -2632,6 +2637,29 @@ var CounterFile = class {
     if (!isAside) this.path = void 0;
     return NO_COUNTER;
   }
+  get ageSeconds() {
+    const changed = tryTo(() => fs.statSync(this.path).mtimeMs);
+    return changed === void 0 ? Number.POSITIVE_INFINITY : (Date.now() - changed) / 1e3;
+  }
+  findTaker() {
+    if (this.path === void 0) return void 0;
+    const text = tryTo(() => this.look(this.path));
+    const content = text === void 0 ? void 0 : tryTo(() => parseCounter(text));
+    if (content === void 0 || markOf(content) === markOf(this.found)) return void 0;
+    const taker = rivalOf(content);
+    if (taker !== void 0) this.path = void 0;
+    return taker;
+  }
+  look(path) {
+    if (this.fd === void 0 || !isStillAt(path, this.opened)) {
+      if (this.fd !== void 0) fs.closeSync(this.fd);
+      this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR));
+      this.opened = this.fd === void 0 ? void 0 : fs.fstatSync(this.fd);
+    }
+    if (this.fd === void 0) return tryTo(() => readStart(path));
+    const length = fs.readSync(this.fd, this.seen, 0, COUNTER_FILE_BYTES, 0);
+    return this.seen.equals(this.bytes) ? void 0 : this.seen.toString("latin1", 0, length);
+  }
   write(content) {
     if (this.path === void 0) return;
     this.bytes.fill(" ");
@@ -2645,24 +2673,25 @@ var CounterFile = class {
     }
   }
   overwrite(path) {
-    var _a;
-    if (this.fd === void 0 || !isStillAt(path, this.opened)) {
-      if (this.fd !== void 0) fs.closeSync(this.fd);
-      this.fd = void 0;
-      this.fd = (_a = tryTo(() => openRegular(path, fs.constants.O_RDWR))) != null ? _a : createCounterFile(path, this.bytes);
-      this.opened = fs.fstatSync(this.fd);
-    }
+    var _a, _b;
+    (_a = this.fd) != null ? _a : this.fd = createCounterFile(path, this.bytes);
+    (_b = this.opened) != null ? _b : this.opened = fs.fstatSync(this.fd);
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 };
-function rivalOf({ listener, supervisor, machine }) {
-  const isHere = machine === void 0 || machine === machineId();
-  if (listener === void 0 || listener.pid === process.pid || !isHere || !isAlive(listener)) return void 0;
-  return { ...listener, isEnding: supervisor !== void 0 && !isAlive(supervisor) };
+function rivalOf({ listener, supervisor, machine = machineId() }) {
+  const isElsewhere = machine !== machineId();
+  if (listener === void 0) return void 0;
+  if (!isElsewhere && (listener.pid === process.pid || !isAlive(listener))) return void 0;
+  return { ...listener, isElsewhere, isEnding: !isElsewhere && supervisor !== void 0 && !isAlive(supervisor) };
 }
-function inUseBy(path, rival) {
-  return `${path} is in use by the listener with pid ${rival.pid}: each needs a --name or --state of its own`;
+function markOf({ listener, machine }) {
+  return listener === void 0 ? "" : `${formatIdentity(listener)} ${machine}`;
+}
+function inUseBy(path, { pid, isElsewhere }) {
+  const whose = isElsewhere ? `a listener in another container or machine (pid ${pid} there)` : `the listener with pid ${pid}`;
+  return `${path} is in use by ${whose}: each needs a --name or --state of its own`;
 }
 function setAside(path) {
   var _a;
@@ -2768,6 +2797,15 @@ var Journal = class {
     this.unwritten = [...this.unwritten, ...facts.map(journalLine)];
     this.mustSync || (this.mustSync = facts.some(([, { type }]) => type === "starting"));
     this.flush();
+  }
+  yield(supervisor) {
+    const { path } = this;
+    const line = journalLine([LISTENER, { type: "yielded", supervisor, at: Date.now() / 1e3 }]);
+    tryTo(() => {
+      var _a;
+      return (_a = this.open(path)) != null ? _a : this.write([line]);
+    });
+    this.path = void 0;
   }
   flush() {
     if (this.path === void 0 || this.unwritten.length === 0 && !this.mustSync && !this.isBehind) return;
@@ -3432,6 +3470,7 @@ function fingerprint({ name, schedule, command, options, env, input }) {
 }
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
+var MARK_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
 var SLICE_SECONDS = 0.02;
@@ -3468,13 +3507,27 @@ var Listener = class {
     const last = tick && { ...tick, isForeign: !isSame };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
-    this.writeCounter();
     const states = () => this.runners.map(({ job, known }) => [job.key, known]);
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
     this.roster = new Roster(jobs, this, found);
     for (const { state } of this.runners) this.turns.take(slotsOf(state));
+    this.claimFiles();
     this.journal.append(moved);
+  }
+  claimFiles() {
+    var _a;
+    const { found, ageSeconds } = this.counter;
+    const { periodSeconds = Number.POSITIVE_INFINITY } = found;
+    const hasYielded = ((_a = this.journal.found.get(LISTENER)) == null ? void 0 : _a.yielded) === this.supervisorName;
+    const isInUse = hasYielded && ageSeconds <= MARK_PERIODS * periodSeconds;
+    const rival = isInUse ? rivalOf(found) : this.counter.findTaker();
+    if (rival !== void 0) refuseToStart(inUseBy(this.statePath, rival), this.log);
+    this.writeCounter();
+  }
+  get supervisorName() {
+    var _a;
+    return (_a = this.supervisorId) != null ? _a : machineId();
   }
   get runners() {
     return this.roster.runners;
@@ -3522,11 +3575,18 @@ var Listener = class {
     this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.runNow(reason)));
   }
   commit(outcomes, isEvent = false) {
-    const factsBy = ({ runner, decision }) => decision.notes.map(({ fact }) => [runner.job.key, fact]);
-    this.journal.append(outcomes.flatMap(factsBy));
-    if (isEvent) this.writeCounter();
-    if (isEvent) this.answer();
+    const facts = outcomes.flatMap(
+      ({ runner, decision }) => decision.notes.map(({ fact }) => [runner.job.key, fact])
+    );
+    const taker = isEvent || facts.length > 0 ? this.counter.findTaker() : void 0;
+    if (taker !== void 0) this.journal.yield(this.supervisorName);
+    this.journal.append(facts);
+    if (isEvent && taker === void 0) {
+      this.writeCounter();
+      this.answer();
+    }
     for (const { runner, decision } of outcomes) runner.perform(decision);
+    if (taker !== void 0) this.fail(inUseBy(this.statePath, taker));
   }
   lookAtCrontab() {
     var _a;
@@ -3617,7 +3677,7 @@ var Listener = class {
   }
   onCountedType(tick) {
     const { ticks } = this;
-    if (ticks.periodSeconds === 0 && !this.beginTicking(tick)) return;
+    if (ticks.periodSeconds === 0) this.beginTicking(tick);
     this.lookAtCrontab();
     this.journal.flush();
     const counted = countTick(ticks.last, this.counted, tick);
@@ -3653,15 +3713,10 @@ var Listener = class {
     }
   }
   beginTicking({ periodSeconds }) {
-    const { statePath } = this;
-    const counter = statePath && tryTo(() => parseCounter(readStart(statePath)));
-    const rival = counter && rivalOf(counter);
-    if (rival) this.fail(inUseBy(statePath, rival));
     this.stopExpectingTicks();
     this.ticks.periodSeconds = periodSeconds;
     this.ticks.lastSeconds = monotonicSeconds();
     this.watch(WATCHDOG_PERIODS * periodSeconds, false);
-    return !rival;
   }
   logTick(tick) {
     var _a;
@@ -3730,6 +3785,7 @@ var Listener = class {
   }
   fail(why) {
     this.log.line(why);
+    if (this.isStopping) return;
     this.exitStatus = 1;
     this.stop();
   }
@@ -3879,12 +3935,15 @@ var RIVAL_POLL_SECONDS = 0.2;
 function whenRivalIsGone(path, patienceSeconds, log, start) {
   const counter = new CounterFile(path, log);
   const rival = rivalOf(counter.found);
-  if (rival === void 0) return start(counter);
+  if (rival === void 0 || rival.isElsewhere) return start(counter);
   if (rival.isEnding && patienceSeconds > 0) {
     startTimer(RIVAL_POLL_SECONDS, () => whenRivalIsGone(path, patienceSeconds - RIVAL_POLL_SECONDS, log, start));
     return;
   }
-  log.line(inUseBy(path, rival));
+  refuseToStart(inUseBy(path, rival), log);
+}
+function refuseToStart(why, log) {
+  log.line(why);
   log.flush();
   process.exit(1);
 }
@@ -4466,7 +4525,8 @@ function findStateFiles() {
   return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== void 0);
 }
 function reportOf(file, now) {
-  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const all = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const states = all.filter(([key]) => key !== LISTENER);
   const report = (problem, counter = NO_COUNTER) => {
     var _a;
     const jobs = states.map(([key, state]) => jobReport(key, state, counter));

@@ -622,3 +622,84 @@ describe("two live listeners on one file", { concurrency: 2 }, () => {
     });
   }
 });
+
+describe("a listener in another container takes the file", { concurrency: 4 }, () => {
+  const OTHERS = `7\nwhen=1700009960 serial=3 period=60 supervisor=1:31 listener=7:41 machine=0:1`
+    .padEnd(511)
+    .concat("\n");
+  const IN_USE =
+    /: \S+ is in use by a listener in another container or machine \(pid 7 there\): each needs a --name or/;
+  const LONG = ["--ticks", "1", "--overlap", "allow", "--", "/bin/sleep", "1000"];
+  const overwrite = (file: string) => fs.writeFileSync(file, OTHERS, { flag: "r+" });
+  const replace = (file: string) => {
+    fs.writeFileSync(`${file}.other`, OTHERS);
+    fs.renameSync(`${file}.other`, file);
+  };
+
+  /** One that runs something as another one takes its file, and yields at what happens then. */
+  async function yielded(t: TestContext, take: typeof overwrite, happen: (supervisord: Supervisord) => void) {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, LONG);
+    await supervisord.tick();
+    const [, pid] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
+    const before = fs.readFileSync(`${file}.runs`, "utf8");
+    take(file);
+    happen(supervisord);
+    assert.deepEqual(await supervisord.exited, { code: 1, signal: null });
+    assert.match(supervisord.stderr, IN_USE);
+    assert.doesNotMatch(supervisord.stderr, /run 2 started/);
+    assert.ok(!fs.existsSync(`/proc/${pid}/exe`), "its run was ended");
+    assert.equal(fs.readFileSync(file, "latin1"), OTHERS);
+    const added = fs.readFileSync(`${file}.runs`, "utf8").slice(before.length);
+    assert.match(added, /^{"type":"yielded","job":"","supervisor":"[^"]+","at":[\d.]+}\n$/);
+    return { file, supervisord };
+  }
+
+  for (const take of [overwrite, replace]) {
+    it(`by ${take.name}: at a tick it leaves that to the other, ends its run, writes one line and exits 1`, async (t) => {
+      const { supervisord } = await yielded(t, take, (one) => one.advance(60));
+      assert.deepEqual(
+        supervisord.pool.buffer.map(({ isDone }) => isDone),
+        [false],
+      );
+    });
+  }
+
+  it("and so before a run by hand", async (t) => {
+    await yielded(t, overwrite, (supervisord) => supervisord.signal("SIGUSR2"));
+  });
+
+  it("at a stop it writes nothing more", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file, LONG);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 started/);
+    overwrite(file);
+    assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+    assert.equal(fs.readFileSync(file, "latin1"), OTHERS);
+    assert.doesNotMatch(fs.readFileSync(`${file}.runs`, "utf8"), /"ended"/);
+  });
+
+  it("started again by the same supervisord, it refuses before READY as long as the other one is there", async (t) => {
+    const { file, supervisord } = await yielded(t, overwrite, (one) => one.advance(60));
+    await supervisord.restartListener();
+    assert.deepEqual(await supervisord.exited, { code: 1, signal: null });
+    assert.equal(fs.readFileSync(file, "latin1"), OTHERS);
+    const journal = fs.readFileSync(`${file}.runs`, "utf8");
+    const later = Date.now() / 1000 - 181;
+    for (const [title, change] of [
+      ["the other one is gone", () => fs.utimesSync(file, later, later)],
+      [
+        "it has another supervisord",
+        () => fs.writeFileSync(`${file}.runs`, journal.replace(/(?<=supervisor":")/, "x")),
+      ],
+    ] as const) {
+      overwrite(file);
+      change();
+      await supervisord.restartListener();
+      assert.ok(supervisord.isRunning, title);
+      await tick(supervisord);
+      assert.match(fs.readFileSync(file, "latin1"), new RegExp(` listener=${supervisord.pid}:`), title);
+    }
+  });
+});
