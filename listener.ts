@@ -3234,9 +3234,9 @@ let processesByRun: Map<string, RunningProcess[]> | undefined;
 function processesOf(id: string, attempt: number): readonly RunningProcess[] {
   if (processesByRun === undefined) {
     processesByRun = scanProcesses();
-    setTimeout(() => {
+    startTimer(1, () => {
       processesByRun = undefined;
-    }, 1000).unref();
+    });
   }
   return processesByRun.get(`${id} ${attempt}`) ?? [];
 }

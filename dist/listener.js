@@ -2218,9 +2218,9 @@ function processesOf(id, attempt) {
   var _a;
   if (processesByRun === void 0) {
     processesByRun = scanProcesses();
-    setTimeout(() => {
+    startTimer(1, () => {
       processesByRun = void 0;
-    }, 1e3).unref();
+    });
   }
   return (_a = processesByRun.get(`${id} ${attempt}`)) != null ? _a : [];
 }
