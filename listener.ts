@@ -3628,10 +3628,10 @@ function directoryOf(path: string): string {
   return path.replace(/[^/]*$/, "") || ".";
 }
 
-/** Opens a regular file. @throws with a code of the system's or of ours */
+/** Opens a regular file, of ours if it must be made. @throws with a code of the system's or of ours */
 function openRegular(path: string, access = fs.constants.O_RDONLY): number {
   refuseForeign(path);
-  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK); // a FIFO in its place must not hang us
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK, 0o600); // a FIFO in its place must not hang us
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
   throw codedError("not a regular file");
@@ -3788,6 +3788,7 @@ class CounterFile {
   private readonly problem = createProblemReport(this.log);
   private fd: number | undefined;
   private opened: fs.Stats | undefined;
+  private readonly isLinked = this.path !== undefined && isLink(this.path); // one that comes later is not followed
 
   /** @param path undefined: the count lives in memory only */
   constructor(
@@ -3836,9 +3837,12 @@ class CounterFile {
 
   /** What stands in the file; undefined: what we wrote, or nothing. It is opened again if it is another one by now. */
   private look(path: string): string | undefined {
-    if (this.fd === undefined || !isStillAt(path, this.opened!)) {
+    const { isLinked } = this;
+    const now = tryTo(() => (isLinked ? fs.statSync(path) : fs.lstatSync(path)));
+    if (this.fd === undefined || now?.ino !== this.opened!.ino || now.dev !== this.opened!.dev) {
       if (this.fd !== undefined) fs.closeSync(this.fd);
-      this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR));
+      const access = fs.constants.O_RDWR | (isLinked ? 0 : fs.constants.O_NOFOLLOW);
+      this.fd = tryTo(() => openRegular(path, access));
       this.opened = this.fd === undefined ? undefined : fs.fstatSync(this.fd);
     }
     if (this.fd === undefined) return tryTo(() => readStart(path));
@@ -3863,7 +3867,7 @@ class CounterFile {
   // The first write may have to make the file, and so may one after it was deleted or moved away. A file of the replaced
   // script may have been longer.
   private overwrite(path: string): void {
-    this.fd ??= createCounterFile(path, this.bytes);
+    this.fd ??= createCounterFile(path, this.isLinked, this.bytes);
     this.opened ??= fs.fstatSync(this.fd);
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
@@ -3899,31 +3903,37 @@ function inUseBy(path: string, { pid, isElsewhere }: Rival): string {
 }
 
 // Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays,
-// and so does what is not a file: --state /dev/null must not cost the machine its /dev/null.
+// and so does what is not a file: --state /dev/null must not cost the machine its /dev/null. What has the name already
+// gives way, but for another user's; nothing is written through it.
 function setAside(path: string): boolean {
   const bad = `${path}.bad`;
   const stats = tryTo(() => {
-    refuseForeign(path);
+    for (const name of [path, bad]) refuseForeign(name);
     return fs.statSync(path);
   });
   const isFile = stats?.isFile() ?? false;
   if (!isFile && !(stats?.isDirectory() && namesIn(path).length === 0)) return false;
   if (tryTo(() => fs.renameSync(path, bad) ?? true)) return true;
-  return isFile && tryTo(() => fs.copyFileSync(path, bad) ?? fs.truncateSync(path) ?? true) === true;
+  if (!isFile) return false;
+  tryTo(() => fs.unlinkSync(bad));
+  const copy = () =>
+    fs.writeFileSync(
+      bad,
+      readWith(path, (fd) => fs.readFileSync(fd)),
+      { flag: "wx", mode: 0o600 },
+    );
+  return tryTo(() => copy() ?? fs.truncateSync(path) ?? true) === true;
 }
 
-function isStillAt(path: string, { ino, dev }: fs.Stats): boolean {
-  const stats = tryTo(() => fs.statSync(path));
-  return stats?.ino === ino && stats.dev === dev;
-}
-
-/** Makes the file whole under another name and renames it; where that is refused, it is written in place. */
-function createCounterFile(path: string, bytes: Buffer): number {
-  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+/**
+ * Makes the file whole under another name and renames it; where that is refused, it is written in place.
+ * @param isLinked the name is a link of the user's own, which renaming would replace
+ */
+function createCounterFile(path: string, isLinked: boolean, bytes: Buffer): number {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
   refuseForeign(path);
-  // Renaming would replace a link, not what it names.
-  const fd = isLink(path) ? undefined : tryTo(() => fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 0o600));
+  const fd = isLinked ? undefined : tryTo(() => fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 0o600));
   try {
     fs.writeSync(fd!, bytes, 0, bytes.length, 0);
     fs.fsyncSync(fd!);
@@ -3935,7 +3945,8 @@ function createCounterFile(path: string, bytes: Buffer): number {
       fs.closeSync(fd);
       fs.unlinkSync(draft);
     }
-    return fs.openSync(path, O_RDWR | O_CREAT, 0o600);
+    const isThere = tryTo(() => fs.lstatSync(path)) !== undefined;
+    return fs.openSync(path, O_RDWR | (isLinked ? O_CREAT : isThere ? O_NOFOLLOW : O_CREAT | O_EXCL), 0o600);
   }
 }
 
@@ -4073,9 +4084,10 @@ class Journal {
     if (this.fd !== undefined) fs.closeSync(this.fd);
     this.isBehind ||= this.fd !== undefined;
     this.fd = undefined;
-    const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-    refuseForeign(path);
-    this.fd = fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = fs.constants;
+    const isThere = tryTo(() => fs.lstatSync(path)) !== undefined;
+    const access = O_WRONLY | O_APPEND | O_NOFOLLOW;
+    this.fd = openRegular(path, isThere ? access : access | O_CREAT | O_EXCL);
     this.opened = fs.fstatSync(this.fd);
     this.size = this.opened.size;
   }

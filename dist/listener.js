@@ -2508,7 +2508,7 @@ function directoryOf(path) {
 }
 function openRegular(path, access = fs.constants.O_RDONLY) {
   refuseForeign(path);
-  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK);
+  const fd = fs.openSync(path, access | fs.constants.O_NONBLOCK, 384);
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
   throw codedError("not a regular file");
@@ -2618,6 +2618,7 @@ var CounterFile = class {
     this.bytes = Buffer.alloc(COUNTER_FILE_BYTES);
     this.seen = Buffer.alloc(COUNTER_FILE_BYTES);
     this.problem = createProblemReport(this.log);
+    this.isLinked = this.path !== void 0 && isLink(this.path);
     this.found = path === void 0 ? NO_COUNTER : this.find(path);
   }
   find(path) {
@@ -2651,9 +2652,12 @@ var CounterFile = class {
     return taker;
   }
   look(path) {
-    if (this.fd === void 0 || !isStillAt(path, this.opened)) {
+    const { isLinked } = this;
+    const now = tryTo(() => isLinked ? fs.statSync(path) : fs.lstatSync(path));
+    if (this.fd === void 0 || (now == null ? void 0 : now.ino) !== this.opened.ino || now.dev !== this.opened.dev) {
       if (this.fd !== void 0) fs.closeSync(this.fd);
-      this.fd = tryTo(() => openRegular(path, fs.constants.O_RDWR));
+      const access = fs.constants.O_RDWR | (isLinked ? 0 : fs.constants.O_NOFOLLOW);
+      this.fd = tryTo(() => openRegular(path, access));
       this.opened = this.fd === void 0 ? void 0 : fs.fstatSync(this.fd);
     }
     if (this.fd === void 0) return tryTo(() => readStart(path));
@@ -2674,7 +2678,7 @@ var CounterFile = class {
   }
   overwrite(path) {
     var _a, _b;
-    (_a = this.fd) != null ? _a : this.fd = createCounterFile(path, this.bytes);
+    (_a = this.fd) != null ? _a : this.fd = createCounterFile(path, this.isLinked, this.bytes);
     (_b = this.opened) != null ? _b : this.opened = fs.fstatSync(this.fd);
     if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
@@ -2697,7 +2701,7 @@ function setAside(path) {
   var _a;
   const bad = `${path}.bad`;
   const stats = tryTo(() => {
-    refuseForeign(path);
+    for (const name of [path, bad]) refuseForeign(name);
     return fs.statSync(path);
   });
   const isFile = (_a = stats == null ? void 0 : stats.isFile()) != null ? _a : false;
@@ -2706,20 +2710,23 @@ function setAside(path) {
     var _a2;
     return (_a2 = fs.renameSync(path, bad)) != null ? _a2 : true;
   })) return true;
-  return isFile && tryTo(() => {
+  if (!isFile) return false;
+  tryTo(() => fs.unlinkSync(bad));
+  const copy = () => fs.writeFileSync(
+    bad,
+    readWith(path, (fd) => fs.readFileSync(fd)),
+    { flag: "wx", mode: 384 }
+  );
+  return tryTo(() => {
     var _a2, _b;
-    return (_b = (_a2 = fs.copyFileSync(path, bad)) != null ? _a2 : fs.truncateSync(path)) != null ? _b : true;
+    return (_b = (_a2 = copy()) != null ? _a2 : fs.truncateSync(path)) != null ? _b : true;
   }) === true;
 }
-function isStillAt(path, { ino, dev }) {
-  const stats = tryTo(() => fs.statSync(path));
-  return (stats == null ? void 0 : stats.ino) === ino && stats.dev === dev;
-}
-function createCounterFile(path, bytes) {
-  const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+function createCounterFile(path, isLinked, bytes) {
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
   const draft = `${path}.${process.pid}.new`;
   refuseForeign(path);
-  const fd = isLink(path) ? void 0 : tryTo(() => fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 384));
+  const fd = isLinked ? void 0 : tryTo(() => fs.openSync(draft, O_RDWR | O_CREAT | O_EXCL, 384));
   try {
     fs.writeSync(fd, bytes, 0, bytes.length, 0);
     fs.fsyncSync(fd);
@@ -2731,7 +2738,8 @@ function createCounterFile(path, bytes) {
       fs.closeSync(fd);
       fs.unlinkSync(draft);
     }
-    return fs.openSync(path, O_RDWR | O_CREAT, 384);
+    const isThere = tryTo(() => fs.lstatSync(path)) !== void 0;
+    return fs.openSync(path, O_RDWR | (isLinked ? O_CREAT : isThere ? O_NOFOLLOW : O_CREAT | O_EXCL), 384);
   }
 }
 var FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
@@ -2835,9 +2843,10 @@ var Journal = class {
     if (this.fd !== void 0) fs.closeSync(this.fd);
     this.isBehind || (this.isBehind = this.fd !== void 0);
     this.fd = void 0;
-    const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-    refuseForeign(path);
-    this.fd = fs.openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 384);
+    const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_NOFOLLOW } = fs.constants;
+    const isThere = tryTo(() => fs.lstatSync(path)) !== void 0;
+    const access = O_WRONLY | O_APPEND | O_NOFOLLOW;
+    this.fd = openRegular(path, isThere ? access : access | O_CREAT | O_EXCL);
     this.opened = fs.fstatSync(this.fd);
     this.size = this.opened.size;
   }

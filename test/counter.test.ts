@@ -429,14 +429,17 @@ describe("a single file that is mounted, so that no rename is possible", { concu
   for (const [title, content, expected, bad] of cases) {
     it(title, MOUNTS, async (t) => {
       const directory = temporaryDirectory(t);
-      const [outside, file] = [`${directory}/outside`, `${directory}/state`];
+      const [outside, file, precious] = ["outside", "state", "precious"].map((name) => `${directory}/${name}`);
       fs.writeFileSync(outside, content);
       fs.writeFileSync(file, "");
+      fs.writeFileSync(precious, "precious\n");
+      if (bad !== undefined) fs.symlinkSync(precious, `${file}.bad`); // it gives way, and is not followed
       const command = mounted(`mount --bind ${outside} ${file}`, ["--state", file, ...NEVER]);
       const supervisord = await listen(t, "", [], { command });
       await tick(supervisord);
       assert.equal(count(outside), expected);
       assert.equal(fs.readFileSync(file, "latin1"), "", "the place of the mount is as it was");
+      assert.equal(fs.readFileSync(precious, "latin1"), "precious\n");
       assert.equal(fs.existsSync(`${file}.bad`) ? fs.readFileSync(`${file}.bad`, "latin1") : undefined, bad);
       await tick(supervisord);
       assert.equal(count(outside), expected + 1);

@@ -59,6 +59,25 @@ describe("in a directory where everybody may make names", { concurrency: 4 }, ()
     });
   }
 
+  it("what cannot be a count stays where its place aside, FILE.bad, is another user's", AS_ROOT, async (t) => {
+    const state = `${sharedDirectory(t)}/state`;
+    const precious = `${temporaryDirectory(t)}/precious`;
+    fs.writeFileSync(precious, "precious\n");
+    fs.writeFileSync(state, "garbage\n");
+    fs.symlinkSync(precious, `${state}.bad`);
+    giveAway(`${state}.bad`);
+    const supervisord = await listen(t, ["--state", state, ...EACH_TICK]);
+    await supervisord.tick();
+    await supervisord.waitForLog(
+      /expected a count, got "garbage\\n"; leaving it as it is, and counting in memory only/,
+    );
+    assert.deepEqual(
+      [state, precious].map((file) => fs.readFileSync(file, "utf8")),
+      ["garbage\n", "precious\n"],
+    );
+    assert.ok(fs.lstatSync(`${state}.bad`).isSymbolicLink());
+  });
+
   it("a run in another user's journal is none: its process is neither waited for nor killed", AS_ROOT, async (t) => {
     const directory = sharedDirectory(t);
     const other = spawn("/bin/sleep", ["1000"], { detached: true, stdio: "ignore" });
@@ -115,6 +134,26 @@ for (const [title, isShared, isForeign] of ours) {
     assert.equal(parseCounter(fs.readFileSync(`${directory}/named`, "latin1")).count, 4);
   });
 }
+
+it("a link that takes the place of the counter file or the journal while we run is not written through", async (t) => {
+  const state = `${temporaryDirectory(t)}/state`;
+  const precious = `${temporaryDirectory(t)}/precious`;
+  const supervisord = await listen(t, ["--state", state, "--ticks", "1000", "--", "/bin/true"]);
+  await supervisord.tick();
+  for (const isFull of [false, true]) {
+    if (isFull) fs.writeFileSync(precious, "precious\n");
+    for (const file of [state, `${state}.runs`]) {
+      fs.unlinkSync(file);
+      fs.symlinkSync(precious, file);
+    }
+    await supervisord.tick();
+    supervisord.signal("SIGUSR2"); // a run, for the journal
+    await supervisord.waitForLog(isFull ? /run 2 finished: exit 0/ : /run 1 finished: exit 0/);
+    assert.equal(isFull && fs.readFileSync(precious, "utf8"), isFull && "precious\n");
+    assert.equal(fs.existsSync(precious), isFull);
+    assert.equal(parseCounter(fs.readFileSync(state, "latin1")).count, isFull ? 3 : 2, "it is made anew");
+  }
+});
 
 // Loaded before the listener: at its end it writes the names that were opened for writing.
 const WATCH_OPENS = `
