@@ -3810,10 +3810,14 @@ class CounterFile {
       problem = error instanceof Expectation ? `expected ${error.message}` : errorCode(error);
     }
     if (problem === "ENOENT") return NO_COUNTER;
-    // Without descriptors or memory nothing can be read: the file itself may be fine.
-    const isAside = !["EMFILE", "ENFILE", "ENOMEM"].includes(problem) && setAside(path);
+    // What cannot be read may be fine: there were no descriptors left, or it was root's before an upgrade.
+    const isUnread = problem.startsWith("E");
+    const isAside = !isUnread && setAside(path);
     const what = isAside ? `kept as ${path}.bad, counting from 0` : "leaving it as it is, and counting in memory only";
-    this.log.line(`${path}: ${problem.startsWith("E") ? `it cannot be read (${problem})` : problem}; ${what}`);
+    const remedy = ["EACCES", "EPERM"].includes(problem)
+      ? `: chown it to uid ${process.geteuid!()}, with mode 600`
+      : "";
+    this.log.line(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
     if (!isAside) this.path = undefined;
     return NO_COUNTER;
   }
@@ -3958,14 +3962,13 @@ const FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
  * below $TMPDIR or /tmp. That one must really be ours alone, for anybody may make names in /tmp.
  * @throws Error with the reason why there is no safe place
  */
-function defaultStatePath(name: string): string {
+function defaultStatePath(name: string, log: Log): string {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
-  const [standard, uid] = ["/var/lib/supertick/", process.getuid!()];
-  // Deno looks at the permissions alone, which say nothing about a disk that is read-only.
-  const isUsable = !isDeno || tryTo(() => fs.rmdirSync(fs.mkdtempSync(`${standard}.writable-`)) ?? true);
-  const isWritable = tryTo(() => fs.accessSync(standard, fs.constants.W_OK | fs.constants.X_OK) ?? true);
-  if (isWritable && isUsable) return standard + file;
+  const [standard, uid] = ["/var/lib/supertick", process.getuid!()];
+  const problem = whyUnusable(standard);
+  if (problem === undefined) return `${standard}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
+  if (problem !== "ENOENT") log.line(`${standard}: it cannot be written (${problem}); using ${directory} instead`);
   try {
     fs.mkdirSync(directory, 0o700);
   } catch (error) {
@@ -3973,6 +3976,18 @@ function defaultStatePath(name: string): string {
   }
   if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
+}
+
+/** Why no file can be made in a directory: the error's code; undefined where one can. */
+function whyUnusable(directory: string): string | undefined {
+  try {
+    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
+    // Deno looks at the permissions alone, which say nothing about a disk that is read-only.
+    if (isDeno) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
+    return undefined;
+  } catch (error) {
+    return errorCode(error);
+  }
 }
 
 /** Is it a real directory that belongs to that user alone? */
@@ -5499,7 +5514,7 @@ function checkProcessName(env: NodeJS.ProcessEnv, log: Pick<Log, "line">): void 
 
 function tryDefaultStatePath(name: string, log: Log): string | undefined {
   try {
-    return defaultStatePath(name);
+    return defaultStatePath(name, log);
   } catch (error) {
     log.line(
       `no place for the counter file: ${(error as Error).message}; counting in memory only, --state names a place`,

@@ -2632,9 +2632,11 @@ var CounterFile = class {
       problem = error instanceof Expectation ? `expected ${error.message}` : errorCode(error);
     }
     if (problem === "ENOENT") return NO_COUNTER;
-    const isAside = !["EMFILE", "ENFILE", "ENOMEM"].includes(problem) && setAside(path);
+    const isUnread = problem.startsWith("E");
+    const isAside = !isUnread && setAside(path);
     const what = isAside ? `kept as ${path}.bad, counting from 0` : "leaving it as it is, and counting in memory only";
-    this.log.line(`${path}: ${problem.startsWith("E") ? `it cannot be read (${problem})` : problem}; ${what}`);
+    const remedy = ["EACCES", "EPERM"].includes(problem) ? `: chown it to uid ${process.geteuid()}, with mode 600` : "";
+    this.log.line(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
     if (!isAside) this.path = void 0;
     return NO_COUNTER;
   }
@@ -2743,19 +2745,13 @@ function createCounterFile(path, isLinked, bytes) {
   }
 }
 var FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
-function defaultStatePath(name) {
+function defaultStatePath(name, log) {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
-  const [standard, uid] = ["/var/lib/supertick/", process.getuid()];
-  const isUsable = !isDeno || tryTo(() => {
-    var _a;
-    return (_a = fs.rmdirSync(fs.mkdtempSync(`${standard}.writable-`))) != null ? _a : true;
-  });
-  const isWritable = tryTo(() => {
-    var _a;
-    return (_a = fs.accessSync(standard, fs.constants.W_OK | fs.constants.X_OK)) != null ? _a : true;
-  });
-  if (isWritable && isUsable) return standard + file;
+  const [standard, uid] = ["/var/lib/supertick", process.getuid()];
+  const problem = whyUnusable(standard);
+  if (problem === void 0) return `${standard}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
+  if (problem !== "ENOENT") log.line(`${standard}: it cannot be written (${problem}); using ${directory} instead`);
   try {
     fs.mkdirSync(directory, 448);
   } catch (error) {
@@ -2763,6 +2759,15 @@ function defaultStatePath(name) {
   }
   if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
+}
+function whyUnusable(directory) {
+  try {
+    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
+    if (isDeno) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
+    return void 0;
+  } catch (error) {
+    return errorCode(error);
+  }
 }
 function isPrivateTo(user, directory) {
   const stats = tryTo(() => fs.lstatSync(directory));
@@ -3931,7 +3936,7 @@ function checkProcessName(env, log) {
 }
 function tryDefaultStatePath(name, log) {
   try {
-    return defaultStatePath(name);
+    return defaultStatePath(name, log);
   } catch (error) {
     log.line(
       `no place for the counter file: ${error.message}; counting in memory only, --state names a place`

@@ -223,7 +223,7 @@ describe("a file that is found", { concurrency: 4 }, () => {
     a directory that holds something | mkdir -p $F/mine       | leaving it as it is, and counting in memory only
     a FIFO                           | mkfifo $F              | leaving it as it is, and counting in memory only
     a device                         | mknod $F c 1 3         | leaving it as it is, and counting in memory only
-    an unreadable file               | echo 3 >$F; chmod 0 $F | cannot be read \\(EACCES\\); kept as \\S*state.bad`);
+    an unreadable file               | echo 3 >$F; chmod 0 $F | cannot be read \\(EACCES\\): chown it to uid \\d+, .* counting in memory only`);
   for (const [title, make, log] of places) {
     const skip = title === "a device" ? !isRoot : title === "an unreadable file" ? PERMISSIONS.skip : false;
     it(`as ${title} costs one line in the log, and no tick`, { skip }, async (t) => {
@@ -507,8 +507,12 @@ describe("without --state", { concurrency: 4 }, () => {
     const supervisord = await placed(t, temporary, setup);
     assert.equal(count(within(supervisord, `${COMMON}/job`)), 0);
     assert.deepEqual(fs.readdirSync(temporary), []);
-    await placed(t, temporary, `${setup}\nmount -o remount,ro /var/lib`);
-    assert.equal(count(`${temporary}/supertick-${isRoot ? uid : 0}/job`), 0);
+    assert.doesNotMatch(supervisord.stderr, /cannot be written/);
+    const other = await placed(t, temporary, `${setup}\nmount -o remount,ro /var/lib`);
+    const place = `${temporary}/supertick-${isRoot ? uid : 0}`;
+    assert.equal(count(`${place}/job`), 0);
+    const notice = `supertick: job: ${COMMON}: it cannot be written (EROFS); using ${place} instead`;
+    assert.equal(other.stderr.split("\n").filter((line) => line === notice).length, 1, other.stderr);
   });
 
   it("which is made for us alone, as are the files in it", DEFAULT_PLACE, async (t) => {
