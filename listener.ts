@@ -5067,6 +5067,7 @@ class Listener {
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP")
       this.reload(); // HUP is not a stop
+    else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
   }
@@ -5475,8 +5476,9 @@ function startListener(args: readonly string[]): void {
   const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
   const statePath = settings.state ?? tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
-    // The signals are caught first, for a USR2 would otherwise end us; the handlers run when the listener is there.
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"] as const)
+    // The signals are caught first, for a USR2 would otherwise end us, and a USR1 open Node's debugger; the handlers
+    // run when the listener is there.
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
       process.on(signal, () => listener.onSignal(signal));
     const listener = new Listener(jobs, settings, crontab, statePath, counter, log);
     sayReady(log);

@@ -3582,6 +3582,7 @@ var Listener = class {
   onSignal(signal) {
     if (signal === "SIGHUP")
       this.reload();
+    else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
   }
@@ -3905,7 +3906,7 @@ function startListener(args) {
   const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
   const statePath = (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR2"])
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"])
       process.on(signal, () => listener.onSignal(signal));
     const listener = new Listener(jobs, settings, crontab, statePath, counter, log);
     sayReady(log);

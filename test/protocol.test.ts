@@ -637,6 +637,16 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       assert.equal(count(supervisord), "3");
     });
 
+    it("USR1 starts none, opens no debugger and ends nothing", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+      supervisord.signal("SIGUSR1");
+      await supervisord.waitForLog(/SIGUSR1 does nothing; SIGUSR2 runs every job now/);
+      supervisord.signal("SIGUSR2");
+      assert.equal(await endedRun(supervisord, 1), "exit 0");
+      await supervisord.stop();
+      assert.doesNotMatch(supervisord.stderr, /[Dd]ebugger|run 2/);
+    });
+
     it("REMOTE_COMMUNICATION starts one by the job's name or for all, and no other does", async (t) => {
       const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
       const send = (text: string) => supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", text));
