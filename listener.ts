@@ -3198,11 +3198,12 @@ function isAlive({ pid, start }: ProcessIdentity): boolean {
 
 /** undefined: there is no such process, or only its zombie. */
 function tryReadProcess(pid: number) {
-  // pid (any text) state ppid group session …; the start time is the 20th of those behind the text.
+  // pid (any text) state parent group session …; the start time is the 20th of those behind the text.
   const stat = tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1")) ?? "";
-  const [state, , group, session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (["", "Z", "X"].includes(state)) return undefined;
-  return { pid, group: Number(group), session: Number(session), start: Number(rest[15]) };
+  const [parent, group, session, ...rest] = numbers.map(Number);
+  return { pid, parent, group, session, start: rest[15] };
 }
 
 /** For how many seconds a process has been there, by its start time and the machine's uptime. */
@@ -3243,14 +3244,33 @@ function processesOf(id: string, attempt: number): readonly RunningProcess[] {
 
 function scanProcesses(): Map<string, RunningProcess[]> {
   const found = new Map<string, RunningProcess[]>();
-  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
-    const environment = `\0${tryReadFile(`/proc/${pid}/environ`)}`;
-    const variable = (name: string) => environment.split(`\0SUPERTICK_${name}=`, 2)[1]?.split("\0", 1)[0];
-    const run = `${variable("ID")} ${variable("ATTEMPT")}`;
-    const process = environment.includes("\0SUPERTICK_ID=") ? tryReadProcess(Number(pid)) : undefined;
-    if (process !== undefined && variable("HOOK") === undefined) found.set(run, [...(found.get(run) ?? []), process]);
+  for (const { pid, variable } of environments()) {
+    const run = `${variable("SUPERTICK_ID")} ${variable("SUPERTICK_ATTEMPT")}`;
+    const process = variable("SUPERTICK_ID") === undefined ? undefined : tryReadProcess(pid);
+    if (process !== undefined && variable("SUPERTICK_HOOK") === undefined)
+      found.set(run, [...(found.get(run) ?? []), process]);
   }
   return found;
+}
+
+/** What supervisord calls our siblings in a group of its: the other processes of a pool. */
+function siblingsIn(group: string): string[] {
+  const found: string[] = [];
+  for (const { pid, variable } of environments()) {
+    // Where supervisord has pid 1, what a dead listener started is its child too.
+    if (variable("SUPERVISOR_GROUP_NAME") !== group || variable("SUPERTICK_ID") !== undefined) continue;
+    if (tryReadProcess(pid)?.parent === process.ppid) found.push(variable("SUPERVISOR_PROCESS_NAME") ?? "");
+  }
+  return found;
+}
+
+/** Of each process whose environment may be read: its pid, and what a variable is there. */
+function* environments() {
+  for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
+    const environment = `\0${tryReadFile(`/proc/${pid}/environ`)}`;
+    const variable = (name: string) => environment.split(`\0${name}=`, 2)[1]?.split("\0", 1)[0];
+    if (environment.length > 1) yield { pid: Number(pid), variable };
+  }
 }
 
 interface ProcessPlan {
@@ -5158,7 +5178,9 @@ class Listener {
 
   private onEvent(event: SupervisorEvent): void {
     if (this.isStopping) return; // for the next listener
+    const mistake = this.hasSeenEvent ? undefined : poolMistake(); // at the start a sibling may not have been there
     this.hasSeenEvent = true;
+    if (mistake !== undefined) return this.fail(mistake, 2);
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
     const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
@@ -5324,11 +5346,11 @@ class Listener {
 
   // The end:
 
-  /** Ends with exit status 1, at which supervisord starts a fresh listener. */
-  private fail(why: string): void {
+  /** Ends with an exit status at which supervisord starts a fresh listener. */
+  private fail(why: string, exitStatus = 1): void {
     this.log.line(why);
     if (this.isStopping) return;
-    this.exitStatus = 1;
+    this.exitStatus = exitStatus;
     this.stop();
   }
 
@@ -5466,7 +5488,8 @@ function startListener(args: readonly string[]): void {
   checkCommand(invocation);
   checkStdin();
   const allLog = createLog(settings.log);
-  checkProcessName(process.env, allLog);
+  const mistake = poolMistake(allLog);
+  if (mistake !== undefined) throw new UsageError(mistake);
   const name =
     settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (baseName(settings.crontab ?? command[0]) || "job");
   const log = settings.crontab === undefined ? allLog.ofJob(name) : allLog;
@@ -5503,15 +5526,17 @@ function checkCommand({ command, settings }: Invocation): void {
   if (command[0] === "") throw new UsageError("the command behind -- is empty");
 }
 
-// Python's supervisord shares the ticks out among the processes of a pool. When all but the first refuse, it gets every
-// one. A name that ends in a number above 0 and is not the group's is such a further process.
-function checkProcessName(env: NodeJS.ProcessEnv, log: Pick<Log, "line">): void {
-  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
-  if (name === undefined || group === undefined || name === group) return;
-  const isFurther = Number(/\d+$/.exec(name)?.[0] ?? 0) > 0;
-  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (isFurther) throw new UsageError(why, "SUPERVISOR_PROCESS_NAME");
-  log.line(why);
+// Python's supervisord shares the ticks out among the processes of a pool, as numprocs=2 makes it. When all but the
+// first refuse, that one gets every tick. Only a process that is not called as its group can be one of several.
+function poolMistake(log?: Log): string | undefined {
+  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = process.env;
+  if (name === undefined || group === undefined || name === group) return undefined;
+  const why = "and supervisord would share the ticks out among them: set numprocs=1";
+  if (identify(process.pid) === undefined) log?.line(`${quote(name)} may be one of several processes, ${why}`);
+  // sync_2 comes before sync_10
+  const isBefore = (other: string) => other.length < name.length || (other.length === name.length && other < name);
+  const first = siblingsIn(group).find(isBefore);
+  return first && `the process ${quote(first)} is in the group ${quote(group)} too, ${why}`;
 }
 
 function tryDefaultStatePath(name: string, log: Log): string | undefined {
@@ -6181,7 +6206,6 @@ function readCaller(program: Program, report: Report): Caller | undefined {
     checkCommand(invocation);
     const { settings, command } = invocation;
     invocation.environment.warnings.forEach(warn("environment"));
-    checkProcessName(env, { line: warn("process_name") });
     const isThere = settings.crontab === undefined || fs.existsSync(settings.crontab);
     const jobs = isThere ? plannedJobs(invocation, () => defaultZone(env.TZ)) : [];
     const state = settings.state ?? `the default for ${quote(settings.name ?? name)}`;
@@ -6195,7 +6219,6 @@ function readCaller(program: Program, report: Report): Caller | undefined {
 
 /** The key that holds what a flag or variable says. */
 function keyOfOrigin(origin = "--"): string {
-  if (origin === "SUPERVISOR_PROCESS_NAME") return "process_name";
   return origin.startsWith("-") ? "command" : "environment";
 }
 

@@ -2197,9 +2197,10 @@ function isAlive({ pid, start }) {
 function tryReadProcess(pid) {
   var _a;
   const stat = (_a = tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) != null ? _a : "";
-  const [state, , group, session, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (["", "Z", "X"].includes(state)) return void 0;
-  return { pid, group: Number(group), session: Number(session), start: Number(rest[15]) };
+  const [parent, group, session, ...rest] = numbers.map(Number);
+  return { pid, parent, group, session, start: rest[15] };
 }
 function ageOf({ start }) {
   const uptime = Number.parseFloat(tryReadFile("/proc/uptime"));
@@ -2227,17 +2228,32 @@ function processesOf(id, attempt) {
 function scanProcesses() {
   var _a;
   const found = /* @__PURE__ */ new Map();
+  for (const { pid, variable } of environments()) {
+    const run = `${variable("SUPERTICK_ID")} ${variable("SUPERTICK_ATTEMPT")}`;
+    const process2 = variable("SUPERTICK_ID") === void 0 ? void 0 : tryReadProcess(pid);
+    if (process2 !== void 0 && variable("SUPERTICK_HOOK") === void 0)
+      found.set(run, [...(_a = found.get(run)) != null ? _a : [], process2]);
+  }
+  return found;
+}
+function siblingsIn(group) {
+  var _a, _b;
+  const found = [];
+  for (const { pid, variable } of environments()) {
+    if (variable("SUPERVISOR_GROUP_NAME") !== group || variable("SUPERTICK_ID") !== void 0) continue;
+    if (((_a = tryReadProcess(pid)) == null ? void 0 : _a.parent) === process.ppid) found.push((_b = variable("SUPERVISOR_PROCESS_NAME")) != null ? _b : "");
+  }
+  return found;
+}
+function* environments() {
   for (const pid of namesIn("/proc").filter((name) => /^\d+$/.test(name))) {
     const environment = `\0${tryReadFile(`/proc/${pid}/environ`)}`;
     const variable = (name) => {
-      var _a2;
-      return (_a2 = environment.split(`\0SUPERTICK_${name}=`, 2)[1]) == null ? void 0 : _a2.split("\0", 1)[0];
+      var _a;
+      return (_a = environment.split(`\0${name}=`, 2)[1]) == null ? void 0 : _a.split("\0", 1)[0];
     };
-    const run = `${variable("ID")} ${variable("ATTEMPT")}`;
-    const process2 = environment.includes("\0SUPERTICK_ID=") ? tryReadProcess(Number(pid)) : void 0;
-    if (process2 !== void 0 && variable("HOOK") === void 0) found.set(run, [...(_a = found.get(run)) != null ? _a : [], process2]);
+    if (environment.length > 1) yield { pid: Number(pid), variable };
   }
-  return found;
 }
 var identityOf = (pid) => {
   var _a;
@@ -3656,7 +3672,9 @@ var Listener = class {
   }
   onEvent(event) {
     if (this.isStopping) return;
+    const mistake = this.hasSeenEvent ? void 0 : poolMistake();
     this.hasSeenEvent = true;
+    if (mistake !== void 0) return this.fail(mistake, 2);
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
     const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
@@ -3798,10 +3816,10 @@ var Listener = class {
       this.watch(periodSeconds, false);
     });
   }
-  fail(why) {
+  fail(why, exitStatus = 1) {
     this.log.line(why);
     if (this.isStopping) return;
-    this.exitStatus = 1;
+    this.exitStatus = exitStatus;
     this.stop();
   }
   stop(why) {
@@ -3898,7 +3916,8 @@ function startListener(args) {
   checkCommand(invocation);
   checkStdin();
   const allLog = createLog(settings.log);
-  checkProcessName(process.env, allLog);
+  const mistake = poolMistake(allLog);
+  if (mistake !== void 0) throw new UsageError(mistake);
   const name = (_c = (_a = settings.name) != null ? _a : process.env.SUPERVISOR_PROCESS_NAME) != null ? _c : baseName((_b = settings.crontab) != null ? _b : command[0]) || "job";
   const log = settings.crontab === void 0 ? allLog.ofJob(name) : allLog;
   for (const warning of environment.warnings) log.line(warning);
@@ -3926,14 +3945,14 @@ function checkCommand({ command, settings }) {
     throw new UsageError("no command given: put it behind --, as in supertick --ticks 5 -- /path/to/command");
   if (command[0] === "") throw new UsageError("the command behind -- is empty");
 }
-function checkProcessName(env, log) {
-  var _a, _b;
-  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = env;
-  if (name === void 0 || group === void 0 || name === group) return;
-  const isFurther = Number((_b = (_a = /\d+$/.exec(name)) == null ? void 0 : _a[0]) != null ? _b : 0) > 0;
-  const why = `the process ${quote(name)} ${isFurther ? "is" : "may be"} one of several in the group ${quote(group)}, and supervisord shares the ticks out among them: set numprocs=1`;
-  if (isFurther) throw new UsageError(why, "SUPERVISOR_PROCESS_NAME");
-  log.line(why);
+function poolMistake(log) {
+  const { SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group } = process.env;
+  if (name === void 0 || group === void 0 || name === group) return void 0;
+  const why = "and supervisord would share the ticks out among them: set numprocs=1";
+  if (identify(process.pid) === void 0) log == null ? void 0 : log.line(`${quote(name)} may be one of several processes, ${why}`);
+  const isBefore = (other) => other.length < name.length || other.length === name.length && other < name;
+  const first = siblingsIn(group).find(isBefore);
+  return first && `the process ${quote(first)} is in the group ${quote(group)} too, ${why}`;
 }
 function tryDefaultStatePath(name, log) {
   try {
@@ -4441,7 +4460,6 @@ function readCaller(program, report) {
     checkCommand(invocation);
     const { settings, command } = invocation;
     invocation.environment.warnings.forEach(warn("environment"));
-    checkProcessName(env, { line: warn("process_name") });
     const isThere = settings.crontab === void 0 || fs.existsSync(settings.crontab);
     const jobs = isThere ? plannedJobs(invocation, () => defaultZone(env.TZ)) : [];
     const state = (_b = settings.state) != null ? _b : `the default for ${quote((_a = settings.name) != null ? _a : name)}`;
@@ -4453,7 +4471,6 @@ function readCaller(program, report) {
   }
 }
 function keyOfOrigin(origin = "--") {
-  if (origin === "SUPERVISOR_PROCESS_NAME") return "process_name";
   return origin.startsWith("-") ? "command" : "environment";
 }
 function callOf(program) {

@@ -77,8 +77,6 @@ command=supertick check --ticks 5 > command=supertick check --ticks 5: "check" i
 environment=A="hunter2",TICK_TIMEOUT="abc" > environment: TICK_TIMEOUT: expected a duration
 command=supertick -- x | environment=TICK_GOAL=5,TICK_EVERY=5m > environment: TICK_
 command=supertick --cron @daily -- x | environment=TZ=Europe/Atlantis > environment: TZ:
-process_name=%(program_name)s_%(process_num)02d | numprocs_start=1
-> process_name=%(program_name)s_%(process_num)02d: the process
 numprocs=2 | process_name=a%(process_num)d
 > numprocs=2: supervisord would share the ticks out among the processes: numprocs=1
 autorestart=false > autorestart=false: after an exit status of any kind it stays down: autorestart=true
@@ -109,7 +107,6 @@ command=supertick --on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- x | events=PR
 > events=PROCESS_STATE_FATAL: PROCESS_STATE_EXITED would never come: events=PROCESS_STATE_FATAL,PROCESS_STATE_EXITED
 stdout_logfile > note: stdout_logfile=AUTO: each RESULT would be logged: stdout_logfile=NONE
 environment=TICK_GAOL=5 > note: environment: TICK_GAOL is not a variable
-process_name=a > note: process_name=a: the process "a" may be one of several
 command=supertick --ticks 5 -- x 2>&1
 > note: command=supertick --ticks 5 -- x 2>&1: no shell reads it, so "2>&1" is an argument
 command=supertick --crontab /no/crontab
@@ -137,7 +134,7 @@ test("check supervisord.conf reports each mistake with its section, key, value a
 describe("check supervisord.conf", () => {
   test("names the sections without a mistake, with a note for a file that another includes, and writes nothing", (t) => {
     const web = "[program:web]\ncommand=/usr/bin/web --log /var/log/supertick.log\nredirect_stderr=true\n";
-    const sections = `${sectionWith()}${web}${sectionWith(["stderr_logfile=AUTO"], "eventlistener:b")}`;
+    const sections = `${sectionWith()}${web}${sectionWith(["stderr_logfile=AUTO", "process_name=b-2"], "eventlistener:b")}`;
     const none = "no mistake in [eventlistener:sync] and [eventlistener:b]";
     assert.deepEqual(linesFor(t, sections), { status: 0, lines: [none] });
     const directory = writeFiles(temporaryDirectory(t), { "a.conf": sections });

@@ -3,12 +3,12 @@
 // is tested here. SUPERTICK_RUNTIME chooses what runs the listener.
 
 import * as assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { EventReader } from "../listener";
-import { FIXTURES, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { atEnd, FIXTURES, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const NEVER = ["--ticks", "1000000"];
@@ -480,25 +480,45 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
   });
 
   describe("numprocs would share the ticks out", { concurrency: 8 }, () => {
-    it("so a process that is numbered above 0 ends with 2 and the reason", async (t) => {
-      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: "job_01", group: "job" });
+    /** Another process of the pool. Like the listener's, its parent is this process, in supervisord's place. */
+    function startSibling(t: TestContext, name: string, group: string, more = {}): void {
+      const env = { ...process.env, SUPERVISOR_PROCESS_NAME: name, SUPERVISOR_GROUP_NAME: group, ...more };
+      const sibling = spawn("sleep", ["1000"], { env, stdio: "ignore" });
+      atEnd(t, () => sibling.kill("SIGKILL"));
+    }
+    const reason = /: the process "pool\d_9" is in the group "pool\d" too, .*: set numprocs=1$/m;
+
+    it("so a process behind another one of its pool ends with 2 and the reason", async (t) => {
+      startSibling(t, "pool1_9", "pool1");
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: "pool1_10", group: "pool1" });
       assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
-      assert.match(supervisord.stderr, /numprocs/);
+      assert.match(supervisord.stderr, reason);
     });
 
-    const others: Array<[name: string, group: string, isWarned: boolean]> = [
-      ["job_00", "job", true],
-      ["other", "job", true],
-      ["job", "job", false],
-      ["web2", "web2", false],
+    it("also where the other one starts later: at the first tick, which is left for it", async (t) => {
+      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: "pool2_10", group: "pool2" });
+      startSibling(t, "pool2_9", "pool2");
+      supervisord.send("TICK_60", "when:1700002860");
+      assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
+      assert.match(supervisord.stderr, reason);
+      assert.equal(supervisord.pool.buffer.length, 1);
+    });
+
+    const alone: Array<[name: string, group: string, sibling?: string, env?: object]> = [
+      ["sync-2", "pool3"],
+      ["other", "pool4"],
+      ["pool5_9", "pool5", "pool5_10"],
+      ["pool6_10", "pool6", "pool6_9", { SUPERTICK_ID: "of a run" }],
+      ["pool7", "pool7", "pool6"],
     ];
-    for (const [name, group, isWarned] of others) {
-      it(`process ${name} of section ${group} runs, ${isWarned ? "with" : "without"} a warning`, async (t) => {
+    for (const [name, group, sibling, env] of alone) {
+      it(`process ${name} of section ${group} runs without a warning`, async (t) => {
+        if (sibling !== undefined) startSibling(t, sibling, group, env);
         const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name, group });
         await supervisord.tick();
         assert.equal(count(supervisord), "1");
         await supervisord.stop();
-        assert.equal(/numprocs|process_name/.test(supervisord.stderr), isWarned, supervisord.stderr);
+        assert.doesNotMatch(supervisord.stderr, /numprocs/);
       });
     }
   });

@@ -388,4 +388,13 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
     assert.equal(Object.keys(supervisord.deliveries("twin_0")).length, 3);
     assert.deepEqual(supervisord.deliveries("twin_1"), {});
   });
+
+  test("a process_name that ends in a number is no pool of several", async (t) => {
+    const supervisord = createSupervisord(t);
+    supervisord.listener("sync", ["--ticks", "2", "--", "true"], { settings: { process_name: "sync-2" } });
+    await supervisord.start();
+    await supervisord.tick(2);
+    await supervisord.waitForStderr("run 1 finished: exit 0");
+    assert.doesNotMatch(supervisord.stderr(), /numprocs/);
+  });
 });
