@@ -5486,7 +5486,7 @@ function startListener(args: readonly string[]): void {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
   const { settings, flags, environment, command } = invocation;
   checkCommand(invocation);
-  checkStdin();
+  checkDescriptors();
   const allLog = createLog(settings.log);
   const mistake = poolMistake(allLog);
   if (mistake !== undefined) throw new UsageError(mistake);
@@ -5509,10 +5509,14 @@ function startListener(args: readonly string[]): void {
   });
 }
 
-/** @throws UsageError on a terminal */
-function checkStdin(): void {
+/** @throws UsageError on a terminal, and where what we log would go to supervisord as an answer */
+function checkDescriptors(): void {
   if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
     throw new UsageError(NO_SUPERVISORD);
+  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
+  const isSame = stdout?.ino === stderr?.ino && stdout?.dev === stderr?.dev;
+  if (isSame && (stdout?.isFIFO() || stdout?.isSocket()))
+    throw new UsageError("stdout and stderr are one pipe, but stdout belongs to the protocol: redirect_stderr=false");
 }
 
 /** @throws UsageError where --crontab or a command is missing, and where both are there */

@@ -3914,7 +3914,7 @@ function startListener(args) {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
   const { settings, flags, environment, command } = invocation;
   checkCommand(invocation);
-  checkStdin();
+  checkDescriptors();
   const allLog = createLog(settings.log);
   const mistake = poolMistake(allLog);
   if (mistake !== void 0) throw new UsageError(mistake);
@@ -3932,9 +3932,13 @@ function startListener(args) {
     listener.start();
   });
 }
-function checkStdin() {
+function checkDescriptors() {
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
     throw new UsageError(NO_SUPERVISORD);
+  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
+  const isSame = (stdout == null ? void 0 : stdout.ino) === (stderr == null ? void 0 : stderr.ino) && (stdout == null ? void 0 : stdout.dev) === (stderr == null ? void 0 : stderr.dev);
+  if (isSame && ((stdout == null ? void 0 : stdout.isFIFO()) || (stdout == null ? void 0 : stdout.isSocket())))
+    throw new UsageError("stdout and stderr are one pipe, but stdout belongs to the protocol: redirect_stderr=false");
 }
 function checkCommand({ command, settings }) {
   if (settings.crontab !== void 0) {

@@ -8,7 +8,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { EventReader } from "../listener";
-import { atEnd, FIXTURES, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { atEnd, FIXTURES, LISTENER, RUNTIME, run, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const NEVER = ["--ticks", "1000000"];
@@ -641,6 +641,16 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       assert.equal(status, 2, stdout);
       assert.match(stdout, /simulate/);
     });
+  });
+
+  it("where stdout and stderr are one pipe, as with redirect_stderr=true, it exits 2 before READY", () => {
+    const words = [...RUNTIME, LISTENER, ...EACH_TICK, ...job("exit-0")];
+    for (const redirect of ['exec "$@" 2>&1', '("$@"; echo "status $?") 2>&1 | cat']) {
+      const { stdout } = run(["sh", "-c", redirect, "sh", ...words]);
+      assert.match(stdout, /^supertick: stdout and stderr are one pipe, .*: redirect_stderr=false\n(status 2\n)?$/);
+    }
+    const help = run(["sh", "-c", 'exec "$@" 2>&1', "sh", ...RUNTIME, LISTENER, "check", ...EACH_TICK]);
+    assert.equal(help.status, 0, help.stdout);
   });
 
   describe("a run outside the schedule", { concurrency: 8 }, () => {
