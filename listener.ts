@@ -4961,6 +4961,8 @@ function fingerprint({ name, schedule, command, options, env, input }: Job): str
 // One process between supervisord and the jobs: events in, answers out, and what they mean for each job in between.
 // To listen to another event: extend `onEvent`.
 
+/** Supervisor 3.3.4 and later, on a Python before 3.8, then forgets the wrong one's subscription. */
+const IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
 const MARK_PERIODS = 3; // a listener that has not written its counter file for so long is gone
@@ -5314,7 +5316,7 @@ class Listener {
     const type = this.tickType ?? USUAL_TICK;
     const seconds = WATCHDOG_PERIODS * TICK_PERIODS[type]!;
     const warn = () => {
-      const remedy = `is this an [eventlistener:x] section with events=${type}?`;
+      const remedy = `is this an [eventlistener:x] section with events=${type}? If so, ${IF_FORGOTTEN}`;
       this.log.line(`no ${this.tickType ?? "tick"} has come in ${formatDuration(seconds)}: ${remedy}`);
     };
     this.stopExpectingTicks = startTimer(seconds, () => {
@@ -5336,7 +5338,7 @@ class Listener {
         return this.watch(leftSeconds, false);
       }
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      const remedy = "exiting so that supervisord starts a fresh listener";
+      const remedy = `exiting so that supervisord starts a fresh listener; if none comes then, ${IF_FORGOTTEN}`;
       const silence = `no ${this.tickType} for ${Math.round(silentSeconds)}s`;
       if (!this.runners.some(({ isBusy }) => isBusy)) return this.fail(`${silence}; ${remedy}`);
       this.silence.report("silence", `${silence} while a run is going on; when that ends: ${remedy}`);
@@ -5865,10 +5867,13 @@ function flagWords({ texts }: Layer, tick: string | undefined): string[] {
 /** @throws UsageError for what a value in supervisord.conf can't hold */
 export function formatSection({ name, command, events, killAfterSeconds, variables }: ListenerSection): string {
   const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+  const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
-    `[eventlistener:${name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job"}]`,
+    `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
+    "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
+    `priority=${-2 - (hash32(title) % PRIORITIES)}`,
     "autorestart=true",
     "stdout_logfile=NONE",
     "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
@@ -5881,6 +5886,8 @@ export function formatSection({ name, command, events, killAfterSeconds, variabl
   return `${lines.join("\n")}\n`;
 }
 
+/** Below -1, the default of event listeners: what is lower starts earlier, and programs have 999. */
+const PRIORITIES = 9998;
 /** supervisord's default. */
 const STOP_WAIT_SECONDS = 10;
 const STOP_MARGIN_SECONDS = 5;

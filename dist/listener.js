@@ -3498,6 +3498,7 @@ var Roster = class {
 function fingerprint({ name, schedule, command, options, env, input }) {
   return JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, options, env, input]);
 }
+var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
 var MARK_PERIODS = 3;
@@ -3791,7 +3792,7 @@ var Listener = class {
     const seconds = WATCHDOG_PERIODS * TICK_PERIODS[type];
     const warn = () => {
       var _a2;
-      const remedy = `is this an [eventlistener:x] section with events=${type}?`;
+      const remedy = `is this an [eventlistener:x] section with events=${type}? If so, ${IF_FORGOTTEN}`;
       this.log.line(`no ${(_a2 = this.tickType) != null ? _a2 : "tick"} has come in ${formatDuration(seconds)}: ${remedy}`);
     };
     this.stopExpectingTicks = startTimer(seconds, () => {
@@ -3809,7 +3810,7 @@ var Listener = class {
         return this.watch(leftSeconds, false);
       }
       if (!isSecondLook) return this.watch(WATCHDOG_SECOND_LOOK_SECONDS, true);
-      const remedy = "exiting so that supervisord starts a fresh listener";
+      const remedy = `exiting so that supervisord starts a fresh listener; if none comes then, ${IF_FORGOTTEN}`;
       const silence = `no ${this.tickType} for ${Math.round(silentSeconds)}s`;
       if (!this.runners.some(({ isBusy }) => isBusy)) return this.fail(`${silence}; ${remedy}`);
       this.silence.report("silence", `${silence} while a run is going on; when that ends: ${remedy}`);
@@ -4197,10 +4198,13 @@ function flagWords({ texts }, tick) {
 }
 function formatSection({ name, command, events, killAfterSeconds, variables }) {
   const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+  const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
-    `[eventlistener:${name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job"}]`,
+    `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
+    "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
+    `priority=${-2 - hash32(title) % PRIORITIES}`,
     "autorestart=true",
     "stdout_logfile=NONE",
     "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
@@ -4213,6 +4217,7 @@ function formatSection({ name, command, events, killAfterSeconds, variables }) {
   return `${lines.join("\n")}
 `;
 }
+var PRIORITIES = 9998;
 var STOP_WAIT_SECONDS = 10;
 var STOP_MARGIN_SECONDS = 5;
 var BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";

@@ -7,7 +7,7 @@ import { describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatSection, UsageError } from "../listener";
 import { LISTENER, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
-import { createSupervisord, skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
+import { createSupervisord, type Program, skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
 
@@ -23,7 +23,7 @@ function linesOf(args: string[], env: Env = {}): string[] {
 }
 
 /** What supervisord makes of the sections; see parse-supervisord-conf.py. [include] has it read every value once more. */
-function parse(t: TestContext, sections: string): unknown[] {
+function parse(t: TestContext, sections: string): Program[] {
   const file = path.join(temporaryDirectory(t), "supervisord.conf");
   fs.writeFileSync(file, `[supervisord]\n[include]\nfiles = none/*.conf\n${sections}`);
   const script = path.join(__dirname, "parse-supervisord-conf.py");
@@ -50,6 +50,8 @@ describe("init", () => {
       "[eventlistener:sync-all]",
       `command=${startOf(LISTENER)} --every 5m --verbose --tick TICK_60 -- /usr/local/bin/sync-all --quiet`,
       "events=TICK_60",
+      "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
+      "priority=-7282",
       "autorestart=true",
       "stdout_logfile=NONE",
       "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
@@ -88,6 +90,15 @@ describe("init", () => {
   ];
   it("names the section after --name or the command", () => {
     for (const [args, name] of names) assert.equal(linesOf(["--ticks", "5", ...args])[0], `[eventlistener:${name}]`);
+  });
+
+  it("gives each name a priority of its own, that starts it before what has none", () => {
+    const priorities = Array.from({ length: 40 }, (_, i) => {
+      const [, priority] = /^priority=(.*)$/m.exec(sectionWith(`sync-${i}`, ["x"], {}))!;
+      assert.ok(Number(priority) < -1 && /^-[1-9]\d{0,3}$/.test(priority), priority);
+      return priority;
+    });
+    assert.equal(new Set(priorities).size, 40);
   });
 
   it("gives supervisord more patience than --kill-after, if the usual ten seconds are too few", () => {
@@ -186,7 +197,7 @@ describe("supervisord reads init's section:", () => {
     const listener = fc.record({ command: fc.array(nastyText, { minLength: 1, maxLength: 6 }), value: nastyText });
     // One start of Python for many cases.
     const property = fc.property(fc.array(listener, { minLength: 150, maxLength: 150 }), (listeners) => {
-      const expected: unknown[] = [];
+      const expected: Program[] = [];
       let sections = "";
       listeners.forEach(({ command, value }, i) => {
         const name = `job${String(i).padStart(3, "0")}`;
@@ -194,7 +205,8 @@ describe("supervisord reads init's section:", () => {
         sections += sectionWith(name, command, environment);
         expected.push({ name, command, environment, events: ["Tick60Event"] });
       });
-      assert.deepEqual(parse(t, sections), expected);
+      const read = parse(t, sections).sort((a, b) => (a.name < b.name ? -1 : 1)); // they come in order of priority
+      assert.deepEqual(read, expected);
     });
     fc.assert(property, { numRuns: 8, endOnFailure: true });
   });
