@@ -3402,13 +3402,33 @@ function tryInPrivateDirectory<T>(names: readonly string[], open: (files: readon
   // of descriptors, Node never closes some of its own.
   const parents = [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"];
   let directory: string | undefined;
-  for (const parent of parents) directory ??= tryTo(() => fs.mkdtempSync(`${parent}/supertick-pipe-`));
+  for (const parent of parents) directory ??= tryTo(() => fs.mkdtempSync(`${parent}/${PRIVATE_PREFIX}`));
+  if (!isSweepDone) setImmediate(() => new Set(parents).forEach(removeLeftovers));
+  isSweepDone = true;
   if (directory === undefined) return undefined;
   const files = names.map((name) => `${directory}/${name}`);
   const opened = tryTo(() => open(files));
   for (const file of files) tryTo(() => fs.unlinkSync(file));
   tryTo(() => fs.rmdirSync(directory!));
   return opened;
+}
+
+const PRIVATE_PREFIX = "supertick-pipe-";
+const LEFT_OVER_MS = 60_000;
+let isSweepDone = false;
+
+/** Such directories are in use for as long as mkfifo takes; one that is old was left by a listener that was killed. */
+function removeLeftovers(parent: string): void {
+  for (const name of namesIn(parent).filter((name) => name.startsWith(PRIVATE_PREFIX))) {
+    const directory = `${parent}/${name}`;
+    const stats = tryTo(() => fs.lstatSync(directory));
+    const isOurs = stats?.isDirectory() && stats.uid === process.geteuid!();
+    const names = namesIn(directory);
+    if (!isOurs || Date.now() - stats!.mtimeMs < LEFT_OVER_MS || !names.every((name) => /^[12]$|^input$/.test(name)))
+      continue;
+    for (const name of names) tryTo(() => fs.unlinkSync(`${directory}/${name}`));
+    tryTo(() => fs.rmdirSync(directory));
+  }
 }
 
 interface ShellPlan extends Omit<ProcessPlan, "command" | "onExit" | "onEnd"> {

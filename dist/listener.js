@@ -2347,13 +2347,30 @@ function tryStore(input) {
 function tryInPrivateDirectory(names, open) {
   const parents = [process.env.TMPDIR || "/tmp", "/tmp", "/dev/shm"];
   let directory;
-  for (const parent of parents) directory != null ? directory : directory = tryTo(() => fs.mkdtempSync(`${parent}/supertick-pipe-`));
+  for (const parent of parents) directory != null ? directory : directory = tryTo(() => fs.mkdtempSync(`${parent}/${PRIVATE_PREFIX}`));
+  if (!isSweepDone) setImmediate(() => new Set(parents).forEach(removeLeftovers));
+  isSweepDone = true;
   if (directory === void 0) return void 0;
   const files = names.map((name) => `${directory}/${name}`);
   const opened = tryTo(() => open(files));
   for (const file of files) tryTo(() => fs.unlinkSync(file));
   tryTo(() => fs.rmdirSync(directory));
   return opened;
+}
+var PRIVATE_PREFIX = "supertick-pipe-";
+var LEFT_OVER_MS = 6e4;
+var isSweepDone = false;
+function removeLeftovers(parent) {
+  for (const name of namesIn(parent).filter((name2) => name2.startsWith(PRIVATE_PREFIX))) {
+    const directory = `${parent}/${name}`;
+    const stats = tryTo(() => fs.lstatSync(directory));
+    const isOurs = (stats == null ? void 0 : stats.isDirectory()) && stats.uid === process.geteuid();
+    const names = namesIn(directory);
+    if (!isOurs || Date.now() - stats.mtimeMs < LEFT_OVER_MS || !names.every((name2) => /^[12]$|^input$/.test(name2)))
+      continue;
+    for (const name2 of names) tryTo(() => fs.unlinkSync(`${directory}/${name2}`));
+    tryTo(() => fs.rmdirSync(directory));
+  }
 }
 function startShell(text, limitSeconds, plan) {
   let isOver = false;

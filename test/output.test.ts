@@ -7,6 +7,7 @@ import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { findRun, hasGroup, readyLength } from "../listener";
+import { shell as make, rowsOf } from "./files";
 import { atEnd, isBun, isDeno, LISTENER, RUNTIME, temporaryDirectory, until } from "./harness";
 import { withLimit } from "./haste";
 import { type Options, Supervisord } from "./supervisord";
@@ -184,6 +185,30 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
         assert.deepEqual(written(supervisord, form).map(bare), lines);
       });
     }
+  }
+
+  const leftovers = rowsOf(`
+    is removed    | mkdir $D/supertick-pipe-1; mkfifo $D/supertick-pipe-1/1 $D/supertick-pipe-1/2
+    is removed    | mkdir $D/supertick-pipe-1; echo x >$D/supertick-pipe-1/input
+    is removed    | mkdir $D/supertick-pipe-1
+    is left alone | mkdir -p $D/supertick-pipe-1/1
+    is left alone | mkdir $D/supertick-pipe-1; echo x >$D/supertick-pipe-1/other
+    is left alone | mkdir $D/other; ln -s other $D/supertick-pipe-1
+    is left alone | mkdir $D/supertick-pipe-1; exec touch $D/supertick-pipe-1 # in use
+    is left alone | mkdir $D/supertick-pipe-1; chown 65534 $D/supertick-pipe-1`);
+  for (const [fate, left] of leftovers) {
+    const skip = left.includes("chown") && process.getuid?.() !== 0;
+    it(`what a killed listener seems to have left ${fate}: ${left}`, { skip }, async (t) => {
+      const directory = temporaryDirectory(t);
+      make(`${left}; touch -h -d "2 minutes ago" $D/supertick-pipe-1`, `${directory}/`);
+      const supervisord = await start(t, [...EACH_EVENT, "--", "/bin/cat"], { env: { TMPDIR: directory } });
+      for (const run of [1, 2]) {
+        await supervisord.answered(supervisord.send("PROCESS_STATE_FATAL", "payload"));
+        await supervisord.waitForLog(new RegExp(`run ${run} finished: exit 0`));
+      }
+      const names = fs.readdirSync(directory).filter((name) => name.startsWith("supertick-pipe-"));
+      assert.deepEqual(names, fate === "is removed" ? [] : ["supertick-pipe-1"]);
+    });
   }
 
   it("are done without where no descriptor is left, which fails the run and not the listener", PRLIMIT, async (t) => {
