@@ -3527,12 +3527,14 @@ interface Pinger {
   ping(run: { readonly id: string }, what: PingKind, onEnd: () => void): void;
 }
 
-function createPinger(url: string, log: Log): Pinger {
+function createPinger(url: string, log: Log, gate: Gate): Pinger {
   const problem = createProblemReport(log);
   const lastOfRun = new Map<string, Promise<void>>(); // run → its latest ping, while that is on its way
   const send = async (id: string, what: PingKind, before: Promise<void> | undefined) => {
     await before;
+    if (!(await gate.enter())) return;
     const error = await sendPing(pingRequest(url, what, id));
+    gate.leave();
     if (error === undefined) problem.clear();
     else problem.report(`--ping: ${new URL(url).host}: ${error}`);
   };
@@ -4274,6 +4276,49 @@ class Turns {
   }
 }
 
+const GATE_WIDTH = 50;
+const MAX_WAITING = 1000;
+
+/**
+ * What is done beside the runs: so many at a time, over all jobs, and the rest wait in order. Too many: the oldest that
+ * waits is dropped, for a later one says more.
+ */
+export class Gate {
+  private entered = 0;
+  private dropped = 0;
+  private readonly waiting: Array<(isAdmitted: boolean) => void> = [];
+
+  /** @param what for the log */
+  constructor(
+    private readonly what: string,
+    private readonly log: Pick<Log, "line">,
+    private readonly limit = MAX_WAITING,
+  ) {}
+
+  /** Waits until it is its turn. `false`: it is dropped; else `leave` must follow. */
+  enter(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.admit();
+      if (this.waiting.length <= this.limit) return;
+      if (this.dropped++ === 0) this.log.line(`over ${this.limit} ${this.what} wait: the oldest are dropped`);
+      this.waiting.shift()!(false);
+    });
+  }
+
+  leave(): void {
+    this.entered--;
+    this.admit();
+  }
+
+  private admit(): void {
+    for (; this.waiting.length > 0 && this.entered < GATE_WIDTH; this.entered++) this.waiting.shift()!(true);
+    if (this.dropped === 0 || this.waiting.length > 0) return;
+    this.log.line(`${this.dropped} ${this.what} were dropped: no more wait`);
+    this.dropped = 0;
+  }
+}
+
 const GROUP_POLL_MS = 50;
 const ORPHAN_POLL_MS = 1000;
 const ONLY_IF_SECONDS = 10;
@@ -4563,7 +4608,7 @@ class JobRunner {
   private ping(run: Run, what: PingKind): void {
     const { ping: url } = (run.job ?? this.job).options;
     if (url === undefined) return;
-    if (this.pinger?.url !== url) this.pinger = { url, ...createPinger(url, this.log) };
+    if (this.pinger?.url !== url) this.pinger = { url, ...createPinger(url, this.log, this.host.pings) };
     const task = this.beginSideTask();
     this.pinger.ping(run, what, () => this.endSideTask(task));
   }
@@ -4996,6 +5041,7 @@ class Listener {
   readonly supervisorId: string | undefined;
   readonly ticks: TickState;
   readonly turns = new Turns(this.settings.maxRunning);
+  readonly pings = new Gate("pings", this.log);
   /** For all that we start, but for TICK_PING, which may hold a secret. Reading process.env takes time. */
   readonly env: NodeJS.ProcessEnv;
   isStopping = false;

@@ -2432,12 +2432,14 @@ function hostName() {
   return require("os").hostname();
 }
 var PING_SECONDS = 10;
-function createPinger(url, log) {
+function createPinger(url, log, gate) {
   const problem = createProblemReport(log);
   const lastOfRun = /* @__PURE__ */ new Map();
   const send = async (id, what, before) => {
     await before;
+    if (!await gate.enter()) return;
     const error = await sendPing(pingRequest(url, what, id));
+    gate.leave();
     if (error === void 0) problem.clear();
     else problem.report(`--ping: ${new URL(url).host}: ${error}`);
   };
@@ -2964,6 +2966,37 @@ var Turns = class {
     if (this.starts.length > 0) setImmediate(() => this.startNext());
   }
 };
+var GATE_WIDTH = 50;
+var MAX_WAITING = 1e3;
+var Gate = class {
+  constructor(what, log, limit = MAX_WAITING) {
+    this.what = what;
+    this.log = log;
+    this.limit = limit;
+    this.entered = 0;
+    this.dropped = 0;
+    this.waiting = [];
+  }
+  enter() {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.admit();
+      if (this.waiting.length <= this.limit) return;
+      if (this.dropped++ === 0) this.log.line(`over ${this.limit} ${this.what} wait: the oldest are dropped`);
+      this.waiting.shift()(false);
+    });
+  }
+  leave() {
+    this.entered--;
+    this.admit();
+  }
+  admit() {
+    for (; this.waiting.length > 0 && this.entered < GATE_WIDTH; this.entered++) this.waiting.shift()(true);
+    if (this.dropped === 0 || this.waiting.length > 0) return;
+    this.log.line(`${this.dropped} ${this.what} were dropped: no more wait`);
+    this.dropped = 0;
+  }
+};
 var GROUP_POLL_MS = 50;
 var ORPHAN_POLL_MS = 1e3;
 var ONLY_IF_SECONDS = 10;
@@ -3191,7 +3224,7 @@ var JobRunner = class {
     var _a, _b;
     const { ping: url } = ((_a = run.job) != null ? _a : this.job).options;
     if (url === void 0) return;
-    if (((_b = this.pinger) == null ? void 0 : _b.url) !== url) this.pinger = { url, ...createPinger(url, this.log) };
+    if (((_b = this.pinger) == null ? void 0 : _b.url) !== url) this.pinger = { url, ...createPinger(url, this.log, this.host.pings) };
     const task = this.beginSideTask();
     this.pinger.ping(run, what, () => this.endSideTask(task));
   }
@@ -3531,6 +3564,7 @@ var Listener = class {
     this.log = log;
     this.self = identityOf(process.pid);
     this.turns = new Turns(this.settings.maxRunning);
+    this.pings = new Gate("pings", this.log);
     this.isStopping = false;
     this.supervisor = identityOf(process.ppid);
     this.reader = new EventReader();

@@ -8,8 +8,8 @@ import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { pingRequest } from "../listener";
-import { isDeno, until } from "./harness";
+import { Gate, pingRequest } from "../listener";
+import { isDeno, temporaryDirectory, until } from "./harness";
 import { withLimit } from "./haste";
 import { type Options, Supervisord } from "./supervisord";
 
@@ -127,6 +127,52 @@ describe("--ping", { concurrency: 4 }, () => {
     await server.waitFor(3);
     assert.equal(pathOf(server.pings[2]), "/secret");
     assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
+  });
+
+  it("sends 50 at a time, over all jobs; the rest wait, and those of one run stay in order", async (t) => {
+    const jobs = 60;
+    const held: http.ServerResponse[] = [];
+    let [open, most, isHolding] = [0, 0, true];
+    const server = await pingServer(t, (_, response) => {
+      most = Math.max(most, ++open);
+      response.on("close", () => open--);
+      if (isHolding) held.push(response);
+      else response.end();
+    });
+    const crontab = `${temporaryDirectory(t)}/crontab`;
+    fs.writeFileSync(crontab, `TICK_PING=${server.url}\n${"* * * * * true\n".repeat(jobs)}`);
+    const supervisord = await Supervisord.during(t, { args: ["--tick", "TICK_60", "--crontab", crontab] });
+    await supervisord.tick();
+    await supervisord.until(() => supervisord.stderr.split(" finished: exit 0").length > jobs, "all runs to end");
+    await server.waitFor(50);
+    isHolding = false;
+    for (const response of held) response.end();
+    await server.waitFor(2 * jobs);
+    assert.equal(most, 50);
+    const runs = new Map<string, string[]>();
+    for (const ping of server.pings) {
+      const [kind, run] = ping.split("?");
+      runs.set(run, [...(runs.get(run) ?? []), kind]);
+    }
+    assert.deepEqual([...runs.values()], Array(jobs).fill(["/secret/start", "/secret"]));
+  });
+
+  it("lets so many wait; beyond that the oldest is dropped, which is logged once, and the number at the end", async () => {
+    const lines: string[] = [];
+    const gate = new Gate("pings", { line: (text) => lines.push(text) }, 3);
+    const admitted: number[] = [];
+    const entering = Array.from({ length: 56 }, async (_, i) => {
+      const isAdmitted = await gate.enter();
+      if (isAdmitted) admitted.push(i);
+      return isAdmitted;
+    });
+    await Promise.all(entering.slice(0, 53));
+    assert.deepEqual(admitted, [...Array(50).keys()]);
+    assert.deepEqual(lines, ["over 3 pings wait: the oldest are dropped"]);
+    for (let i = 0; i < 3; i++) gate.leave();
+    await Promise.all(entering);
+    assert.deepEqual(admitted.slice(50), [53, 54, 55]);
+    assert.deepEqual(lines.slice(1), ["3 pings were dropped: no more wait"]);
   });
 
   it("appends to the path, whatever else is in the URL", () => {
