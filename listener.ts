@@ -4594,14 +4594,21 @@ class JobRunner {
   ): () => void {
     const env = this.environment(about, { ...facts, SUPERTICK_HOOK: hook });
     const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
+    const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
-    const onGone = () => this.endSideTask(task);
-    this.host.turns.soon(() => {
-      if (this.sideTasks.includes(task)) task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
-    });
+    const end = () => this.endSideTask(task);
+    const onGone = () => {
+      gate.leave();
+      end();
+    };
+    const begin = () => {
+      if (!this.sideTasks.includes(task)) return gate.leave();
+      task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
+    };
+    gate.enter().then((isAdmitted) => (isAdmitted ? this.host.turns.soon(begin) : end()));
     return () => {
       task.kill?.();
-      onGone();
+      end();
     };
   }
 
@@ -4849,17 +4856,20 @@ function verdictOf(end: ProcessEnd, isLate: boolean): { verdict: Verdict; error?
   return { verdict: isLate ? "timeout" : "error", error: howEnded(end) };
 }
 
-const MAX_VARIABLE_BYTES = 2 ** 16; // the kernel refuses a command one of whose variables has 128 KiB
+const MAX_TOKEN_BYTES = 2 ** 16; // of all: the kernel refuses a variable of 128 KiB, and a thousand hooks may wait
 // What supertick says itself, or leaves unset, can't come from a payload.
 const OWN_TOKENS = /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload)$/i;
 
 /** processname:web groupname:web … on the first line → SUPERTICK_PROCESSNAME=web … */
 export function payloadTokens(payload: string): Record<string, string> {
   const tokens: Record<string, string> = {};
+  let left = MAX_TOKEN_BYTES;
   for (const token of payload.split("\n", 1)[0].split(" ")) {
     const [, key, value] = /^([A-Za-z]\w*):([^\0]*)$/.exec(token) ?? [];
-    if (key === undefined || OWN_TOKENS.test(key) || Buffer.byteLength(value) > MAX_VARIABLE_BYTES) continue;
-    tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+    const bytes = Buffer.from(value ?? ""); // a part of the payload would keep all of it in memory
+    if (key === undefined || OWN_TOKENS.test(key) || key.length + bytes.length > left) continue;
+    left -= key.length + bytes.length;
+    tokens[`SUPERTICK_${key.toUpperCase()}`] = bytes.toString();
   }
   return tokens;
 }
@@ -5042,6 +5052,8 @@ class Listener {
   readonly ticks: TickState;
   readonly turns = new Turns(this.settings.maxRunning);
   readonly pings = new Gate("pings", this.log);
+  readonly hooks = new Gate("hooks", this.log);
+  readonly questions = new Gate("questions", this.log, Number.POSITIVE_INFINITY); // a run waits for each
   /** For all that we start, but for TICK_PING, which may hold a secret. Reading process.env takes time. */
   readonly env: NodeJS.ProcessEnv;
   isStopping = false;

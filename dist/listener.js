@@ -3209,15 +3209,22 @@ var JobRunner = class {
   runShell(hook, text, limitSeconds, about, facts, onEnd) {
     const env = this.environment(about, { ...facts, SUPERTICK_HOOK: hook });
     const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
+    const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
-    const onGone = () => this.endSideTask(task);
-    this.host.turns.soon(() => {
-      if (this.sideTasks.includes(task)) task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
-    });
+    const end = () => this.endSideTask(task);
+    const onGone = () => {
+      gate.leave();
+      end();
+    };
+    const begin = () => {
+      if (!this.sideTasks.includes(task)) return gate.leave();
+      task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
+    };
+    gate.enter().then((isAdmitted) => isAdmitted ? this.host.turns.soon(begin) : end());
     return () => {
       var _a;
       (_a = task.kill) == null ? void 0 : _a.call(task);
-      onGone();
+      end();
     };
   }
   ping(run, what) {
@@ -3413,15 +3420,18 @@ function verdictOf(end, isLate) {
   if (end.exit === 1) return { verdict: "held" };
   return { verdict: isLate ? "timeout" : "error", error: howEnded(end) };
 }
-var MAX_VARIABLE_BYTES = 2 ** 16;
+var MAX_TOKEN_BYTES = 2 ** 16;
 var OWN_TOKENS = /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload)$/i;
 function payloadTokens(payload) {
   var _a;
   const tokens = {};
+  let left = MAX_TOKEN_BYTES;
   for (const token of payload.split("\n", 1)[0].split(" ")) {
     const [, key, value] = (_a = /^([A-Za-z]\w*):([^\0]*)$/.exec(token)) != null ? _a : [];
-    if (key === void 0 || OWN_TOKENS.test(key) || Buffer.byteLength(value) > MAX_VARIABLE_BYTES) continue;
-    tokens[`SUPERTICK_${key.toUpperCase()}`] = value;
+    const bytes = Buffer.from(value != null ? value : "");
+    if (key === void 0 || OWN_TOKENS.test(key) || key.length + bytes.length > left) continue;
+    left -= key.length + bytes.length;
+    tokens[`SUPERTICK_${key.toUpperCase()}`] = bytes.toString();
   }
   return tokens;
 }
@@ -3565,6 +3575,8 @@ var Listener = class {
     this.self = identityOf(process.pid);
     this.turns = new Turns(this.settings.maxRunning);
     this.pings = new Gate("pings", this.log);
+    this.hooks = new Gate("hooks", this.log);
+    this.questions = new Gate("questions", this.log, Number.POSITIVE_INFINITY);
     this.isStopping = false;
     this.supervisor = identityOf(process.ppid);
     this.reader = new EventReader();

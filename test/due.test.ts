@@ -335,7 +335,8 @@ describe("the tokens of a payload", () => {
     ],
     ["type:\n", { SUPERTICK_TYPE: "" }],
     ["no tokens 1:2 -a:b", {}],
-    [`a:1 type:${"x".repeat(2 ** 16 + 1)} b:2`, { SUPERTICK_A: "1", SUPERTICK_B: "2" }], // too long for a variable
+    [`a:1 type:${"x".repeat(2 ** 16)} b:2`, { SUPERTICK_A: "1", SUPERTICK_B: "2" }], // 64 KiB in all
+    [`a:${"x".repeat(2 ** 16 - 1)} b:2`, { SUPERTICK_A: "x".repeat(2 ** 16 - 1) }],
   ];
   for (const [payload, tokens] of cases) {
     it(JSON.stringify(payload.slice(0, 40)), () => assert.deepEqual(payloadTokens(payload), tokens));

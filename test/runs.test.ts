@@ -3,6 +3,7 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
+import { temporaryDirectory } from "./harness";
 import { withLimit } from "./haste";
 import { type Options, Supervisord } from "./supervisord";
 
@@ -263,6 +264,29 @@ describe("hooks", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/begin/);
     await supervisord.stop();
     assert.match(supervisord.stderr, /on-failure 1 interrupted <> <SIGTERM> 1\n/);
+  });
+
+  it("run 50 at a time, over all jobs, and the rest wait in order; so do questions, which wait for no hook", async (t) => {
+    const wait = (name: string) => `echo ${name} $SUPERTICK_JOB; until [ -e ${name} ]; do sleep 0.1; done`;
+    const directory = temporaryDirectory(t);
+    const options = `TICK_ON_SKIP=${wait("hook")}\nTICK_ON_SUCCESS=${wait("hook")}\nTICK_ONLY_IF=${wait("question")}\n`;
+    fs.writeFileSync(`${directory}/crontab`, `${options}${"* * * * * true\n".repeat(60)}`);
+    const args = ["--tick", "TICK_60", "--crontab", `${directory}/crontab`];
+    const supervisord = await Supervisord.during(t, { args, cwd: directory });
+    const count = (name: string) => supervisord.stderr.match(new RegExp(`^${name} `, "gm"))?.length ?? 0;
+    const begun = (name: string, number: number) =>
+      supervisord.until(() => count(name) === number, `${number} of ${name}`);
+    await supervisord.tick();
+    await begun("question", 50);
+    await supervisord.tick(); // while the first sixty are asked about: all are skipped
+    await begun("hook", 50);
+    assert.equal(count("question"), 50);
+    fs.writeFileSync(`${directory}/question`, "");
+    await begun("question", 60);
+    await supervisord.until(() => supervisord.stderr.split(" finished: exit 0").length > 60, "all runs to end");
+    assert.equal(count("hook"), 50);
+    fs.writeFileSync(`${directory}/hook`, "");
+    await begun("hook", 120);
   });
 
   it("that fail are one line in the log, and delay no run", async (t) => {
