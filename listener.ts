@@ -1244,6 +1244,8 @@ export interface Due {
   readonly event?: SupervisorEvent;
   /** It waits for a turn (--max-running), not for a run of its own job. */
   readonly awaitsSlot?: boolean;
+  /** While it waits: what its event takes in memory. */
+  readonly bytes?: number;
 }
 
 /** One due time, and what is done for it. A restart loses the fields marked as live. */
@@ -1845,6 +1847,8 @@ export interface Moment {
 const LAST_GRACE_SECONDS = 1;
 /** However often the delay before a retry has doubled. */
 const MAX_RETRY_DELAY_SECONDS = 3600;
+/** Of all events that wait. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const UNKNOWN_END: ProcessEnd = {
   exit: null,
   signal: null,
@@ -1959,11 +1963,22 @@ export class Decision {
   }
 
   private wait(due: Due, why: string, awaitsSlot: boolean): void {
-    const isKnown = this.state.waiting.some(({ id }) => id === due.id);
-    if (!isKnown) this.record({ type: "waiting", ...dueOf(due), why, at: this.moment.at }, due);
-    const waiting = this.state.waiting.map((one) => (one.id === due.id ? { ...due, awaitsSlot } : one));
+    const bytes = due.event && bytesOf(due.event.payload);
+    if (!this.state.waiting.some(({ id }) => id === due.id)) {
+      const reason = bytes === undefined ? undefined : this.whyNoRoom(bytes);
+      if (reason !== undefined) return this.skip(due, reason);
+      this.record({ type: "waiting", ...dueOf(due), why, at: this.moment.at }, due);
+    }
+    const waiting = this.state.waiting.map((one) => (one.id === due.id ? { ...due, awaitsSlot, bytes } : one));
     this.state = { ...this.state, waiting };
     if (awaitsSlot) this.effects.push({ do: "queue", id: due.id });
+  }
+
+  private whyNoRoom(more: number): string | undefined {
+    const { waiting } = this.state;
+    if (waiting.length > this.policy.queueLimit) return `${waiting.length} events wait`;
+    const bytes = waiting.reduce((sum, { bytes = 0 }) => sum + bytes, more);
+    return bytes > MAX_WAITING_BYTES ? "the events that wait would have over 64 MiB" : undefined;
   }
 
   // What is due becomes a run as soon as a slot is free; with replace it has that of the run that it replaces, now or
@@ -2206,6 +2221,11 @@ function resultOf(run: Run, end: ProcessEnd): Result {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== undefined || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+
+/** What it takes in memory, at most. */
+function bytesOf(text: string): number {
+  return isAscii(text) ? text.length : 2 * text.length;
 }
 
 function isBeingEnded({ phase }: Run): boolean {

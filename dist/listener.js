@@ -1098,6 +1098,7 @@ function beginsAt(schedule, { decided }, { whenSeconds, periodSeconds }, setBack
 }
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
+var MAX_WAITING_BYTES = 64 * 1024 * 1024;
 var UNKNOWN_END = {
   exit: null,
   signal: null,
@@ -1187,11 +1188,21 @@ var Decision = class {
     this.record({ type: "skipped", ...dueOf(due), why, at: this.moment.at }, due);
   }
   wait(due, why, awaitsSlot) {
-    const isKnown = this.state.waiting.some(({ id }) => id === due.id);
-    if (!isKnown) this.record({ type: "waiting", ...dueOf(due), why, at: this.moment.at }, due);
-    const waiting = this.state.waiting.map((one) => one.id === due.id ? { ...due, awaitsSlot } : one);
+    const bytes = due.event && bytesOf(due.event.payload);
+    if (!this.state.waiting.some(({ id }) => id === due.id)) {
+      const reason = bytes === void 0 ? void 0 : this.whyNoRoom(bytes);
+      if (reason !== void 0) return this.skip(due, reason);
+      this.record({ type: "waiting", ...dueOf(due), why, at: this.moment.at }, due);
+    }
+    const waiting = this.state.waiting.map((one) => one.id === due.id ? { ...due, awaitsSlot, bytes } : one);
     this.state = { ...this.state, waiting };
     if (awaitsSlot) this.effects.push({ do: "queue", id: due.id });
+  }
+  whyNoRoom(more) {
+    const { waiting } = this.state;
+    if (waiting.length > this.policy.queueLimit) return `${waiting.length} events wait`;
+    const bytes = waiting.reduce((sum, { bytes: bytes2 = 0 }) => sum + bytes2, more);
+    return bytes > MAX_WAITING_BYTES ? "the events that wait would have over 64 MiB" : void 0;
   }
   admit(due, inherits = false) {
     if (inherits || this.hasFreeSlot()) return this.open(due, !inherits || slotsOf(this.state) === 0);
@@ -1377,6 +1388,9 @@ function resultOf(run, end) {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== void 0 || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+function bytesOf(text) {
+  return isAscii(text) ? text.length : 2 * text.length;
 }
 function isBeingEnded({ phase }) {
   return phase === "ending" || phase === "killed";

@@ -65,7 +65,7 @@ function possible(state: JobState, id: string, due: number, serial: number): Fac
     facts.push({ type: "waiting", why: "", ...about }, { type: "skipped", why: "", ...about });
     facts.push({ type: "starting", run: lastRun + 1, attempt: 1, ...about });
   }
-  for (const { awaitsSlot: _, event: __, ...about } of waiting) {
+  for (const { awaitsSlot: _, event: __, bytes: ___, ...about } of waiting) {
     facts.push({ type: "skipped", why: "", ...about, at: AT });
     facts.push({ type: "starting", run: lastRun + 1, attempt: 1, ...about, at: AT });
   }

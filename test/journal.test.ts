@@ -409,7 +409,7 @@ class ModelListener {
   }
 }
 
-const LIVE = "phase job hasSlot since isOrphan awaitsSlot end result seconds event at".split(" ");
+const LIVE = "phase job hasSlot since isOrphan awaitsSlot bytes end result seconds event at".split(" ");
 
 /** What of a state outlives a listener. */
 function persistent(state: JobState): unknown {

@@ -412,6 +412,32 @@ describe("a run", () => {
     }
   });
 
+  it("is skipped where its event, in memory, would make more than 64 MiB of those that wait, or more than may wait", () => {
+    const payloads: Array<[payload: string, fits: number]> = [
+      ["x".repeat(2 ** 20), 64],
+      ["é".repeat(2 ** 20), 32],
+      ["日".repeat(2 ** 20), 32],
+      ["", 1001], // 1,000 wait for the one that waits for its turn
+    ];
+    const settings: Setting[] = [{ overlap: "queue" }, { overlap: "queue", slots: 0 }, { overlap: "allow", slots: 0 }];
+    for (const [payload, fits] of payloads)
+      for (const setting of settings.slice(payload === "" ? 1 : 0)) {
+        const job = jobWith({ queueLimit: 1000, ...setting });
+        let state = FRESH_STATE;
+        const take = (n: number) => {
+          const event = { name: "EVENT", serial: n, payload };
+          const input: JobInput = { type: "due", due: n, reason: "event", id: String(n), serial: n, event };
+          const { notes, state: next } = decide(job, state, input, momentOf(setting, false));
+          state = next;
+          return notes.map(({ fact }) => fact.type);
+        };
+        if (setting.slots !== 0) take(0);
+        for (let n = 1; n <= fits; n++) assert.deepEqual(take(n), ["waiting"]);
+        assert.deepEqual(take(fits + 1), ["skipped"]);
+        assert.equal(state.waiting.length, fits);
+      }
+  });
+
   it("ends with how its process ended, or with why that is not known", () => {
     const ends: Array<[words: string, end: object]> = [
       ["due started died", DIED],
