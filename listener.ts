@@ -62,8 +62,9 @@ export interface SupervisorEvent {
   readonly name: string;
   /** `serial`: rises with every event of one supervisord. */
   readonly serial: number;
-  /** Empty for a payload of more than 1 MiB, which is read and dropped. */
   readonly payload: string;
+  /** It had more than 1 MiB: it was read and dropped, and `payload` is empty. */
+  readonly isDropped?: boolean;
 }
 
 /** What arrived is not what supervisord sends. The message says what it was. */
@@ -178,7 +179,8 @@ export class EventReader {
   private complete({ name, serial }: EventHeader, isStrayLineAllowed: boolean): SupervisorEvent {
     this.header = undefined;
     this.isStrayLineAllowed = isStrayLineAllowed;
-    return { name, serial, payload: decodeUtf8(this.kept) };
+    const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || undefined;
+    return { name, serial, payload: decodeUtf8(this.kept), isDropped };
   }
 }
 
@@ -4553,6 +4555,7 @@ class JobRunner {
     if (number !== undefined) facts.SUPERTICK_RUN = String(number);
     if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
+    if (event?.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
     return { ...payloadTokens(event?.payload ?? ""), ...this.host.env, ...job.env, ...facts, ...more };
   }
 
@@ -5281,6 +5284,7 @@ class Listener {
     const mistake = this.hasSeenEvent ? undefined : poolMistake(); // at the start a sibling may not have been there
     this.hasSeenEvent = true;
     if (mistake !== undefined) return this.fail(mistake, 2);
+    if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
     const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);

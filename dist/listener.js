@@ -108,7 +108,8 @@ var EventReader = class {
   complete({ name, serial }, isStrayLineAllowed) {
     this.header = void 0;
     this.isStrayLineAllowed = isStrayLineAllowed;
-    return { name, serial, payload: decodeUtf8(this.kept) };
+    const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || void 0;
+    return { name, serial, payload: decodeUtf8(this.kept), isDropped };
   }
 };
 function parseHeader(line) {
@@ -3181,6 +3182,7 @@ var JobRunner = class {
     if (number !== void 0) facts.SUPERTICK_RUN = String(number);
     if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
+    if (event == null ? void 0 : event.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
     return { ...payloadTokens((_a = event == null ? void 0 : event.payload) != null ? _a : ""), ...this.host.env, ...job.env, ...facts, ...more };
   }
   report({ fact, about }) {
@@ -3753,6 +3755,7 @@ var Listener = class {
     const mistake = this.hasSeenEvent ? void 0 : poolMistake();
     this.hasSeenEvent = true;
     if (mistake !== void 0) return this.fail(mistake, 2);
+    if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
     const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);

@@ -258,6 +258,25 @@ describe("hooks", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/skipped PROCESS_STATE_EXITED mail\n/);
   });
 
+  it("and the job are told that a payload of over 1 MiB was dropped, as the log is", async (t) => {
+    const tell = 'echo "$SUPERTICK_HOOK <$SUPERTICK_PAYLOAD> <$SUPERTICK_CHANNEL>" $(cat | wc -c)';
+    const more = ["--only-if", tell, "--on-success", tell, "--name", "job", "--", "/bin/sh", "-c", tell];
+    const supervisord = await Supervisord.during(t, { args: ["--on", "PROCESS_LOG", ...more] });
+    for (const [bytes, told] of [
+      [2 ** 20, `<> <stdout> `],
+      [2 ** 20 + 1, "<dropped> <> "],
+    ] as const) {
+      const event = supervisord.send("PROCESS_LOG_STDOUT", `channel:stdout\n${"x".repeat(bytes - 15)}`);
+      await supervisord.answered(event);
+      const input = told.startsWith("<>") ? bytes : 0;
+      await supervisord.waitForLog(
+        new RegExp(`^only-if ${told}0\n[^]*^ ${told}${input}\n[^]*^on-success ${told}0\n`, "m"),
+      );
+      const logged = `supertick: job: the payload of PROCESS_LOG_STDOUT, serial ${event.serial}, is over 1 MiB: dropped`;
+      assert.equal(supervisord.stderr.includes(logged), input === 0);
+    }
+  });
+
   it("tell of a run that a stop ended, before the end of the stop", async (t) => {
     const supervisord = await start(t, [...hooks, ...shell("echo begin; exec sleep 1000")]);
     await supervisord.tick();
