@@ -3786,7 +3786,8 @@ export interface CounterContent {
   readonly count: number;
   /** How many of them are from ticks that could not run anything: late ones, or of a clock set back. */
   readonly undecided?: number;
-  readonly tick?: { readonly whenSeconds: number; readonly serial: number };
+  /** Without a serial: another supervisord sent it than the one that is named here. */
+  readonly tick?: { readonly whenSeconds: number; readonly serial?: number };
   /** Seconds between two ticks. */
   readonly periodSeconds?: number;
   readonly serials: SerialSet;
@@ -3803,7 +3804,8 @@ export function formatCounter(content: CounterContent): string {
   const { count, undecided = 0, tick, periodSeconds = 0, serials, supervisor, listener, machine } = content;
   // toFixed, since V8 caches the texts of plain conversions, and the young generation grows by them.
   const fields = [
-    tick && `when=${tick.whenSeconds.toFixed()} serial=${tick.serial.toFixed()}`,
+    tick && `when=${tick.whenSeconds.toFixed()}`,
+    tick?.serial !== undefined && `serial=${tick.serial.toFixed()}`,
     periodSeconds > 0 && `period=${periodSeconds}`,
     undecided > 0 && `undecided=${undecided}`,
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
@@ -3832,7 +3834,7 @@ export function parseCounter(text: string): CounterContent {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
-    tick: whenSeconds === undefined || serial === undefined ? undefined : { whenSeconds, serial },
+    tick: whenSeconds === undefined ? undefined : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
     serials: SerialSet.parse(fields.get("serials") ?? (serial === undefined ? "" : `${serial.toString(36)}-`)),
     supervisor: identity("supervisor"),
@@ -5116,7 +5118,7 @@ class Listener {
     const { count, undecided = 0, tick, serials, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && supervisor?.pid === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
-    const last = tick && { ...tick, isForeign: !isSame };
+    const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === undefined };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
     const states = () => this.runners.map(({ job, known }) => [job.key, known] as const);
@@ -5401,7 +5403,8 @@ class Listener {
   }
 
   private writeCounter(): void {
-    const { count, undecided, last: tick, periodSeconds: known } = this.ticks;
+    const { count, undecided, last, periodSeconds: known } = this.ticks;
+    const tick = last?.isForeign ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, supervisor, self: listener } = this;
     const periodSeconds = known || TICK_PERIODS[this.tickType ?? ""] || this.counter.found.periodSeconds;
     const machine = machineId();

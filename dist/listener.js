@@ -2621,7 +2621,8 @@ var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
   const { count, undecided = 0, tick, periodSeconds = 0, serials, supervisor, listener, machine } = content;
   const fields = [
-    tick && `when=${tick.whenSeconds.toFixed()} serial=${tick.serial.toFixed()}`,
+    tick && `when=${tick.whenSeconds.toFixed()}`,
+    (tick == null ? void 0 : tick.serial) !== void 0 && `serial=${tick.serial.toFixed()}`,
     periodSeconds > 0 && `period=${periodSeconds}`,
     undecided > 0 && `undecided=${undecided}`,
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
@@ -2651,7 +2652,7 @@ function parseCounter(text) {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
-    tick: whenSeconds === void 0 || serial === void 0 ? void 0 : { whenSeconds, serial },
+    tick: whenSeconds === void 0 ? void 0 : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
     serials: SerialSet.parse((_a = fields.get("serials")) != null ? _a : serial === void 0 ? "" : `${serial.toString(36)}-`),
     supervisor: identity("supervisor"),
@@ -3614,7 +3615,7 @@ var Listener = class {
     const { count, undecided = 0, tick, serials, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && (supervisor == null ? void 0 : supervisor.pid) === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
-    const last = tick && { ...tick, isForeign: !isSame };
+    const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
     const states = () => this.runners.map(({ job, known }) => [job.key, known]);
@@ -3856,7 +3857,8 @@ var Listener = class {
   }
   writeCounter() {
     var _a;
-    const { count, undecided, last: tick, periodSeconds: known } = this.ticks;
+    const { count, undecided, last, periodSeconds: known } = this.ticks;
+    const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, supervisor, self: listener } = this;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();

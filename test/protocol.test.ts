@@ -411,18 +411,20 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       assert.equal(journal(supervisord, "starting").length, runs);
     });
 
-    it("but of another supervisord every one is new, whatever its serial", async (t) => {
-      const supervisord = await listen(t, [...NEVER, ...job("exit-0")]);
+    it("but of another supervisord every one is new and decides, whatever its serial", async (t) => {
+      const supervisord = await listen(t, ["--ticks", "5", "--", `${FIXTURES}/exit-0`]);
       await ticks(supervisord, 3);
       await supervisord.killListener();
       const counter = fs.readFileSync(supervisord.stateFile, "latin1");
       fs.writeFileSync(supervisord.stateFile, counter.replace(/ supervisor=\S+/, " supervisor=1:1"));
       supervisord.nextSerial = 0;
+      await supervisord.restartListener(); // killed again before a tick comes
       supervisord.advance(60);
       await supervisord.restartListener();
       await supervisord.idle();
       await supervisord.tick();
-      assert.equal(count(supervisord), "5");
+      assert.equal(count(supervisord), "0");
+      await supervisord.waitForLog(/run 1 started/);
     });
   });
 
