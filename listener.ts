@@ -4785,13 +4785,11 @@ class JobRunner {
     return next - (last.whenSeconds + monotonicSeconds() - lastSeconds);
   }
 
-  /** A run for an event of supervisord's; undefined if it was named before a kill. */
+  /** A run for an event of supervisord's. */
   onEvent(event: SupervisorEvent, reason: "remote" | "event"): Decision | undefined {
     const { serial } = event;
     const { supervisorId: supervisor } = this.host;
-    const { lastEvent } = this.state;
-    const isNamed = supervisor !== undefined && lastEvent?.serial === serial && lastEvent.supervisor === supervisor;
-    if (isNamed || this.isLeaving) return undefined;
+    if (this.isLeaving) return undefined;
     const due: Due = { ...dueNow(reason), serial, supervisor };
     return this.decide({ type: "due", ...due, event: reason === "event" ? event : undefined });
   }
@@ -5128,6 +5126,18 @@ class Listener {
     for (const { state } of this.runners) this.turns.take(slotsOf(state)); // until we know which of them are over
     this.claimFiles();
     this.journal.append(moved);
+    this.countNamed(found);
+  }
+
+  // An event that was named right before a kill, and so is not in the counter file, counts: it comes again, but not
+  // always before all others.
+  private countNamed(states: ReadonlyMap<string, JobState>): void {
+    for (const { lastEvent } of states.values()) {
+      const { serial = 0, supervisor } = lastEvent ?? {};
+      if (supervisor === undefined || supervisor !== this.supervisorId || this.counted.has(serial)) continue;
+      this.counted.add(serial);
+      this.writeCounter();
+    }
   }
 
   // Started again by the supervisord whose listener has yielded to another one, it would only take turns with that: so

@@ -3366,9 +3366,7 @@ var JobRunner = class {
   onEvent(event, reason) {
     const { serial } = event;
     const { supervisorId: supervisor } = this.host;
-    const { lastEvent } = this.state;
-    const isNamed = supervisor !== void 0 && (lastEvent == null ? void 0 : lastEvent.serial) === serial && lastEvent.supervisor === supervisor;
-    if (isNamed || this.isLeaving) return void 0;
+    if (this.isLeaving) return void 0;
     const due = { ...dueNow(reason), serial, supervisor };
     return this.decide({ type: "due", ...due, event: reason === "event" ? event : void 0 });
   }
@@ -3625,6 +3623,15 @@ var Listener = class {
     for (const { state } of this.runners) this.turns.take(slotsOf(state));
     this.claimFiles();
     this.journal.append(moved);
+    this.countNamed(found);
+  }
+  countNamed(states) {
+    for (const { lastEvent } of states.values()) {
+      const { serial = 0, supervisor } = lastEvent != null ? lastEvent : {};
+      if (supervisor === void 0 || supervisor !== this.supervisorId || this.counted.has(serial)) continue;
+      this.counted.add(serial);
+      this.writeCounter();
+    }
   }
   claimFiles() {
     var _a;

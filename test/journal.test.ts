@@ -980,7 +980,7 @@ describe("what comes again after a kill, and is in the journal, does not start a
     ["PROCESS_STATE_EXITED", "processname:web", ["--on", "PROCESS_STATE_EXITED", "--", "/bin/true"]],
     ["REMOTE_COMMUNICATION", "type:supertick\njob", NEVER],
   ] as const) {
-    it(`an event of type ${name}`, async (t) => {
+    it(`an event of type ${name}, also where another one comes before it again`, async (t) => {
       const directory = temporaryDirectory(t);
       const [file, script, kill] = ["state", "kill.cjs", "kill"].map((name) => `${directory}/${name}`);
       fs.writeFileSync(script, KILL_BEFORE_COUNTER);
