@@ -1357,6 +1357,8 @@ export interface JobState extends Past {
   readonly runs: readonly Run[];
   /** Due and not started, the oldest first. */
   readonly waiting: readonly Due[];
+  /** Live: what waited when the listener before was killed, until it is taken over. */
+  readonly left: readonly Due[];
   /** Only of a journal of version 0.1: idOf01 of the job. */
   readonly id01?: string;
   /** Of LISTENER: to another one, by the listener of this supervisord. */
@@ -1374,6 +1376,7 @@ export const FRESH_STATE: JobState = {
   delay: 0,
   runs: NOTHING,
   waiting: NOTHING,
+  left: NOTHING,
 };
 
 /** The state after one more fact. */
@@ -1382,9 +1385,9 @@ export function remember(state: JobState, fact: Fact): JobState {
     case "job":
       return rememberJob(state, fact);
     case "waiting":
-      return withNamed({ ...state, waiting: [...without(state.waiting, fact), dueOf(fact)] }, fact);
+      return withDue(state, { waiting: [...without(state.waiting, fact), dueOf(fact)] }, fact);
     case "skipped":
-      return withNamed(withCounted({ ...state, waiting: without(state.waiting, fact) }, "skipped"), fact);
+      return withCounted(withDue(state, {}, fact), "skipped");
     case "missed":
       return withNamed(withCounted(state, "missed", fact.count), { ...fact, reason: "schedule" });
     case "starting":
@@ -1417,8 +1420,16 @@ function rememberStarting(state: JobState, fact: FactOf<"starting">): JobState {
   const run: Run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
   const fresh: Run = { ...run, ...NO_ATTEMPT, hasSlot: true };
   const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
-  const next = { ...state, runs, waiting: without(state.waiting, fact), lastRun: Math.max(state.lastRun, number) };
-  return attempt === 1 ? withNamed(next, fact) : next;
+  const changes = { runs, lastRun: Math.max(state.lastRun, number) };
+  return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
+}
+
+// What waited was named as it came to wait, and the clock may have been set back since: it is not named again.
+function withDue(state: JobState, changes: Partial<JobState>, fact: NamedDue): JobState {
+  const [waiting, left] = [without(state.waiting, fact), without(state.left, fact)];
+  const isNamed = waiting.length < state.waiting.length || left.length < state.left.length;
+  const next = { ...state, waiting, left, ...changes };
+  return isNamed ? next : withNamed(next, fact);
 }
 
 /** What a run does not keep of the attempt before. */
@@ -4361,7 +4372,6 @@ class JobRunner {
   private sideTasks: readonly SideTask[] = NOTHING;
   private pinger: { readonly url: string; readonly ping: Pinger["ping"] } | undefined = undefined;
   private hasLeftovers: boolean; // of the listener before; true until they are taken over
-  private left: readonly Due[] = NOTHING; // of them, what waited
   private delay: number | undefined = undefined; // by --jitter; undefined before the first tick
   private isDescribed = false; // by its journal, but for the delay
   private cancelDelayed: (() => void) | undefined = undefined;
@@ -4384,7 +4394,8 @@ class JobRunner {
 
   /** For the journal. */
   get known(): JobState {
-    return this.left.length === 0 ? this.state : { ...this.state, waiting: [...this.left, ...this.state.waiting] };
+    const { left, waiting } = this.state;
+    return left.length === 0 ? this.state : { ...this.state, waiting: [...left, ...waiting] };
   }
 
   get isBusy(): boolean {
@@ -4805,14 +4816,9 @@ class JobRunner {
   private takeOver(): void {
     if (!this.hasLeftovers) return;
     this.hasLeftovers = false;
-    this.left = this.state.waiting;
-    this.state = { ...this.state, waiting: NOTHING };
+    this.state = { ...this.state, waiting: NOTHING, left: this.state.waiting };
     for (const run of [...this.state.runs].reverse()) this.takeOverRun(run);
-    while (this.left.length > 0) {
-      const [due, ...later] = this.left;
-      this.left = later;
-      this.takeOverDue(due);
-    }
+    for (const due of this.state.left) this.takeOverDue(due);
   }
 
   private takeOverRun(run: Run): void {

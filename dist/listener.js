@@ -814,16 +814,17 @@ var FRESH_STATE = {
   counts: {},
   delay: 0,
   runs: NOTHING,
-  waiting: NOTHING
+  waiting: NOTHING,
+  left: NOTHING
 };
 function remember(state, fact) {
   switch (fact.type) {
     case "job":
       return rememberJob(state, fact);
     case "waiting":
-      return withNamed({ ...state, waiting: [...without(state.waiting, fact), dueOf(fact)] }, fact);
+      return withDue(state, { waiting: [...without(state.waiting, fact), dueOf(fact)] }, fact);
     case "skipped":
-      return withNamed(withCounted({ ...state, waiting: without(state.waiting, fact) }, "skipped"), fact);
+      return withCounted(withDue(state, {}, fact), "skipped");
     case "missed":
       return withNamed(withCounted(state, "missed", fact.count), { ...fact, reason: "schedule" });
     case "starting":
@@ -851,8 +852,14 @@ function rememberStarting(state, fact) {
   const run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
   const fresh = { ...run, ...NO_ATTEMPT, hasSlot: true };
   const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
-  const next = { ...state, runs, waiting: without(state.waiting, fact), lastRun: Math.max(state.lastRun, number) };
-  return attempt === 1 ? withNamed(next, fact) : next;
+  const changes = { runs, lastRun: Math.max(state.lastRun, number) };
+  return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
+}
+function withDue(state, changes, fact) {
+  const [waiting, left] = [without(state.waiting, fact), without(state.left, fact)];
+  const isNamed = waiting.length < state.waiting.length || left.length < state.left.length;
+  const next = { ...state, waiting, left, ...changes };
+  return isNamed ? next : withNamed(next, fact);
 }
 var NO_ATTEMPT = {
   pid: void 0,
@@ -3025,7 +3032,6 @@ var JobRunner = class {
     this.attendances = void 0;
     this.sideTasks = NOTHING;
     this.pinger = void 0;
-    this.left = NOTHING;
     this.delay = void 0;
     this.isDescribed = false;
     this.cancelDelayed = void 0;
@@ -3037,7 +3043,8 @@ var JobRunner = class {
     return this.host.log.ofJob(this.job.name);
   }
   get known() {
-    return this.left.length === 0 ? this.state : { ...this.state, waiting: [...this.left, ...this.state.waiting] };
+    const { left, waiting } = this.state;
+    return left.length === 0 ? this.state : { ...this.state, waiting: [...left, ...waiting] };
   }
   get isBusy() {
     return this.state.runs.length > 0;
@@ -3376,14 +3383,9 @@ var JobRunner = class {
   takeOver() {
     if (!this.hasLeftovers) return;
     this.hasLeftovers = false;
-    this.left = this.state.waiting;
-    this.state = { ...this.state, waiting: NOTHING };
+    this.state = { ...this.state, waiting: NOTHING, left: this.state.waiting };
     for (const run of [...this.state.runs].reverse()) this.takeOverRun(run);
-    while (this.left.length > 0) {
-      const [due, ...later] = this.left;
-      this.left = later;
-      this.takeOverDue(due);
-    }
+    for (const due of this.state.left) this.takeOverDue(due);
   }
   takeOverRun(run) {
     const { number, attempt, id, pid, start = 0, phase } = run;

@@ -155,6 +155,7 @@ describe("what is decided", () => {
       120,
     ],
     ["where it begins anew; what was reached stays", [at(60), starting(1, 180), at(120)], 120, 180],
+    ["not by what waited as it began anew", [waiting(180), at(60), starting(1, 180)], 60, 180],
     ["as it was where only its name has changed", [at(60), starting(1, 180), JOB], 180, 180],
   ];
   for (const [title, facts, decided, reached] of cases) {

@@ -284,9 +284,9 @@ class ModelListener {
       const leader = isAlive || run.pid !== undefined ? { pid, start: 7 } : undefined;
       this.apply({ type: "found", run: run.number, leader, isAlive, hasGroup, ageSeconds: 1 });
     }
-    const { waiting } = this.state;
-    this.state = { ...this.state, waiting: [] };
-    for (const due of waiting) {
+    const { waiting: left } = this.state;
+    this.state = { ...this.state, waiting: [], left };
+    for (const due of left) {
       if (due.reason === "event") this.record({ type: "skipped", ...due, why: "lost", at: 1 });
       else this.apply({ type: "due", ...due });
     }
@@ -991,11 +991,13 @@ describe("what comes again after a kill, and is in the journal, does not start a
       const event = supervisord.send(name, payload);
       await supervisord.exited;
       assert.deepEqual(numbers(file, "starting"), [1]);
+      supervisord.rejectedByNeighbour({ name, payload });
       await supervisord.restartListener();
       await supervisord.answered(event);
-      await supervisord.answered(supervisord.send(name, payload));
       await supervisord.waitForLog(/run 2 finished/);
-      assert.deepEqual(numbers(file, "starting"), [1, 2]);
+      await supervisord.answered(supervisord.send(name, payload));
+      await supervisord.waitForLog(/run 3 finished/);
+      assert.deepEqual(numbers(file, "starting"), [1, 2, 3]);
     });
   }
 });
