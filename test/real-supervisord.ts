@@ -179,6 +179,7 @@ export function createSupervisord(t: TestContext) {
   const configuration = inDirectory("supervisord.conf");
   const logFile = inDirectory("supervisord.log");
   const sections: string[] = [];
+  const programs: string[] = [];
   let listenerName = "";
   let daemon: ChildProcess | undefined;
   let clock = CLOCK_START;
@@ -218,6 +219,11 @@ export function createSupervisord(t: TestContext) {
 
   function eventListener(name: string, settings: Settings) {
     sections.push(asSection(`eventlistener:${name}`, settings));
+  }
+
+  /** A program that runs only when it is started. */
+  function program(name: string, settings: Settings) {
+    programs.push(asSection(`program:${name}`, { autostart: "false", ...settings }));
   }
 
   /** supertick as an event listener: by default on TICK_60, as `init` would write it. */
@@ -269,7 +275,7 @@ export function createSupervisord(t: TestContext) {
       },
     };
     const ownSections = Object.entries(own).map(([header, settings]) => asSection(header, settings));
-    fs.writeFileSync(configuration, [...ownSections, ...sections].join(""));
+    fs.writeFileSync(configuration, [...ownSections, ...programs, ...sections].join(""));
     const [python, ...pythonArguments] = supervisorPython();
     const console = fs.openSync(inDirectory("console.out"), "a");
     const signs = ["entered RUNNING state", "ACKNOWLEDGED -> READY"];
@@ -425,6 +431,8 @@ export function createSupervisord(t: TestContext) {
   return {
     script,
     section,
+    eventListener,
+    program,
     listener,
     scriptUsersListener,
     failingNeighbour,
@@ -432,6 +440,7 @@ export function createSupervisord(t: TestContext) {
     startAgain,
     tick,
     stepClock,
+    call,
     setClockBack,
     waitForAnswers,
     remote,

@@ -33,8 +33,9 @@ const START_OF_TIME = 1_700_002_800;
 export interface PoolEvent {
   readonly name: string;
   readonly payload: string | Buffer;
-  /** Both are given once, when a pool first takes the event, and kept through every redelivery. */
+  /** Given once, when a pool first takes the event, and kept through every redelivery. */
   serial?: number;
+  /** Of the pool that sends it; given once too. */
   poolSerial?: number;
   /** The envelope's `len` where it is to differ from the truth. */
   len?: string;
@@ -49,18 +50,25 @@ export interface PoolEvent {
 export class EventPool {
   readonly buffer: PoolEvent[] = [];
   readonly dropped: PoolEvent[] = [];
-  private nextPoolSerial = 0;
+  private readonly serials = new Map<PoolEvent, number>();
 
   constructor(readonly size = 10) {}
 
   accept(event: PoolEvent, place: "back" | "front" = "back"): void {
-    event.poolSerial ??= this.nextPoolSerial++;
+    if (!this.serials.has(event)) this.serials.set(event, this.serials.size);
     if (this.buffer.length >= this.size) {
       const oldest = this.buffer.shift();
       if (oldest) this.dropped.push(oldest);
     }
     if (place === "front") this.buffer.unshift(event);
     else this.buffer.push(event);
+  }
+
+  /** The one to be sent next. */
+  take(): PoolEvent | undefined {
+    const event = this.buffer.shift();
+    if (event !== undefined) event.poolSerial = this.serials.get(event);
+    return event;
   }
 }
 
@@ -664,7 +672,7 @@ export class Supervisord {
   private dispatch(): void {
     const { listener } = this;
     while (listener.output.state === "READY" && !listener.exit && !listener.isStopping) {
-      const event = this.pool.buffer.shift();
+      const event = this.pool.take();
       if (!event) break;
       const bytes = envelope(event, this.group, this.header);
       const outcome = listener.write(this.cut ? this.cut(bytes) : [bytes]);

@@ -5,33 +5,12 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { createChance, SEED } from "../chance";
 import { Supervisord } from "../supervisord";
-import { amount, fault, readCounter, readRuns } from "./faults";
+import { amount, createSliceModel, fault, readCounter, readRuns } from "./faults";
 
 const STEPS = amount(2_000, 400);
 const PERIOD = 60;
 const SLICE = 300;
 const JUMPS = [1, 30, 59, 60, 61, 119, 120, 121, 300, 3600, 3 * 3600, 86_400, 30 * 86_400, 365 * 86_400];
-
-/** What each tick makes due, in order: a due time, or nothing. The time of a tick is the beginning of its minute. */
-function createModel() {
-  let last: number | undefined;
-  let decided = 0;
-  let reached = 0;
-  return (when: number): number | undefined => {
-    const back = last === undefined ? 0 : last - when;
-    if (last === undefined) decided = when - PERIOD;
-    if (back > 2 * PERIOD) decided = Math.min(decided, when);
-    last = when;
-    const due = Math.floor(when / SLICE) * SLICE;
-    // What ran before the clock was set back holds again once the ticks are past it, or jump to it.
-    const next = Math.floor(decided / SLICE) * SLICE + SLICE;
-    const holds = when > reached || (when === reached && next < reached);
-    if (back > 0 || due <= decided || (holds && due <= reached)) return undefined;
-    decided = due;
-    reached = Math.max(reached, due);
-    return due;
-  };
-}
 
 fault(
   `of ${STEPS} ticks whose clock is set again and again each counts, and what is due runs once`,
@@ -45,7 +24,7 @@ fault(
     });
     const ran = () => fs.readFileSync(`${directory}/ran`, "utf8").trimEnd().split("\n").filter(Boolean).map(Number);
     fs.writeFileSync(`${directory}/ran`, "");
-    const dueAt = createModel();
+    const dueAt = createSliceModel(PERIOD, SLICE);
     const expected: number[] = [];
     let clock = 1_700_000_000;
     const history: string[] = [];

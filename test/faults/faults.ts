@@ -79,3 +79,27 @@ export function assertOneResultEach(lines: readonly JournalLine[]): void {
     "results",
   );
 }
+
+/**
+ * README's rules for --every: what each tick makes due, in order: a due time, or nothing. `begun`: what a tick made decided
+ * that was lost by a kill.
+ */
+export function createSliceModel(period: number, slice: number): (when: number, begun?: number) => number | undefined {
+  let last: number | undefined;
+  let decided = 0;
+  let reached = 0;
+  return (when, begun = last === undefined ? when - period : decided) => {
+    const back = last === undefined ? 0 : last - when;
+    decided = last === undefined ? begun : Math.min(decided, begun);
+    if (back > 2 * period || (last === undefined && begun > when + 2 * period)) decided = Math.min(decided, when);
+    last = when;
+    const due = Math.floor(when / slice) * slice;
+    // What ran before the clock was set back holds again once the ticks are past it, or jump to it.
+    const next = Math.floor(decided / slice) * slice + slice;
+    const holds = when > reached || (when === reached && next < reached);
+    if (back > 0 || due <= decided || (holds && due <= reached)) return undefined;
+    decided = due;
+    reached = Math.max(reached, due);
+    return due;
+  };
+}

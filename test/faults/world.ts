@@ -12,10 +12,9 @@ import type { JournalLine } from "./faults";
 
 const STATE = "/state";
 const JOURNAL = `${STATE}.runs`;
-const CRONTAB = "/crontab";
+export const CRONTAB = "/crontab";
 const STDOUT = 1;
 const STDERR = 2;
-const SUPERVISORD_PID = 900;
 const BOOT_MS = 1_600_000_000_000;
 const MS_TO_DIE = 100; // of a signal
 
@@ -65,6 +64,8 @@ export interface Process {
 /** One listener, from its start to its death. */
 interface Life {
   isDead: boolean;
+  /** It was sent SIGTERM. */
+  isStopping: boolean;
   readonly pid: number;
   readonly openFiles: Map<number, OpenFile>;
   readonly timers: Set<Timer>;
@@ -92,7 +93,8 @@ export class World {
   private readonly ends = new Set<Timer>(); // of the processes
   private inodes = 0;
   private descriptors = STDERR;
-  private pids = SUPERVISORD_PID;
+  private supervisord = { pid: 900, startMs: BOOT_MS };
+  private pids = this.supervisord.pid;
   private serial = 0;
   /** The event that is not answered yet. */
   private event: string | undefined;
@@ -124,6 +126,17 @@ export class World {
     return this.processes.size === 0;
   }
 
+  get isAnswered(): boolean {
+    return this.event === undefined;
+  }
+
+  get counterText(): string {
+    return this.files.get(STATE)!.bytes;
+  }
+
+  /** What supervisord does when a listener has ended: it starts the next one, which gets the unanswered event again. */
+  onDeath = (): void => this.startListener();
+
   // What a test does:
 
   startListener(): void {
@@ -132,6 +145,22 @@ export class World {
     this.log += `listener ${this.life.pid} starts\n`;
     this.run(() => load(...this.given()));
     this.deliver();
+  }
+
+  kill(): void {
+    this.life.isDead = true;
+    this.run(() => {});
+  }
+
+  /** An event that is not answered goes with it. The listener must be dead. */
+  replaceSupervisord(pid: number): void {
+    this.supervisord = { pid, startMs: this.nowMs };
+    this.takeBack();
+  }
+
+  /** The event that a dead listener has not answered is not sent to the next one by itself. */
+  takeBack(): void {
+    this.event = undefined;
   }
 
   writeCrontab(text: string): void {
@@ -147,6 +176,7 @@ export class World {
   }
 
   sendSignal(signal: string): void {
+    this.life.isStopping = signal === "SIGTERM";
     this.run(() => this.life.signalHandlers.get(signal)!(signal));
   }
 
@@ -177,7 +207,7 @@ export class World {
     return `${header} len:${payload.length}\n${payload}`;
   }
 
-  private send(event: string): void {
+  send(event: string): void {
     assert.equal(this.event, undefined, "the event before is not answered");
     this.event = event;
     this.lastEvent = event;
@@ -218,7 +248,9 @@ export class World {
     } catch (error) {
       if (!life.isDead) throw error;
     }
-    if (life.isDead) this.startListener();
+    if (!life.isDead || life !== this.life) return;
+    life.timers.clear();
+    this.onDeath();
   }
 
   private deliver(): void {
@@ -238,6 +270,7 @@ export class World {
   private createLife(): Life {
     return {
       isDead: false,
+      isStopping: false,
       pid: ++this.pids,
       openFiles: new Map(),
       timers: new Set(),
@@ -251,6 +284,11 @@ export class World {
     this.life.isDead = true;
     this.deaths.push(this.nowMs / 1000);
     throw KILLED;
+  }
+
+  private exit(status: number): never {
+    assert.ok(status === 0 && this.life.isStopping, `the listener exits with status ${status}`);
+    return this.die();
   }
 
   /** A dead process calls nobody: whatever of its code still runs has no effect. */
@@ -293,6 +331,8 @@ export class World {
         super();
         life.receive = (bytes) => callback(buffer.write(bytes, "latin1"), buffer);
       }
+
+      pause() {}
     }
     const modules: Record<string, unknown> = {
       fs: { constants: fs.constants, ...this.mortal(this.createFileCalls()) },
@@ -309,14 +349,14 @@ export class World {
     const { life } = this;
     return {
       pid: life.pid,
-      ppid: SUPERVISORD_PID,
-      argv: ["node", LISTENER, "--state", STATE, "--crontab", CRONTAB, ...this.args],
+      ppid: this.supervisord.pid,
+      argv: ["node", LISTENER, "--state", STATE, ...this.args],
       env: { PATH: "/bin", TZ: "UTC", SUPERVISOR_ENABLED: "1" },
       versions: { node: process.versions.node },
       hrtime: () => [Math.floor(this.nowMs / 1000), (this.nowMs % 1000) * 1e6],
       kill: (group: number, signal: string | 0) => life.isDead || this.signal(-group, signal),
       on: (signal: string, handler: (signal: string) => void) => life.signalHandlers.set(signal, handler),
-      exit: (status: number) => life.isDead || assert.fail(`the listener exits with status ${status}`),
+      exit: (status: number) => life.isDead || this.exit(status),
     };
   }
 
@@ -390,7 +430,7 @@ export class World {
   private readProc(path: string): string | undefined {
     if (path === "/proc/uptime") return `${(this.nowMs - BOOT_MS) / 1000} 0`;
     const [, pid, file] = /^\/proc\/(\d+)\/(stat|environ)$/.exec(path) ?? [];
-    if (Number(pid) === SUPERVISORD_PID) return statOf(SUPERVISORD_PID, BOOT_MS);
+    if (Number(pid) === this.supervisord.pid) return statOf(this.supervisord.pid, this.supervisord.startMs);
     const process = this.processes.get(Number(pid));
     if (process === undefined) return undefined;
     if (file === "stat") return statOf(process.pid, process.startMs);

@@ -7,7 +7,7 @@
 import * as assert from "node:assert/strict";
 import { type Chance, createChance, SEED } from "../chance";
 import { repeated } from "./faults";
-import { type Kill, World } from "./world";
+import { CRONTAB, type Kill, World } from "./world";
 
 const TICKS = 24;
 const TICKS_BEFORE_THE_HOUR = 10;
@@ -254,7 +254,7 @@ function live({ kind, pace, steps }: Story, kills: readonly Kill[]): Life {
   const commands = new Map<string, string>(); // by name; without TICK_NAME the command is the name
   const names = new Map<string, string>(); // by key
   let byHand = 0;
-  const options = ["--tick", pace.tick, ...(kind.options ?? [])];
+  const options = ["--crontab", CRONTAB, "--tick", pace.tick, ...(kind.options ?? [])];
   // By default what is over an hour late is missed, and a --jitter of nearly an hour may come to that.
   if (!kind.happens?.includes("clock")) options.push("--catch-up", "1d");
   const isOneAtATime = options.includes("--max-running");
