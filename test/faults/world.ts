@@ -402,7 +402,7 @@ export class World {
       readSync: (fd: number, buffer: Buffer) => buffer.write(fileOf(fd).bytes, "latin1"),
       readFileSync: (from: number | string) => (typeof from === "number" ? fileOf(from) : fileAt(from)).bytes,
       writeSync: (fd: number, bytes: Buffer, from = 0) => this.write(fd, bytes.subarray(from)),
-      fstatSync: (fd: number) => (fd === 0 ? PIPE : fd <= STDERR ? LOG_FILE : statsOf(fileOf(fd))),
+      fstatSync: (fd: number) => (fd < STDERR ? PIPE : fd === STDERR ? LOG_FILE : statsOf(fileOf(fd))),
       statSync: statsAt,
       lstatSync: statsAt,
       ftruncateSync: (fd: number, length: number) => {
@@ -478,8 +478,8 @@ interface OnRead {
   readonly callback: (length: number, buffer: Buffer) => void;
 }
 
-const PIPE = { isFIFO: () => true, isSocket: () => false, isCharacterDevice: () => false };
-const LOG_FILE = { isFile: () => true };
+const PIPE = { ino: 1, isFIFO: () => true, isSocket: () => false, isCharacterDevice: () => false };
+const LOG_FILE = { ino: 2, isFile: () => true };
 const DIRECTORY = { mode: 0o755 };
 
 function statsOf({ inode, bytes, changedMs }: File) {
