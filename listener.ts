@@ -620,16 +620,18 @@ export function formatTime(epochSeconds: number): string {
 // What may be written, and the sets that it becomes. When those are due is the next section's matter.
 //
 //   expression = [second] minute hour day-of-month month day-of-week     separated by spaces or tabs
-//              | "@hourly" | "@daily" | …                                see MACROS
+//              | "@hourly" | "@daily" | …                                see MACROS, in any case
 //   field      = item {"," item}
 //              | "?"                                  day fields only: the same as "*"
 //   item       = ("*" | value ["-" value]) ["/" step]
-//              | "L" | "LW" | day "W"                 day-of-month: the last day, the last of Monday to Friday,
-//                                                     the one of Monday to Friday that is nearest to a day
-//              | weekday "L" | weekday "#" nth        day-of-week: the month's last such day, its nth one (1 to 5)
+//              | "L" | "L-" n | "LW" | day "W"        day-of-month: the last day, n days before it, the last of Monday
+//                                                     to Friday, the one of those that is nearest to a day
+//              | weekday "L" | weekday "#L"           day-of-week: the month's last such day
+//              | weekday "#" nth                      day-of-week: the month's nth such day (1 to 5)
 //   value      = digits | name                        JAN to DEC, SUN to SAT, in any case; Sunday is 0 and 7
 //
-// v/n goes on to the field's end, as v-max/n. A range up to Sunday ends at 7, so FRI-SUN and 5-0 are legal.
+// v/n goes on to the field's end, as v-max/n, and to Saturday. A range up to Sunday ends at 7, so FRI-SUN and 5-0 are
+// legal.
 // To add a field or a name: CRON_FIELDS. To say more about a mistake: SYNTAX_HINTS.
 
 type CronField = {
@@ -658,6 +660,7 @@ const MACROS: { readonly [macro: string]: string } = {
   "@hourly": "0 * * * *",
   "@daily": "0 0 * * *",
   "@midnight": "0 0 * * *",
+  "@noon": "0 12 * * *",
   "@weekly": "0 0 * * 0",
   "@monthly": "0 0 1 * *",
   "@yearly": "0 0 1 1 *",
@@ -671,6 +674,7 @@ type CronSets = {
 
 export type CronExpression = CronSets & {
   readonly text: string; // six fields, one space between them, macros spelled out
+  readonly hasSeconds: boolean; // six fields were written
   readonly isFixed: boolean; // neither the minute nor the hour begins with "*": see the daylight saving rules
   readonly needsBothDays: boolean; // else a day that matches either day field suffices
 };
@@ -682,6 +686,7 @@ export function parseCron(text: string): CronExpression {
   const cron: CronExpression = {
     ...{ seconds, minutes, hours, days, months, weekdays },
     text: fields.join(" "),
+    hasSeconds: /^\S+(?:\s+\S+){5}$/.test(text.trim()),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5]),
   };
@@ -698,13 +703,13 @@ function splitCron(text: string): string[] {
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
-  const fields = words.length === 6 ? words : `0 ${MACROS[plain] ?? plain}`.split(" ");
+  const fields = words.length === 6 ? words : `0 ${MACROS[plain.toLowerCase()] ?? plain}`.split(" ");
   if (fields.length === 6) return fields;
   if (plain.startsWith("@")) {
     const known = listed(Object.keys(MACROS), "or");
     throw new Error(`macro ${quote(plain)} is unknown: expected ${known}, or the options --every and --run-on-start`);
   }
-  if (MACROS[`@${plain}`] !== undefined)
+  if (MACROS[`@${plain.toLowerCase()}`] !== undefined)
     throw new Error(`expression ${quote(plain)} is not a schedule: did you mean @${plain}?`);
   const names = listed(CRON_FIELDS.slice(1).map(({ name }) => name));
   throw new Error(`expression ${quote(plain)}: expected five fields, ${names}, or six with seconds in front`);
@@ -735,18 +740,20 @@ function parseField(field: CronField, text: string): number[] {
 const NEAREST_WEEKDAY = 100;
 
 /**
- * What the day fields have beside numbers. Day-of-month: L is 0, 15W is 115, LW is 100. Day-of-week: the nth w of the
+ * What the day fields have beside numbers. Day-of-month: L is 0, L-3 is -3, 15W is 115, LW is 100. Day-of-week: the nth w of the
  * month is 7n + w, and wL is w; a plain w is its first to fifth.
  */
 function parseDayItem(field: CronField, text: string, item: string): number[] | undefined {
   if (field.name === "day-of-month") {
+    const [, back] = /^L-([1-9]|[12]\d|30)$/i.exec(item) || [];
+    if (back !== undefined) return [-Number(back)];
     const [, day, weekday] = /^(L|\d+(?=W))(W?)$/i.exec(item) || [];
     if (day === undefined) return undefined;
     const number = day.toUpperCase() === "L" ? 0 : parseValue(field, text, day);
     return [weekday === "" ? number : NEAREST_WEEKDAY + number];
   }
   if (field.name !== "day-of-week") return undefined;
-  const [, weekday, nth = 0] = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item) || [];
+  const [, weekday, nth = 0] = /^(\d+|[a-z]{3})(?:#?L|#([1-5]))$/i.exec(item) || [];
   if (weekday !== undefined) return [7 * Number(nth) + (parseValue(field, text, weekday) % 7)];
   return parseRange(field, text, item).flatMap((day) => [1, 2, 3, 4, 5].map((n) => 7 * n + (day % 7)));
 }
@@ -768,7 +775,7 @@ function parseRange(field: CronField, text: string, item: string): number[] {
 function parseBounds(field: CronField, text: string, item: string, from: string, to: string | undefined): number[] {
   const hasStep = item.includes("/");
   const low = parseValue(field, text, from);
-  if (to === undefined) return [low, hasStep ? field.high : low];
+  if (to === undefined) return [low, hasStep ? Math.max(low, field.low + field.size - 1) : low];
   let high = parseValue(field, text, to);
   const isWeekday = field.name === "day-of-week";
   if (isWeekday && high === 0 && low > 0) high = 7;
@@ -809,8 +816,8 @@ const SYNTAX_HINTS: readonly (readonly [field: RegExp, item: RegExp, says: strin
   [/./, /;/, "has a semicolon: lists use commas"],
   [/./, /~|^H($|[(/])/, "is a random value, which is not supported: --jitter spreads runs"],
   [/./, /\?/, "has a question mark, which means * where it stands alone in a day field"],
-  [/^day-of-month/, /^L-/i, "counts back from the last day, which is not supported"],
   [/^day/, /-.*(W$|L$|#)/i, "has L, W or # on a range: they go with one day"],
+  [/^day-of-month/, /^L-/i, "is not L-1 to L-30, the days before the last"],
   [/^(?!day-of-week)/, /\dL$|#/i, "names a weekday: nL and n#m belong in day-of-week"],
   [/^(?!day-of-month)/, /^(\d*|L)W$/i, "is a day's nearest weekday: nW and LW belong in day-of-month"],
   [/^(?!day-of-month)/, /^L$/i, "is the month's last day in day-of-month; the last Saturday is 6L in day-of-week"],
@@ -895,7 +902,8 @@ function matchesDay(cron: CronExpression, day: number, length: number, first: nu
 
 /** The day that a value of day-of-month is: 15W the day of Monday to Friday nearest to the 15th in the same month. */
 function dayOf(value: number, length: number, first: number): number {
-  const day = value % NEAREST_WEEKDAY || length;
+  const number = value % NEAREST_WEEKDAY;
+  const day = number > 0 ? number : length + number;
   const weekday = value < NEAREST_WEEKDAY || day > length ? undefined : weekdayOf(first + day - 1);
   if (weekday === 6) return day > 1 ? day - 1 : day + 2;
   if (weekday === 0) return day < length ? day + 1 : day - 2;
@@ -1114,10 +1122,11 @@ function dayWords(cron: CronExpression): string {
 function dayOfMonthWords({ days }: CronExpression): string {
   const plain = days.filter((day) => day > 0 && day < NEAREST_WEEKDAY);
   if (plain.length === 31) return "";
-  const name = (day: number) => (day === 0 ? "the last day of the month" : `the ${ordinal(day)}`);
+  const fromEnd = (day: number) => `the ${day === 0 ? "" : `${ordinal(1 - day)} `}last day of the month`;
+  const name = (day: number) => (day > 0 ? `the ${ordinal(day)}` : fromEnd(day));
   const nearest = days.filter((day) => day >= NEAREST_WEEKDAY);
   const words = nearest.map((day) => `the weekday nearest ${name(day - NEAREST_WEEKDAY)}`);
-  return listed([...rangeWords(plain, name), ...words, ...(days[0] === 0 ? [name(0)] : [])]);
+  return listed([...rangeWords(plain, name), ...words, ...days.filter((day) => day <= 0).map(name)]);
 }
 
 /** "" for every day. */
@@ -1134,7 +1143,21 @@ function dayOfWeekWords({ weekdays }: CronExpression): string {
 /** What may surprise in a schedule, each in a sentence. The tick's period is in seconds. */
 export function cronWarnings(schedule: CronSchedule, from: number, tickPeriod = 60): string[] {
   const misfits = schedule.misfits(tickPeriod, from);
-  return [...dayWarnings(schedule.cron), ...stepWarnings(schedule.cron), ...misfits, ...changeWarnings(schedule, from)];
+  const warnings = [fieldWarnings, dayWarnings, stepWarnings].flatMap((warningsOf) => warningsOf(schedule.cron));
+  return [...warnings, ...misfits, ...changeWarnings(schedule, from)];
+}
+
+function fieldWarnings({ text, hasSeconds, months }: CronExpression): string[] {
+  const [second, , , day, , weekday] = text.split(" ");
+  const warnings = hasSeconds ? [`six fields: the first, ${second}, is seconds`] : [];
+  if (day === "?" && /\d/.test(weekday.replace(/[#/]\d/g, "")))
+    warnings.push(`day-of-week ${weekday}: 1 is Monday here; Quartz's 1 is Sunday`);
+  const length = (month: number) => firstOfMonth(1970 * 12 + month) - firstOfMonth(1970 * 12 + month - 1);
+  const shortest = Math.min(...months.map(length));
+  const late = day.split(",").find((item) => /^\d+W?$/i.test(item) && parseInt(item, 10) > shortest);
+  if (late !== undefined)
+    warnings.push(`day-of-month ${late}: not every month has it; ${late.replace(/\d+/, "L")} is the last one`);
+  return warnings;
 }
 
 function dayWarnings({ text, needsBothDays }: CronExpression): string[] {
@@ -1149,7 +1172,7 @@ function dayWarnings({ text, needsBothDays }: CronExpression): string[] {
 /** Steps begin anew with each hour, day, month …, which is uneven unless they divide it. */
 function stepWarnings(cron: CronExpression): string[] {
   return cron.text.split(" ").flatMap((text, i) => {
-    const [, step] = /^(?:\*|\d+)\/(\d+)$/.exec(text) || [];
+    const [, step] = /^(?:\*|\w+)\/(\d+)$/.exec(text) || [];
     if (step === undefined || step === "1") return [];
     const field = CRON_FIELDS[i];
     const values = parseRange(field, text, text);
@@ -2764,7 +2787,7 @@ function programOf(words: readonly string[], runner = ""): string {
 //            | "TICK_…" "=" value                    an option of the jobs below, TICK_NAME of the next one only;
 //                                                    an empty value takes it back. CRON_TZ is TICK_TZ
 //            | schedule command
-//   schedule = minute hour day month weekday | "@daily" | …
+//   schedule = minute hour day month weekday | "@daily" | …      the words in any case
 //            | "@every" D | "@ticks" N               as --every and --ticks; the count of ticks is one for all jobs
 //            | "@start" | "@reboot"                  when the listener starts
 //
@@ -2914,7 +2937,8 @@ class CrontabReader {
   }
 
   private lineSchedule(text: string, settings: Settings): Schedule {
-    const [word, value] = text.split(/[ \t]+/);
+    const [first, value] = text.split(/[ \t]+/);
+    const word = first.toLowerCase();
     if (word === "@start" || word === "@reboot") return new StartSchedule();
     const key = word === "@every" ? "every" : word === "@ticks" ? "ticks" : "cron";
     const given = key === "cron" ? { text, origin: "schedule" } : { text: value, origin: word };
@@ -2942,11 +2966,11 @@ function withoutQuotes(name: string, value: string): string {
 function splitJobLine(line: string): [schedule: string, command: string] {
   const [first] = line.split(/[ \t]/, 1);
   const isWord = first.startsWith("@");
-  if (isWord && !SCHEDULE_WORDS.includes(first)) {
-    const instead = suggestion(first, SCHEDULE_WORDS) || `: expected ${listed(SCHEDULE_WORDS, "or")}`;
+  if (isWord && !SCHEDULE_WORDS.includes(first.toLowerCase())) {
+    const instead = suggestion(first.toLowerCase(), SCHEDULE_WORDS) || `: expected ${listed(SCHEDULE_WORDS, "or")}`;
     throw new Error(`${quote(first)} is not a schedule${instead}`);
   }
-  const isWithValue = /^@(?:every|ticks)$/.test(first);
+  const isWithValue = /^@(?:every|ticks)$/i.test(first);
   const count = isWithValue ? 2 : isWord ? 1 : 5;
   const [, schedule, command] = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line) ?? [];
   if (command === undefined) {

@@ -406,6 +406,7 @@ var MACROS = {
   "@hourly": "0 * * * *",
   "@daily": "0 0 * * *",
   "@midnight": "0 0 * * *",
+  "@noon": "0 12 * * *",
   "@weekly": "0 0 * * 0",
   "@monthly": "0 0 1 * *",
   "@yearly": "0 0 1 1 *",
@@ -417,6 +418,7 @@ function parseCron(text) {
   const cron = {
     ...{ seconds, minutes, hours, days, months, weekdays },
     text: fields.join(" "),
+    hasSeconds: /^\S+(?:\s+\S+){5}$/.test(text.trim()),
     isFixed: !fields[1].startsWith("*") && !fields[2].startsWith("*"),
     needsBothDays: /^[*?]/.test(fields[3]) || /^[*?]/.test(fields[5])
   };
@@ -432,13 +434,13 @@ function splitCron(text) {
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
-  const fields = words.length === 6 ? words : `0 ${(_b = MACROS[plain]) != null ? _b : plain}`.split(" ");
+  const fields = words.length === 6 ? words : `0 ${(_b = MACROS[plain.toLowerCase()]) != null ? _b : plain}`.split(" ");
   if (fields.length === 6) return fields;
   if (plain.startsWith("@")) {
     const known = listed(Object.keys(MACROS), "or");
     throw new Error(`macro ${quote(plain)} is unknown: expected ${known}, or the options --every and --run-on-start`);
   }
-  if (MACROS[`@${plain}`] !== void 0)
+  if (MACROS[`@${plain.toLowerCase()}`] !== void 0)
     throw new Error(`expression ${quote(plain)} is not a schedule: did you mean @${plain}?`);
   const names = listed(CRON_FIELDS.slice(1).map(({ name }) => name));
   throw new Error(`expression ${quote(plain)}: expected five fields, ${names}, or six with seconds in front`);
@@ -464,13 +466,15 @@ function parseField(field, text) {
 var NEAREST_WEEKDAY = 100;
 function parseDayItem(field, text, item) {
   if (field.name === "day-of-month") {
+    const [, back] = /^L-([1-9]|[12]\d|30)$/i.exec(item) || [];
+    if (back !== void 0) return [-Number(back)];
     const [, day, weekday2] = /^(L|\d+(?=W))(W?)$/i.exec(item) || [];
     if (day === void 0) return void 0;
     const number = day.toUpperCase() === "L" ? 0 : parseValue(field, text, day);
     return [weekday2 === "" ? number : NEAREST_WEEKDAY + number];
   }
   if (field.name !== "day-of-week") return void 0;
-  const [, weekday, nth = 0] = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item) || [];
+  const [, weekday, nth = 0] = /^(\d+|[a-z]{3})(?:#?L|#([1-5]))$/i.exec(item) || [];
   if (weekday !== void 0) return [7 * Number(nth) + parseValue(field, text, weekday) % 7];
   return parseRange(field, text, item).flatMap((day) => [1, 2, 3, 4, 5].map((n) => 7 * n + day % 7));
 }
@@ -489,7 +493,7 @@ function parseRange(field, text, item) {
 function parseBounds(field, text, item, from, to) {
   const hasStep = item.includes("/");
   const low = parseValue(field, text, from);
-  if (to === void 0) return [low, hasStep ? field.high : low];
+  if (to === void 0) return [low, hasStep ? Math.max(low, field.low + field.size - 1) : low];
   let high = parseValue(field, text, to);
   const isWeekday = field.name === "day-of-week";
   if (isWeekday && high === 0 && low > 0) high = 7;
@@ -525,8 +529,8 @@ var SYNTAX_HINTS = [
   [/./, /;/, "has a semicolon: lists use commas"],
   [/./, /~|^H($|[(/])/, "is a random value, which is not supported: --jitter spreads runs"],
   [/./, /\?/, "has a question mark, which means * where it stands alone in a day field"],
-  [/^day-of-month/, /^L-/i, "counts back from the last day, which is not supported"],
   [/^day/, /-.*(W$|L$|#)/i, "has L, W or # on a range: they go with one day"],
+  [/^day-of-month/, /^L-/i, "is not L-1 to L-30, the days before the last"],
   [/^(?!day-of-week)/, /\dL$|#/i, "names a weekday: nL and n#m belong in day-of-week"],
   [/^(?!day-of-month)/, /^(\d*|L)W$/i, "is a day's nearest weekday: nW and LW belong in day-of-month"],
   [/^(?!day-of-month)/, /^L$/i, "is the month's last day in day-of-month; the last Saturday is 6L in day-of-week"],
@@ -591,7 +595,8 @@ function matchesDay(cron, day, length, first) {
   return weekdays.includes(7 * Math.ceil(day / 7) + weekday) || day + 7 > length && weekdays.includes(weekday);
 }
 function dayOf(value, length, first) {
-  const day = value % NEAREST_WEEKDAY || length;
+  const number = value % NEAREST_WEEKDAY;
+  const day = number > 0 ? number : length + number;
   const weekday = value < NEAREST_WEEKDAY || day > length ? void 0 : weekdayOf(first + day - 1);
   if (weekday === 6) return day > 1 ? day - 1 : day + 2;
   if (weekday === 0) return day < length ? day + 1 : day - 2;
@@ -735,10 +740,11 @@ function dayWords(cron) {
 function dayOfMonthWords({ days }) {
   const plain = days.filter((day) => day > 0 && day < NEAREST_WEEKDAY);
   if (plain.length === 31) return "";
-  const name = (day) => day === 0 ? "the last day of the month" : `the ${ordinal(day)}`;
+  const fromEnd = (day) => `the ${day === 0 ? "" : `${ordinal(1 - day)} `}last day of the month`;
+  const name = (day) => day > 0 ? `the ${ordinal(day)}` : fromEnd(day);
   const nearest = days.filter((day) => day >= NEAREST_WEEKDAY);
   const words = nearest.map((day) => `the weekday nearest ${name(day - NEAREST_WEEKDAY)}`);
-  return listed([...rangeWords(plain, name), ...words, ...days[0] === 0 ? [name(0)] : []]);
+  return listed([...rangeWords(plain, name), ...words, ...days.filter((day) => day <= 0).map(name)]);
 }
 function dayOfWeekWords({ weekdays }) {
   const isWeekly = (day) => [1, 2, 3, 4, 5].every((n) => weekdays.includes(7 * n + day % 7));
@@ -751,7 +757,20 @@ function dayOfWeekWords({ weekdays }) {
 }
 function cronWarnings(schedule, from, tickPeriod = 60) {
   const misfits = schedule.misfits(tickPeriod, from);
-  return [...dayWarnings(schedule.cron), ...stepWarnings(schedule.cron), ...misfits, ...changeWarnings(schedule, from)];
+  const warnings = [fieldWarnings, dayWarnings, stepWarnings].flatMap((warningsOf) => warningsOf(schedule.cron));
+  return [...warnings, ...misfits, ...changeWarnings(schedule, from)];
+}
+function fieldWarnings({ text, hasSeconds, months }) {
+  const [second, , , day, , weekday] = text.split(" ");
+  const warnings = hasSeconds ? [`six fields: the first, ${second}, is seconds`] : [];
+  if (day === "?" && /\d/.test(weekday.replace(/[#/]\d/g, "")))
+    warnings.push(`day-of-week ${weekday}: 1 is Monday here; Quartz's 1 is Sunday`);
+  const length = (month) => firstOfMonth(1970 * 12 + month) - firstOfMonth(1970 * 12 + month - 1);
+  const shortest = Math.min(...months.map(length));
+  const late = day.split(",").find((item) => /^\d+W?$/i.test(item) && parseInt(item, 10) > shortest);
+  if (late !== void 0)
+    warnings.push(`day-of-month ${late}: not every month has it; ${late.replace(/\d+/, "L")} is the last one`);
+  return warnings;
 }
 function dayWarnings({ text, needsBothDays }) {
   const [, , , day, , weekday] = text.split(" ");
@@ -761,7 +780,7 @@ function dayWarnings({ text, needsBothDays }) {
 }
 function stepWarnings(cron) {
   return cron.text.split(" ").flatMap((text, i) => {
-    const [, step] = /^(?:\*|\d+)\/(\d+)$/.exec(text) || [];
+    const [, step] = /^(?:\*|\w+)\/(\d+)$/.exec(text) || [];
     if (step === void 0 || step === "1") return [];
     const field = CRON_FIELDS[i];
     const values = parseRange(field, text, text);
@@ -1998,7 +2017,8 @@ var CrontabReader = class {
   }
   lineSchedule(text, settings) {
     var _a;
-    const [word, value] = text.split(/[ \t]+/);
+    const [first, value] = text.split(/[ \t]+/);
+    const word = first.toLowerCase();
     if (word === "@start" || word === "@reboot") return new StartSchedule();
     const key = word === "@every" ? "every" : word === "@ticks" ? "ticks" : "cron";
     const given = key === "cron" ? { text, origin: "schedule" } : { text: value, origin: word };
@@ -2021,11 +2041,11 @@ function splitJobLine(line) {
   var _a;
   const [first] = line.split(/[ \t]/, 1);
   const isWord = first.startsWith("@");
-  if (isWord && !SCHEDULE_WORDS.includes(first)) {
-    const instead = suggestion(first, SCHEDULE_WORDS) || `: expected ${listed(SCHEDULE_WORDS, "or")}`;
+  if (isWord && !SCHEDULE_WORDS.includes(first.toLowerCase())) {
+    const instead = suggestion(first.toLowerCase(), SCHEDULE_WORDS) || `: expected ${listed(SCHEDULE_WORDS, "or")}`;
     throw new Error(`${quote(first)} is not a schedule${instead}`);
   }
-  const isWithValue = /^@(?:every|ticks)$/.test(first);
+  const isWithValue = /^@(?:every|ticks)$/i.test(first);
   const count = isWithValue ? 2 : isWord ? 1 : 5;
   const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line)) != null ? _a : [];
   if (command === void 0) {

@@ -50,6 +50,7 @@ describe("a line of a crontab", () => {
     ["  30\t2  * *\t* \t cmd  'a  b' ", "at 02:30, UTC", "cmd  'a  b'"], ["@daily cmd", "at 00:00, UTC", "cmd"],
     ["@hourly\tcmd", "at minute 0 of every hour, UTC", "cmd"], ["@every 1h30m cmd", "every 1h30m", "cmd"],
     ["@every 90 cmd", "every 1m30s", "cmd"], ["@ticks 5 cmd", "every 5 ticks", "cmd"],
+    ["@Every 5m cmd", "every 5m", "cmd"], ["@Noon cmd", "at 12:00, UTC", "cmd"], ["@REBOOT cmd", "when the listener starts", "cmd"],
     ["@start cmd", "when the listener starts", "cmd"], ["@reboot cmd", "when the listener starts", "cmd"],
     ["0 0 1 1 * A=1 cmd", "at 00:00 on the 1st in January, UTC", "A=1 cmd"],
     // not a sixth field, and not a user's name
