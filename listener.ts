@@ -593,10 +593,17 @@ const DURATION = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/;
  */
 export function parseDuration(text: string): number {
   const [all, ...counts] = DURATION.exec(text.trim().replace(/^\d+$/, "$&s")) ?? [""];
-  if (all === "") throw new Expectation("a duration such as 30s, 5m or 1h30m");
+  if (all === "") throw new Expectation(`a duration such as ${withoutFraction(text) ?? "30s, 5m or 1h30m"}`);
   const seconds = Object.values(DURATION_UNITS).reduce((sum, size, i) => sum + Number(counts[i] ?? 0) * size, 0);
   if (seconds > MAX_DURATION_SECONDS) throw new Expectation(`a duration of at most ${MAX_DURATION_SECONDS}s`);
   return seconds;
+}
+
+/** 1.5h → "1h30m". */
+function withoutFraction(text: string): string | undefined {
+  const [, count, unit] = /^(\d*\.\d+)([wdhms])$/.exec(text) ?? [];
+  const seconds = Number(count) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
+  return seconds >= 0 ? formatDuration(Math.max(1, Math.round(seconds))) : undefined;
 }
 
 /** 5400 → "1h30m"; 0 → "0s". */
@@ -703,6 +710,7 @@ function splitCron(text: string): string[] {
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
+  checkExpression(plain);
   const fields = words.length === 6 ? words : `0 ${MACROS[plain.toLowerCase()] ?? plain}`.split(" ");
   if (fields.length === 6) return fields;
   if (plain.startsWith("@")) {
@@ -740,8 +748,8 @@ function parseField(field: CronField, text: string): number[] {
 const NEAREST_WEEKDAY = 100;
 
 /**
- * What the day fields have beside numbers. Day-of-month: L is 0, L-3 is -3, 15W is 115, LW is 100. Day-of-week: the nth w of the
- * month is 7n + w, and wL is w; a plain w is its first to fifth.
+ * What the day fields have beside numbers. Day-of-month: L is 0, L-3 is -3, 15W is 115, LW is 100. Day-of-week: the nth
+ * w of the month is 7n + w, and wL is w; a plain w is its first to fifth.
  */
 function parseDayItem(field: CronField, text: string, item: string): number[] | undefined {
   if (field.name === "day-of-month") {
@@ -760,8 +768,9 @@ function parseDayItem(field: CronField, text: string, item: string): number[] | 
 
 /** `*`, `v`, `a-b`, each with an optional step. */
 function parseRange(field: CronField, text: string, item: string): number[] {
-  const match = /^(?:\*|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}))?)(?:\/(\d+))?$/i.exec(item);
-  if (match === null) throw refusal(field, text, item, syntaxHint(field, item) || `is not ${expectedValue(field)}`);
+  const match = /^(?:\*|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}(?<!-...L)))?)(?:\/(\d+))?$/i.exec(item);
+  if (match === null)
+    throw refusal(field, text, item, syntaxHint(field.name, item) || `is not ${expectedValue(field)}`);
   const [, from, to, step = "1"] = match;
   if (Number(step) < 1 || Number(step) > field.size) {
     const instead = Number(step) < 1 || field.everyUnit === "" ? "" : `, or --every ${step}${field.everyUnit}`;
@@ -791,7 +800,7 @@ function parseValue(field: CronField, text: string, token: string): number {
   if (!/^\d+$/.test(token)) throw refusal(field, text, token, nameMistake(field, token));
   const value = Number(token);
   if (value < field.low) throw refusal(field, text, token, `is below ${field.low}`);
-  if (value > field.high) throw refusal(field, text, token, syntaxHint(field, token) || `is above ${field.high}`);
+  if (value > field.high) throw refusal(field, text, token, syntaxHint(field.name, token) || `is above ${field.high}`);
   return value;
 }
 
@@ -806,10 +815,30 @@ function expectedValue({ names }: CronField): string {
   return names.length === 0 ? "a number" : `a number or a name from ${names[0]} to ${names[names.length - 1]}`;
 }
 
-// The first row whose field and item fit says what is wrong. It completes the sentence: minute "1;2" …
+// The first row that fits says what is wrong, and completes the sentence: expression "@every 5m" …, minute "1;2" …
+// In it, $1 is the item's first group. Of a crontab's line the expression is what looks like fields.
 const SYNTAX_HINTS: readonly (readonly [field: RegExp, item: RegExp, says: string])[] = [
+  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"],
+  [
+    /^expr/,
+    /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/,
+    "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1",
+  ],
+  [/^expr/, /^(?:\S+ ){5,6}(\d{4}(?:[-,/]\S*)?)$/, "has the year $1: there is no year field"],
+  [/^expr/, /^(?:\S+ ){6}[*?]$/, "has a year field: leave out the last *, in a crontab the seconds too"],
+  [/^expr/, /^(?:\S+ ){5}\*\/([89]|\d\d+)$/, "has */$1 as day-of-week: seconds come first, in a crontab @every $1s"],
+  [/^expr/, /^@every (\S+)$/i, "is an option of its own: --every $1"],
+  [
+    /^expr/,
+    / \*\/(?:3[2-9]|[4-9]\d|\d{3,}),1-7 \S+ (\d|[a-z]{3})$/i,
+    "has a step over 31: the first such weekday is $1#1",
+  ],
+  [/^expr/, /^/, ""], // the rows below are of fields
   [/^hour/, /^24$/, "is above 23: midnight is 0"],
   [/^day-of-week/, /^\d{4}$/, "is above 7: there is no year field"],
+  [/^day-of-month/, /^-\d+$/, "counts from the month's end: L is its last day, L-1 the one before"],
+  [/^day-of-month/, /^W(L|\d+)$/i, "has the W in front: write $1W"],
+  [/^day-of-week/, /^L([0-7])$/i, "has the L in front: write $1L"],
   [/./, /^@/, "is a macro: a macro stands alone"],
   [/./, /["'`]/, "has a quotation mark: write the expression without quotes"],
   [/./, /^[+-]|\/[+-]|\./, "has a sign or a point: values and steps are whole numbers, ranges use one hyphen"],
@@ -825,8 +854,16 @@ const SYNTAX_HINTS: readonly (readonly [field: RegExp, item: RegExp, says: strin
   [/./, /[-/]/, "is not a range such as 1-5 or a step such as */5"],
 ];
 
-function syntaxHint(field: CronField, item: string): string | undefined {
-  return SYNTAX_HINTS.find(([fields, items]) => fields.test(field.name) && items.test(item))?.[2];
+function syntaxHint(field: string, text: string): string | undefined {
+  const [, item, says] = SYNTAX_HINTS.find(([fields, items]) => fields.test(field) && items.test(text)) ?? [];
+  const found = item?.exec(text)?.[1] ?? "";
+  return says?.replace(/\$1/g, () => withoutFraction(found) ?? found);
+}
+
+/** @throws Error where the whole text shows a mistake, so that no field of it does */
+function checkExpression(text: string): void {
+  const hint = syntaxHint("expression", text);
+  if (hint) throw new Error(`expression ${quote(text)} ${hint}`);
 }
 
 /** `minute 60 in "50-60" is above 59`: names the field, quotes the token, and the field's text where that says more. */
@@ -2881,6 +2918,7 @@ class CrontabReader {
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
     const [, , name, value] = VARIABLE_LINE.exec(line) ?? [];
     if (name === undefined) return this.takeJob(line, number);
+    if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
     this.env = { ...this.env, [name]: text };
@@ -2951,8 +2989,9 @@ class CrontabReader {
 
 const SCHEDULE_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
 const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
-// No command looks like this; cron would take a sixth time field for one.
-const SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
+// Time fields and zones: no command looks like them; cron would take a sixth field for one.
+const FIELD_OR_UTC = /[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?|UTC|GMT/;
+const BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.source.slice(1)}[A-Z]\\S*)(?:[ \\t]+|$))+`);
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function withoutQuotes(name: string, value: string): string {
@@ -2977,8 +3016,11 @@ function splitJobLine(line: string): [schedule: string, command: string] {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
   }
-  if (!isWord && SIXTH_FIELD.test(command))
+  const [beyond] = (!isWord && BEYOND_FIVE.exec(command)) || [];
+  if (beyond !== undefined) {
+    checkExpression((schedule + beyond).trim().replace(/[ \t]+/g, " "));
     throw new Error("there is a sixth time field: a line has five, then the command; for seconds use @every 10s");
+  }
   return [schedule.trim(), command];
 }
 

@@ -368,15 +368,21 @@ var DURATION_UNITS = { w: 604800, d: 86400, h: 3600, m: 60, s: 1 };
 var MAX_DURATION_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 1e3);
 var DURATION = /^(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/;
 function parseDuration(text) {
-  var _a;
+  var _a, _b;
   const [all, ...counts] = (_a = DURATION.exec(text.trim().replace(/^\d+$/, "$&s"))) != null ? _a : [""];
-  if (all === "") throw new Expectation("a duration such as 30s, 5m or 1h30m");
+  if (all === "") throw new Expectation(`a duration such as ${(_b = withoutFraction(text)) != null ? _b : "30s, 5m or 1h30m"}`);
   const seconds = Object.values(DURATION_UNITS).reduce((sum, size, i) => {
     var _a2;
     return sum + Number((_a2 = counts[i]) != null ? _a2 : 0) * size;
   }, 0);
   if (seconds > MAX_DURATION_SECONDS) throw new Expectation(`a duration of at most ${MAX_DURATION_SECONDS}s`);
   return seconds;
+}
+function withoutFraction(text) {
+  var _a;
+  const [, count, unit] = (_a = /^(\d*\.\d+)([wdhms])$/.exec(text)) != null ? _a : [];
+  const seconds = Number(count) * DURATION_UNITS[unit];
+  return seconds >= 0 ? formatDuration(Math.max(1, Math.round(seconds))) : void 0;
 }
 function formatDuration(seconds) {
   let rest = seconds;
@@ -434,6 +440,7 @@ function splitCron(text) {
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
+  checkExpression(plain);
   const fields = words.length === 6 ? words : `0 ${(_b = MACROS[plain.toLowerCase()]) != null ? _b : plain}`.split(" ");
   if (fields.length === 6) return fields;
   if (plain.startsWith("@")) {
@@ -479,8 +486,9 @@ function parseDayItem(field, text, item) {
   return parseRange(field, text, item).flatMap((day) => [1, 2, 3, 4, 5].map((n) => 7 * n + day % 7));
 }
 function parseRange(field, text, item) {
-  const match = /^(?:\*|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}))?)(?:\/(\d+))?$/i.exec(item);
-  if (match === null) throw refusal(field, text, item, syntaxHint(field, item) || `is not ${expectedValue(field)}`);
+  const match = /^(?:\*|(\d+|[a-z]{3,})(?:-(\d+|[a-z]{3,}(?<!-...L)))?)(?:\/(\d+))?$/i.exec(item);
+  if (match === null)
+    throw refusal(field, text, item, syntaxHint(field.name, item) || `is not ${expectedValue(field)}`);
   const [, from, to, step = "1"] = match;
   if (Number(step) < 1 || Number(step) > field.size) {
     const instead = Number(step) < 1 || field.everyUnit === "" ? "" : `, or --every ${step}${field.everyUnit}`;
@@ -508,7 +516,7 @@ function parseValue(field, text, token) {
   if (!/^\d+$/.test(token)) throw refusal(field, text, token, nameMistake(field, token));
   const value = Number(token);
   if (value < field.low) throw refusal(field, text, token, `is below ${field.low}`);
-  if (value > field.high) throw refusal(field, text, token, syntaxHint(field, token) || `is above ${field.high}`);
+  if (value > field.high) throw refusal(field, text, token, syntaxHint(field.name, token) || `is above ${field.high}`);
   return value;
 }
 function nameMistake(field, token) {
@@ -521,8 +529,27 @@ function expectedValue({ names }) {
   return names.length === 0 ? "a number" : `a number or a name from ${names[0]} to ${names[names.length - 1]}`;
 }
 var SYNTAX_HINTS = [
+  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"],
+  [
+    /^expr/,
+    /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/,
+    "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"
+  ],
+  [/^expr/, /^(?:\S+ ){5,6}(\d{4}(?:[-,/]\S*)?)$/, "has the year $1: there is no year field"],
+  [/^expr/, /^(?:\S+ ){6}[*?]$/, "has a year field: leave out the last *, in a crontab the seconds too"],
+  [/^expr/, /^(?:\S+ ){5}\*\/([89]|\d\d+)$/, "has */$1 as day-of-week: seconds come first, in a crontab @every $1s"],
+  [/^expr/, /^@every (\S+)$/i, "is an option of its own: --every $1"],
+  [
+    /^expr/,
+    / \*\/(?:3[2-9]|[4-9]\d|\d{3,}),1-7 \S+ (\d|[a-z]{3})$/i,
+    "has a step over 31: the first such weekday is $1#1"
+  ],
+  [/^expr/, /^/, ""],
   [/^hour/, /^24$/, "is above 23: midnight is 0"],
   [/^day-of-week/, /^\d{4}$/, "is above 7: there is no year field"],
+  [/^day-of-month/, /^-\d+$/, "counts from the month's end: L is its last day, L-1 the one before"],
+  [/^day-of-month/, /^W(L|\d+)$/i, "has the W in front: write $1W"],
+  [/^day-of-week/, /^L([0-7])$/i, "has the L in front: write $1L"],
   [/./, /^@/, "is a macro: a macro stands alone"],
   [/./, /["'`]/, "has a quotation mark: write the expression without quotes"],
   [/./, /^[+-]|\/[+-]|\./, "has a sign or a point: values and steps are whole numbers, ranges use one hyphen"],
@@ -537,9 +564,18 @@ var SYNTAX_HINTS = [
   [/^day-of-week/, /#/, "has no occurrence from 1 to 5, as in 5#2; the last one is 5L"],
   [/./, /[-/]/, "is not a range such as 1-5 or a step such as */5"]
 ];
-function syntaxHint(field, item) {
-  var _a;
-  return (_a = SYNTAX_HINTS.find(([fields, items]) => fields.test(field.name) && items.test(item))) == null ? void 0 : _a[2];
+function syntaxHint(field, text) {
+  var _a, _b, _c;
+  const [, item, says] = (_a = SYNTAX_HINTS.find(([fields, items]) => fields.test(field) && items.test(text))) != null ? _a : [];
+  const found = (_c = (_b = item == null ? void 0 : item.exec(text)) == null ? void 0 : _b[1]) != null ? _c : "";
+  return says == null ? void 0 : says.replace(/\$1/g, () => {
+    var _a2;
+    return (_a2 = withoutFraction(found)) != null ? _a2 : found;
+  });
+}
+function checkExpression(text) {
+  const hint = syntaxHint("expression", text);
+  if (hint) throw new Error(`expression ${quote(text)} ${hint}`);
 }
 function refusal(field, text, token, why) {
   const shown = /^\d+$/.test(token) ? token : quote(token);
@@ -1965,6 +2001,7 @@ var CrontabReader = class {
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
     const [, , name, value] = (_a = VARIABLE_LINE.exec(line)) != null ? _a : [];
     if (name === void 0) return this.takeJob(line, number);
+    if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
     this.env = { ...this.env, [name]: text };
@@ -2030,7 +2067,8 @@ var CrontabReader = class {
 };
 var SCHEDULE_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
 var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
-var SIXTH_FIELD = /^(?:[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?)(?:[ \t]|$)/;
+var FIELD_OR_UTC = /[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?|UTC|GMT/;
+var BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.source.slice(1)}[A-Z]\\S*)(?:[ \\t]+|$))+`);
 function withoutQuotes(name, value) {
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
@@ -2052,8 +2090,11 @@ function splitJobLine(line) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
   }
-  if (!isWord && SIXTH_FIELD.test(command))
+  const [beyond] = !isWord && BEYOND_FIVE.exec(command) || [];
+  if (beyond !== void 0) {
+    checkExpression((schedule + beyond).trim().replace(/[ \t]+/g, " "));
     throw new Error("there is a sixth time field: a line has five, then the command; for seconds use @every 10s");
+  }
   return [schedule.trim(), command];
 }
 function splitPercent(text) {

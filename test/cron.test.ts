@@ -113,7 +113,25 @@ test("a refusal says what to write instead", () => {
     0 0 L-31 * *      day-of-month "L-31" is not L-1 to L-30, the days before the last
     0 0 1,L-0 * *     day-of-month "L-0" in "1,L-0" is not L-1 to L-30, the days before the last
     0 0 L-3W * *      day-of-month "L-3W" has L, W or # on a range: they go with one day
-    @every 90m        macro "@every 90m" is unknown: expected @hourly, @daily, @midnight, @noon, @weekly, @monthly, @yearly or @annually, or the options --every and --run-on-start
+    0 0 * * MON-FRIL  day-of-week "MON-FRIL" has L, W or # on a range: they go with one day
+    0 0 1 JAN-APRIL *  month "APRIL" in "JAN-APRIL" is not a name of three letters: did you mean APR?
+    0 0 WL * *        day-of-month "WL" has the W in front: write LW
+    0 0 1,W15 * *     day-of-month "W15" in "1,W15" has the W in front: write 15W
+    0 0 * * L5        day-of-week "L5" has the L in front: write 5L
+    * * -1 * *        day-of-month "-1" counts from the month's end: L is its last day, L-1 the one before
+    0 0 */100,1-7 * MON  expression "0 0 */100,1-7 * MON" has a step over 31: the first such weekday is MON#1
+    0 0 29 2 * 2012-2015  expression "0 0 29 2 * 2012-2015" has the year 2012-2015: there is no year field
+    * * * * * 2013,2014   expression "* * * * * 2013,2014" has the year 2013,2014: there is no year field
+    0 9 * * 1 * 2025  expression "0 9 * * 1 * 2025" has the year 2025: there is no year field
+    */5 * * * * * *   expression "*/5 * * * * * *" has a year field: leave out the last *, in a crontab the seconds too
+    * * * * * */15    expression "* * * * * */15" has */15 as day-of-week: seconds come first, in a crontab @every 15s
+    TZ=UTC @daily     expression "TZ=UTC @daily" has a zone: that is --tz UTC, in a crontab a line CRON_TZ=UTC
+    CRON_TZ=GB * * * * *  expression "CRON_TZ=GB * * * * *" has a zone: that is --tz GB, in a crontab a line CRON_TZ=GB
+    0 * * * * UTC     expression "0 * * * * UTC" has a zone: that is --tz UTC, in a crontab a line CRON_TZ=UTC
+    0 * * * * Asia/Kabul  expression "0 * * * * Asia/Kabul" has a zone: that is --tz Asia/Kabul, in a crontab a line CRON_TZ=Asia/Kabul
+    @Every 90m        expression "@Every 90m" is an option of its own: --every 90m
+    @every 1.5h       expression "@every 1.5h" is an option of its own: --every 1h30m
+    @minutely         macro "@minutely" is unknown: expected @hourly, @daily, @midnight, @noon, @weekly, @monthly, @yearly or @annually, or the options --every and --run-on-start
     daily             expression "daily" is not a schedule: did you mean @daily?
     0 9 * *           expression "0 9 * *": expected five fields, minute, hour, day-of-month, month and day-of-week, or six with seconds in front
     0 9 * * *\u00a0*  expression "0 9 * * *\u00a0*" has U+00A0: blanks are spaces or tabs, ranges use -

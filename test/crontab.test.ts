@@ -55,6 +55,7 @@ describe("a line of a crontab", () => {
     ["0 0 1 1 * A=1 cmd", "at 00:00 on the 1st in January, UTC", "A=1 cmd"],
     // not a sixth field, and not a user's name
     ["* * * * * 7z a x", "every minute, UTC", "7z a x"], ["* * * * * mon -c x", "every minute, UTC", "mon -c x"],
+    ["* * * * * etc/x", "every minute, UTC", "etc/x"], ["* * * * * UTC.sh", "every minute, UTC", "UTC.sh"],
     ["* * * * * mail -s Sub me", "every minute, UTC", "mail -s Sub me"], ["* * * * * mail && x", "every minute, UTC", "mail && x"],
   ];
   for (const [line, words, command] of schedules) {
@@ -231,6 +232,14 @@ describe("a mistake in a crontab", () => {
     ["@sometimes cmd", 1, /^"@sometimes" is not a schedule: expected @hourly, .* or @reboot$/],
     ["0 30 2 * * * cmd", 1, /^there is a sixth time field: a line has five/],
     ["0 0 2 * * MON-FRI cmd", 1, /^there is a sixth time field/],
+    ["CRON_TZ=UTC 5 * * * * cmd", 1, 'expression "CRON_TZ=UTC" has a zone: that is --tz UTC, in a crontab a line CRON_TZ=UTC'],
+    ["TZ=UTC @daily cmd", 1, 'expression "TZ=UTC" has a zone: that is --tz UTC, in a crontab a line CRON_TZ=UTC'],
+    ["0 0 * * 1\tUS/Pacific cmd", 1, /^expression "0 0 \* \* 1 US\/Pacific" has a zone: .* a line CRON_TZ=US\/Pacific$/],
+    ["* * * * * */15 cmd", 1, /^expression "\* \* \* \* \* \*\/15" has .* @every 15s$/],
+    ["0 0 29 2 * 2012-2015 cmd", 1, 'expression "0 0 29 2 * 2012-2015" has the year 2012-2015: there is no year field'],
+    ["0 */5 * * * * * cmd", 1, /^expression "0 \*\/5 \* \* \* \* \*" has a year field: leave out the last \*, .* seconds too$/],
+    ["0 0 WL * * cmd", 1, 'schedule "0 0 WL * *": day-of-month "WL" has the W in front: write LW'],
+    ["@every 1.5h cmd", 1, '@every: expected a duration such as 1h30m, got "1.5h"'],
     ["*\u00a0* * * * cmd x", 1, /^schedule .* has U\+00A0: blanks are spaces or tabs/],
     ["17 * * * * root cd / && run-parts /etc/cron.hourly", 1, /^"root" is a user, as in a system crontab: .*remove/],
     ["@daily Debian-exim [ -x /usr/sbin/exim4 ] && x", 1, /^"Debian-exim" is a user/],
@@ -263,9 +272,10 @@ describe("a mistake in a crontab", () => {
   }
 
   it("quotes no value of a variable and no command: they may be secrets", () => {
-    const text = "PASSWORD='Fence\nexport PASSWORD=Fence\n* * * Fence\n1 1 1 1 1 * Fence\n@daily root Fence\n@daily x";
-    const { mistakes, jobs } = parse(text);
-    assert.deepEqual([mistakes.length, jobs.length], [5, 1]); // none hides the others
+    const start =
+      "PASSWORD='Fence\nexport PASSWORD=Fence\n* * * Fence\n1 1 1 1 1 * Fence\n@daily root Fence\n@daily x\n";
+    const { mistakes, jobs } = parse(`${start}TZ=UTC @daily Fence\n1 1 1 1 1 UTC Fence\n* * * * * * * Fence`);
+    assert.deepEqual([mistakes.length, jobs.length], [8, 1]); // none hides the others
     assert.doesNotMatch(mistakes.join(), /Fence/);
   });
 

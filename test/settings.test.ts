@@ -194,7 +194,7 @@ describe("a mistake is one sentence: ", () => {
     [[], `TICK_GOAL: ${COUNT}, got ""`, { TICK_GOAL: "" }],
     [["--every", "5x"], `--every: ${DURATION}, got "5x"`],
     [["--every", "0"], '--every: expected a duration of at least 1s, got "0"'],
-    [[], `TICK_EVERY: ${DURATION}, got "1.5h"`, { TICK_EVERY: "1.5h" }],
+    [[], 'TICK_EVERY: expected a duration such as 1h30m, got "1.5h"', { TICK_EVERY: "1.5h" }],
     [["--every", "9007199254741"], '--every: expected a duration of at most 9007199254740s, got "9007199254741"'],
     [["--every", "5m", "--offset", "x"], `--offset: ${DURATION}, got "x"`],
     [[...T, "--tick", "TICK_6"], '--tick: expected TICK_5 or TICK_60 or TICK_3600, got "TICK_6"'],
