@@ -1051,7 +1051,7 @@ function intlOffset(name: string): OffsetAt | undefined {
   const wanted = `${name.toLowerCase()}=`;
   const link = ZONE_LINKS.split(/\s/).find((pair) => pair.toLowerCase().startsWith(wanted));
   const known = link?.slice(wanted.length) ?? name;
-  if (known === "UTC") return undefined;
+  if (/^(?:UTC|(?:UTC|GMT)[+-]?0)$/i.test(known)) return undefined;
   const date = { year: "numeric", month: "numeric", day: "numeric" } as const;
   const time = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" } as const;
   try {
@@ -1069,6 +1069,7 @@ function intlOffset(name: string): OffsetAt | undefined {
 function zoneMistake(name: string): string {
   if (name.trim() === "") return "is empty";
   if (/^(UTC|GMT)?[+-]\d/i.test(name)) return "is an offset";
+  if (/^(?:[a-z]{3,}|<[^>]*>)[+-]?\d/i.test(name)) return "is a POSIX rule";
   return /^[A-Z]{2,5}$/.test(name) ? "is an abbreviation" : "is unknown";
 }
 
@@ -5686,6 +5687,7 @@ function startListener(args: readonly string[]): void {
   const crontab =
     settings.crontab === undefined ? undefined : new CrontabFile(settings.crontab, flags, environment.layer);
   const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = settings.state ?? tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
     // The signals are caught first, for a USR2 would otherwise end us, and a USR1 open Node's debugger; the handlers
@@ -5788,15 +5790,34 @@ function plannedJobs({ settings, flags, environment }: Invocation, localZone = d
   return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
 }
 
-// TZ as the C library reads it: a colon may stand in front, and empty means UTC. Without it the process's own clock
-// knows the system's zone, and asking that spares the listener what Intl costs.
+// TZ as the C library reads it: a colon may stand in front, or a path be given, and empty means UTC. Without it the
+// process's own clock knows the system's zone, and asking that spares the listener what Intl costs.
 function defaultZone(name = process.env.TZ): Zone {
   if (name === undefined) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1000).getTimezoneOffset());
+  const file = name.replace(/^:/, "");
   try {
-    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+    return createZone((file === LOCALTIME ? systemZoneName() : behindZoneinfo(file)) ?? (file || "UTC"));
   } catch (error) {
     throw new UsageError(`TZ: ${(error as Error).message}; --tz wins over it`, "TZ");
   }
+}
+
+const LOCALTIME = "/etc/localtime";
+const behindZoneinfo = (path: string): string | undefined => /zoneinfo[^/]*\/(?:posix\/)?(.+)$/.exec(path)?.[1];
+
+/** Undefined where LOCALTIME does not say: it is a plain file, and not UTC's. */
+function systemZoneName(): string | undefined {
+  const path = tryTo(() => fs.realpathSync(LOCALTIME));
+  if (path === undefined || /\n(?:UTC|GMT)0\n$/.test(tryReadFile(path))) return "UTC";
+  return behindZoneinfo(path);
+}
+
+// Of a plain file runtimes look for one with that content, and take the zone of another country, or of older rules.
+function zoneDoubts(schedules: readonly Schedule[]): string[] {
+  const isByLocalHour = (one: Schedule) =>
+    one instanceof CronSchedule && one.zone.name === LOCAL_TIME && !one.cron.text.endsWith(" * * * *");
+  if (!schedules.some(isByLocalHour) || systemZoneName() !== undefined) return [];
+  return [`${LOCALTIME} is not a link into a zoneinfo tree, so local time is a guess: name the zone by --tz or TZ`];
 }
 
 // ── simulate ────────────────────────────────────────────────────────────────
@@ -6117,13 +6138,14 @@ function check(args: readonly string[]): void {
   if (settings.crontab !== undefined) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
-  const forecast = { ...rest, warnings: [...environment.warnings, ...warnings] };
+  const forecast = { ...rest, warnings: [...environment.warnings, ...zoneDoubts([schedule]), ...warnings] };
   writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}\n`);
 }
 
 function checkCrontab(path: string, { settings, flags, environment }: Invocation): void {
   const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
-  const warnings = [...environment.warnings, ...crontab.warnings];
+  const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
+  const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);

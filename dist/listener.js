@@ -704,7 +704,7 @@ function intlOffset(name) {
   const wanted = `${name.toLowerCase()}=`;
   const link = ZONE_LINKS.split(/\s/).find((pair) => pair.toLowerCase().startsWith(wanted));
   const known = (_a = link == null ? void 0 : link.slice(wanted.length)) != null ? _a : name;
-  if (known === "UTC") return void 0;
+  if (/^(?:UTC|(?:UTC|GMT)[+-]?0)$/i.test(known)) return void 0;
   const date = { year: "numeric", month: "numeric", day: "numeric" };
   const time = { hour: "numeric", minute: "numeric", second: "numeric", hourCycle: "h23" };
   try {
@@ -721,6 +721,7 @@ function intlOffset(name) {
 function zoneMistake(name) {
   if (name.trim() === "") return "is empty";
   if (/^(UTC|GMT)?[+-]\d/i.test(name)) return "is an offset";
+  if (/^(?:[a-z]{3,}|<[^>]*>)[+-]?\d/i.test(name)) return "is a POSIX rule";
   return /^[A-Z]{2,5}$/.test(name) ? "is an abbreviation" : "is unknown";
 }
 var SEARCH_SECONDS = 100 * 366 * SECONDS_IN_DAY;
@@ -4076,6 +4077,7 @@ function startListener(args) {
   for (const warning of environment.warnings) log.line(warning);
   const crontab = settings.crontab === void 0 ? void 0 : new CrontabFile(settings.crontab, flags, environment.layer);
   const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"])
@@ -4151,12 +4153,29 @@ function plannedJobs({ settings, flags, environment }, localZone = defaultZone) 
   return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
 }
 function defaultZone(name = process.env.TZ) {
+  var _a;
   if (name === void 0) return createZone(LOCAL_TIME, (at) => -60 * new Date(at * 1e3).getTimezoneOffset());
+  const file = name.replace(/^:/, "");
   try {
-    return createZone(name === "" ? "UTC" : name.replace(/^:/, ""));
+    return createZone((_a = file === LOCALTIME ? systemZoneName() : behindZoneinfo(file)) != null ? _a : file || "UTC");
   } catch (error) {
     throw new UsageError(`TZ: ${error.message}; --tz wins over it`, "TZ");
   }
+}
+var LOCALTIME = "/etc/localtime";
+var behindZoneinfo = (path) => {
+  var _a;
+  return (_a = /zoneinfo[^/]*\/(?:posix\/)?(.+)$/.exec(path)) == null ? void 0 : _a[1];
+};
+function systemZoneName() {
+  const path = tryTo(() => fs.realpathSync(LOCALTIME));
+  if (path === void 0 || /\n(?:UTC|GMT)0\n$/.test(tryReadFile(path))) return "UTC";
+  return behindZoneinfo(path);
+}
+function zoneDoubts(schedules) {
+  const isByLocalHour = (one) => one instanceof CronSchedule && one.zone.name === LOCAL_TIME && !one.cron.text.endsWith(" * * * *");
+  if (!schedules.some(isByLocalHour) || systemZoneName() !== void 0) return [];
+  return [`${LOCALTIME} is not a link into a zoneinfo tree, so local time is a guess: name the zone by --tz or TZ`];
 }
 function simulate(args) {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener", "simulate", "trial"]));
@@ -4403,13 +4422,14 @@ function check(args) {
   if (settings.crontab !== void 0) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
-  const forecast = { ...rest, warnings: [...environment.warnings, ...warnings] };
+  const forecast = { ...rest, warnings: [...environment.warnings, ...zoneDoubts([schedule]), ...warnings] };
   writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}
 `);
 }
 function checkCrontab(path, { settings, flags, environment }) {
   const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
-  const warnings = [...environment.warnings, ...crontab.warnings];
+  const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
+  const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);

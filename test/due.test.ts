@@ -7,7 +7,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { payloadTokens, stableDelay } from "../listener";
-import { LISTENER, ROOT, RUNTIME, runtimeWith, supertick, temporaryDirectory } from "./harness";
+import { LISTENER, ROOT, RUNTIME, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 import * as valid from "./vectors/cron-valid.json";
 
@@ -308,11 +308,67 @@ describe("check", { concurrency: 2 }, () => {
     const noon = ["--json", "--cron", "0 12 * * *", "--from", "2024-05-14T00:00:00Z", "-n", "1"];
     const next = (args: string[], TZ: string) => JSON.parse(check([...noon, ...args], { TZ }).stdout).next[0];
     assert.equal(next([], ""), 1715688000);
-    assert.equal(next([], ":Europe/Berlin"), 1715688000 - 7200);
+    for (const berlin of [
+      "Europe/Berlin",
+      ":Europe/Berlin",
+      "/usr/share/zoneinfo/CET",
+      ":/usr/share/zoneinfo/posix/CET",
+    ])
+      assert.equal(next([], berlin), 1715688000 - 7200, berlin);
+    for (const utc of ["UTC0", "UTC-0", "GMT0", ":/usr/share/zoneinfo/Etc/UTC"])
+      assert.equal(next([], utc), 1715688000, utc);
     assert.equal(next(["--tz", "UTC"], "Europe/Berlin"), 1715688000);
   });
 
+  const unshared = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc && exec "$@"'];
+  const skip = run([...unshared, ROOT, "true"]).status !== 0 && "needs unshare --mount";
+  it("asks for the zone where /etc/localtime does not tell it", { skip }, (t) => {
+    const etc = temporaryDirectory(t);
+    fs.writeFileSync(`${etc}/jobs`, "@hourly x\n@daily y\n@weekly z\n");
+    const says = (args: string, env: NodeJS.ProcessEnv = {}) => {
+      const { stdout, stderr } = run([...unshared, etc, ...RUNTIME, LISTENER, ...args.split(" ")], env);
+      return stdout + stderr;
+    };
+    const asks = (...given: Parameters<typeof says>) =>
+      says(...given).match(/localtime is not a link .*: name the zone by --tz or TZ$/gm)?.length ?? 0;
+    const its = { TZ: ":/etc/localtime" };
+    const localtimeIs = (text: string) => fs.writeFileSync(`${etc}/localtime`, text);
+    localtimeIs("TZif2\0\nIST-1GMT0,M10.5.0,M3.5.0/1\n");
+    for (const args of [
+      "check --cron @daily",
+      "check --crontab /etc/jobs",
+      "--cron @daily -- true",
+      "--crontab /etc/jobs",
+    ])
+      assert.equal(asks(args), 1, args);
+    for (const args of [
+      "check --cron @hourly",
+      "check --every 1d",
+      "--ticks 5 -- true",
+      "--cron @daily --tz UTC -- true",
+    ])
+      assert.equal(asks(args), 0, args);
+    assert.equal(asks("check --cron @daily", { TZ: "UTC" }), 0);
+    assert.match(says("check --cron @daily", its), /TZ: timezone "\/etc\/localtime" is unknown/);
+    localtimeIs("TZif2\0\nUTC0\n");
+    assert.equal(asks("check --cron @daily"), 0);
+    fs.unlinkSync(`${etc}/localtime`);
+    fs.symlinkSync("/usr/share/zoneinfo/Europe/Dublin", `${etc}/localtime`);
+    assert.equal(asks("check --cron @daily"), 0);
+    assert.match(says("check --cron @daily", its), /^at 00:00, Europe\/Dublin$/m);
+  });
+
   const refused: Array<[args: string[], env: NodeJS.ProcessEnv, why: RegExp]> = [
+    [
+      ["--cron", "@daily"],
+      { TZ: "CET-1CEST,M3.5.0" },
+      /^supertick: TZ: timezone "CET-1CEST,M3.5.0" is a POSIX rule: .*\n$/,
+    ],
+    [
+      ["--cron", "@daily", "--tz", "<+03>-3"],
+      {},
+      /^supertick: --tz .* is a POSIX rule: .* a zone such as Europe\/Berlin\n$/,
+    ],
     [["--cron", "0 25 * * *"], {}, /^supertick: --cron "0 25 \* \* \*": hour 25 is above 23\n$/],
     [["--cron", "@daily", "--tz", "CEST"], {}, /^supertick: --tz "CEST": timezone "CEST" is an abbreviation.*\n$/],
     [["--cron", "@daily"], { TICK_TZ: "" }, /^supertick: TICK_TZ "": timezone "" is empty.*\n$/],
