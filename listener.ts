@@ -2861,12 +2861,19 @@ interface CrontabContext {
   isUser(word: string, path?: string): boolean;
 }
 
-const VARIABLES_OF_CRON = new Map([
-  ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
-  ["HOME", "the commands start in supertick's own directory, not in this one as under cron"],
-  ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
-  ["TZ", "it reaches the commands only, as in cron; schedules use CRON_TZ or TICK_TZ"],
-]);
+/** What is not as it looks in a line such as NAME=value. */
+const VARIABLE_NOTES: readonly (readonly [line: RegExp, note: string])[] = [
+  [/^MAILTO=(?!(?:""|'')?$)/, "supertick sends no mail; TICK_ON_FAILURE can"],
+  [/^HOME=/, "the commands start in supertick's own directory, not in this one as under cron"],
+  [/^RANDOM_DELAY=/, "it delays nothing; TICK_JITTER does"],
+  [/^TZ=/, "it reaches the commands only, as in cron; schedules use CRON_TZ or TICK_TZ"],
+  [/^PATH=.*\$/, "$ is not expanded in it, as in cron: write the directories"],
+  [/=[^"'].*\s#/, "the value goes on to the end of the line, # included, as in cron"],
+];
+
+const EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
+const EVERY_MINUTE_NOTE =
+  "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
 
 /** Reads a crontab. Of a job's options, flags go before its lines, and those before the environment. Never throws. */
 export function parseCrontab(text: string, context: CrontabContext): Crontab {
@@ -2882,6 +2889,8 @@ export function parseCrontab(text: string, context: CrontabContext): Crontab {
   });
   const { jobs, warnings, title } = reader;
   if (title !== undefined) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
+  const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
+  if (minutely !== undefined) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
   return { jobs: toldApart(jobs), mistakes, warnings };
 }
 
@@ -2917,17 +2926,19 @@ class CrontabReader {
   take(line: string, number: number): void {
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
+    if (line.endsWith("\\"))
+      this.warn(number, "the backslash at its end does not join it and the next line, as in cron");
     const [, , name, value] = VARIABLE_LINE.exec(line) ?? [];
     if (name === undefined) return this.takeJob(line, number);
     if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
     this.env = { ...this.env, [name]: text };
-    const note = VARIABLES_OF_CRON.get(name);
-    if (note !== undefined) this.warn(number, `${name}: ${note}`);
+    for (const [pattern, note] of VARIABLE_NOTES)
+      if (pattern.test(`${name}=${value}`)) this.warn(number, `${name}: ${note}`);
   }
 
-  private warn(line: number, text: string): void {
+  warn(line: number, text: string): void {
     this.warnings.push(`${this.context.path}:${line}: ${text}`);
   }
 
@@ -2962,7 +2973,7 @@ class CrontabReader {
     const name = title?.text ?? jobName(command);
     this.jobs.push({ key, name, command, schedule, options, env, input, line, settings });
     if (input !== undefined)
-      this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
   }
 
   // Keys are unique, or two jobs would share their past. Which of identical lines is the first does not matter.
@@ -6146,6 +6157,9 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
   const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
   const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
+  for (const { env, line } of crontab.jobs.filter((job, i, all) => all[i - 1]?.env.SHELL !== job.env.SHELL))
+    if (/[/ ]/.test(env.SHELL ?? "") && !isExecutable(env.SHELL))
+      warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);

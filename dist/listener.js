@@ -1954,12 +1954,16 @@ function programOf(words, runner = "") {
   const subcommand = CONSOLE.test(program) ? rest.find((one) => !one.startsWith("-")) : void 0;
   return (_b = (_a = /^[\w:.-]+/.exec(subcommand != null ? subcommand : "")) == null ? void 0 : _a[0]) != null ? _b : program;
 }
-var VARIABLES_OF_CRON = /* @__PURE__ */ new Map([
-  ["MAILTO", "supertick sends no mail; TICK_ON_FAILURE can"],
-  ["HOME", "the commands start in supertick's own directory, not in this one as under cron"],
-  ["RANDOM_DELAY", "it delays nothing; TICK_JITTER does"],
-  ["TZ", "it reaches the commands only, as in cron; schedules use CRON_TZ or TICK_TZ"]
-]);
+var VARIABLE_NOTES = [
+  [/^MAILTO=(?!(?:""|'')?$)/, "supertick sends no mail; TICK_ON_FAILURE can"],
+  [/^HOME=/, "the commands start in supertick's own directory, not in this one as under cron"],
+  [/^RANDOM_DELAY=/, "it delays nothing; TICK_JITTER does"],
+  [/^TZ=/, "it reaches the commands only, as in cron; schedules use CRON_TZ or TICK_TZ"],
+  [/^PATH=.*\$/, "$ is not expanded in it, as in cron: write the directories"],
+  [/=[^"'].*\s#/, "the value goes on to the end of the line, # included, as in cron"]
+];
+var EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
+var EVERY_MINUTE_NOTE = "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
 function parseCrontab(text, context) {
   const reader = new CrontabReader(context);
   const mistakes = [];
@@ -1973,6 +1977,8 @@ function parseCrontab(text, context) {
   });
   const { jobs, warnings, title } = reader;
   if (title !== void 0) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
+  const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
+  if (minutely !== void 0) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
   return { jobs: toldApart(jobs), mistakes, warnings };
 }
 function toldApart(jobs, digits = 4) {
@@ -2000,14 +2006,16 @@ var CrontabReader = class {
     var _a;
     if (line === "" || line.startsWith("#")) return;
     if (line.includes("\0")) throw new Error("the line has a NUL byte: is this a text file?");
+    if (line.endsWith("\\"))
+      this.warn(number, "the backslash at its end does not join it and the next line, as in cron");
     const [, , name, value] = (_a = VARIABLE_LINE.exec(line)) != null ? _a : [];
     if (name === void 0) return this.takeJob(line, number);
     if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
     this.env = { ...this.env, [name]: text };
-    const note = VARIABLES_OF_CRON.get(name);
-    if (note !== void 0) this.warn(number, `${name}: ${note}`);
+    for (const [pattern, note] of VARIABLE_NOTES)
+      if (pattern.test(`${name}=${value}`)) this.warn(number, `${name}: ${note}`);
   }
   warn(line, text) {
     this.warnings.push(`${this.context.path}:${line}: ${text}`);
@@ -2043,7 +2051,7 @@ var CrontabReader = class {
     const name = (_c = title == null ? void 0 : title.text) != null ? _c : jobName(command);
     this.jobs.push({ key, name, command, schedule, options, env, input, line, settings });
     if (input !== void 0)
-      this.warn(line, "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %");
+      this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
   }
   newKey(title, hash, line) {
     let key = title != null ? title : hash;
@@ -4427,9 +4435,16 @@ function check(args) {
 `);
 }
 function checkCrontab(path, { settings, flags, environment }) {
+  var _a;
   const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
   const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
+  for (const { env, line } of crontab.jobs.filter((job, i, all) => {
+    var _a2;
+    return ((_a2 = all[i - 1]) == null ? void 0 : _a2.env.SHELL) !== job.env.SHELL;
+  }))
+    if (/[/ ]/.test((_a = env.SHELL) != null ? _a : "") && !isExecutable(env.SHELL))
+      warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);

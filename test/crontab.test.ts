@@ -294,7 +294,11 @@ describe("a mistake in a crontab", () => {
 });
 
 describe("what differs from cron is noted", () => {
-  const percent = "the first % ends the command, and what follows is its stdin, as in cron; \\% is a %";
+  const percent = "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %";
+  const comment = "the value goes on to the end of the line, # included, as in cron";
+  const backslash = "the backslash at its end does not join it and the next line, as in cron";
+  const minute =
+    "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
   // biome-ignore format: a table
   const cases: Array<[text: string, ...notes: string[]]> = [
     ["MAILTO=root", "jobs:1: MAILTO: supertick sends no mail; TICK_ON_FAILURE can"],
@@ -302,7 +306,12 @@ describe("what differs from cron is noted", () => {
     ["\nRANDOM_DELAY=5", "jobs:2: RANDOM_DELAY: it delays nothing; TICK_JITTER does"],
     ["TZ=UTC", "jobs:1: TZ: it reaches the commands only, as in cron; schedules use CRON_TZ or TICK_TZ"],
     ["@daily date +%F", `jobs:1: ${percent}`],
-    ["constructor=1\nPATH=/bin\n@daily date +\\%F"],
+    ["constructor=1\nPATH=/bin\nMAILTO=\"\"\n@daily date +\\%F"], ["MAILTO=\n@daily a # b"],
+    ["A=b # c\nB='b # c'\nC=b#c", `jobs:1: A: ${comment}`],
+    ["PATH=/x:$PATH", "jobs:1: PATH: $ is not expanded in it, as in cron: write the directories"],
+    ["# \\\n@daily a \\\n@daily b", `jobs:2: ${backslash}`],
+    ["@daily a\n* * * * * b\n*/1 * * * * c", `jobs:2: ${minute}`],
+    ["*/2 * * * * a\n* 9 * * * b\nTICK_OVERLAP=skip\n* * * * * c\nTICK_OVERLAP=allow\n* * * * * d"],
   ];
   for (const [text, ...notes] of cases) it(JSON.stringify(text), () => assert.deepEqual(parse(text).warnings, notes));
 });
@@ -755,6 +764,12 @@ line 6, z: when the listener starts
   not when the crontab is read again
 `;
     assert.equal(stdout.replaceAll(name, "FILE"), expected);
+    fs.writeFileSync(
+      name,
+      "SHELL=/bin/sh -e\n@daily a\n@daily b\nSHELL=/no/sh\n@daily c\nSHELL=sh\n@daily d\nSHELL=/bin/sh\n@daily e",
+    );
+    const shells = supertick(["check", "--crontab", name]).stdout.match(/\d: SHELL: no program \S+/g);
+    assert.deepEqual(shells, ['2: SHELL: no program "/bin/sh', '5: SHELL: no program "/no/sh"']);
     fs.writeFileSync(name, "# none\n");
     assert.equal(supertick(["check", "--crontab", name]).stdout, "no job\n");
   });
