@@ -2779,13 +2779,17 @@ export function idOf01(job: Pick<Job, "schedule" | "command" | "env">): string {
 const SHELL_TOKEN =
   /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)|[^\s;&|()<>"'\\])+/gs;
 /** In front of the program: the shell's own words, assignments, and a runner's options, numbers and durations. */
-const PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|\w+=.*|-.*|\d+[smhd]?)$/s;
-const OPTION_WITH_WORD = /^(?:sudo -[ug]|env -u|bash -o|php -c|node -r|python -[WX])$/;
+const PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
+const OPTION_WITH_WORD =
+  /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
 /** They prepare the command, or ask whether it is needed. */
-const PREPARATION = /^(?:cd|\.|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|for|case)$/;
+const PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
 /** They run the words behind them. */
-const RUNNER = /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|flock|sudo|sh|bash|php|python|node|ruby|perl)$/;
-const CONSOLE = /^(?:artisan|manage|console|rake|wp|occ)$/;
+const RUNNER =
+  /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$/;
+/** The same, with a file or a user in between. */
+const RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec)$/;
+const CONSOLE = /^(?:artisan|manage|console|(?:gitlab-)?rake|wp|occ|magento|yii|drush)$/;
 
 /** What a shell command is about: its program, script or subcommand. No other word of it, for that may be a secret. */
 export function jobName(command: string): string {
@@ -2795,8 +2799,15 @@ export function jobName(command: string): string {
     else if (!/^\d*[<>]/.test(token)) commands[commands.length - 1].push(token);
   }
   const names = commands.map((words) => programOf(words)).filter((name) => name !== "");
-  const name = names.find((one) => !PREPARATION.test(one)) ?? names[names.length - 1] ?? "";
+  const isAbout = (name: string) => !PREPARATION.test(name) && runnerOf(name) === undefined;
+  const name = names.find(isAbout) ?? names[names.length - 1] ?? "";
   return /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.:@+-]{0,99}$/u.test(name) ? name : "job";
+}
+
+/** python3.12 → python; undefined for a program that is not a runner. */
+function runnerOf(program: string): string | undefined {
+  const name = program.replace(/[\d.]+$/, "");
+  return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : undefined;
 }
 
 /** The name of what the words of a simple command run; "" where the runner in front of them is all there is to say. */
@@ -2806,15 +2817,16 @@ function programOf(words: readonly string[], runner = ""): string {
   );
   if (at < 0) return "";
   const rest = words.slice(at + 1);
-  if (runner === "flock") return programOf(rest, "sh"); // behind its file
+  if (RUNNER_WITH_WORD.test(runner)) return programOf(rest, "sh");
   const word = words[at].replace(/^(["'])(.*)\1$/s, "$2");
   // A text with blanks is code: that of sh -c is a command, that of python -c is nothing to show.
   if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : "";
   const program = word.replace(/["'\\]/g, "").replace(/^.*\/|\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$/gs, "");
-  const name = program.replace(/[\d.]+$/, ""); // python3.12
-  if (RUNNER.test(name)) return programOf(rest, name) || program;
-  const subcommand = CONSOLE.test(program) ? rest.find((one) => !one.startsWith("-")) : undefined;
-  return /^[\w:.-]+/.exec(subcommand ?? "")?.[0] ?? program;
+  const next = runnerOf(program);
+  if (next !== undefined) return programOf(rest, next) || program;
+  // Behind an option without = it may be that option's word.
+  const subcommand = CONSOLE.test(program) ? rest.find((one) => !/^-.*=/.test(one)) : undefined;
+  return /^\w[\w:.-]*/.exec(subcommand ?? "")?.[0] ?? program;
 }
 
 // ── Crontab ─────────────────────────────────────────────────────────────────

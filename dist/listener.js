@@ -1922,11 +1922,12 @@ function idOf01(job) {
   return (hash32(text, 1) * 2 ** 21 + (hash32(text, 2, 1540483477) >>> 11)).toString(36);
 }
 var SHELL_TOKEN = /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)|[^\s;&|()<>"'\\])+/gs;
-var PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|\w+=.*|-.*|\d+[smhd]?)$/s;
-var OPTION_WITH_WORD = /^(?:sudo -[ug]|env -u|bash -o|php -c|node -r|python -[WX])$/;
-var PREPARATION = /^(?:cd|\.|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|for|case)$/;
-var RUNNER = /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|flock|sudo|sh|bash|php|python|node|ruby|perl)$/;
-var CONSOLE = /^(?:artisan|manage|console|rake|wp|occ)$/;
+var PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
+var OPTION_WITH_WORD = /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
+var PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
+var RUNNER = /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$/;
+var RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec)$/;
+var CONSOLE = /^(?:artisan|manage|console|(?:gitlab-)?rake|wp|occ|magento|yii|drush)$/;
 function jobName(command) {
   var _a, _b;
   const commands = [[]];
@@ -1935,8 +1936,13 @@ function jobName(command) {
     else if (!/^\d*[<>]/.test(token)) commands[commands.length - 1].push(token);
   }
   const names = commands.map((words) => programOf(words)).filter((name2) => name2 !== "");
-  const name = (_b = (_a = names.find((one) => !PREPARATION.test(one))) != null ? _a : names[names.length - 1]) != null ? _b : "";
+  const isAbout = (name2) => !PREPARATION.test(name2) && runnerOf(name2) === void 0;
+  const name = (_b = (_a = names.find(isAbout)) != null ? _a : names[names.length - 1]) != null ? _b : "";
   return /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.:@+-]{0,99}$/u.test(name) ? name : "job";
+}
+function runnerOf(program) {
+  const name = program.replace(/[\d.]+$/, "");
+  return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : void 0;
 }
 function programOf(words, runner = "") {
   var _a, _b;
@@ -1945,14 +1951,14 @@ function programOf(words, runner = "") {
   );
   if (at < 0) return "";
   const rest = words.slice(at + 1);
-  if (runner === "flock") return programOf(rest, "sh");
+  if (RUNNER_WITH_WORD.test(runner)) return programOf(rest, "sh");
   const word = words[at].replace(/^(["'])(.*)\1$/s, "$2");
   if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : "";
   const program = word.replace(/["'\\]/g, "").replace(/^.*\/|\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$/gs, "");
-  const name = program.replace(/[\d.]+$/, "");
-  if (RUNNER.test(name)) return programOf(rest, name) || program;
-  const subcommand = CONSOLE.test(program) ? rest.find((one) => !one.startsWith("-")) : void 0;
-  return (_b = (_a = /^[\w:.-]+/.exec(subcommand != null ? subcommand : "")) == null ? void 0 : _a[0]) != null ? _b : program;
+  const next = runnerOf(program);
+  if (next !== void 0) return programOf(rest, next) || program;
+  const subcommand = CONSOLE.test(program) ? rest.find((one) => !/^-.*=/.test(one)) : void 0;
+  return (_b = (_a = /^\w[\w:.-]*/.exec(subcommand != null ? subcommand : "")) == null ? void 0 : _a[0]) != null ? _b : program;
 }
 var VARIABLE_NOTES = [
   [/^MAILTO=(?!(?:""|'')?$)/, "supertick sends no mail; TICK_ON_FAILURE can"],
