@@ -2755,7 +2755,32 @@ function jobOf(name: string, command: readonly string[], schedule: Schedule, set
 
 /** The program to be run, and its arguments. */
 export function argvOf({ command, env }: Pick<Job, "command" | "env">): readonly string[] {
-  return typeof command === "string" ? [env?.SHELL || "/bin/sh", "-c", command] : command;
+  return typeof command === "string" ? [env?.SHELL || "/bin/sh", "-c", asUtf8(command)] : command;
+}
+
+// Bytes that are not UTF-8 are kept as U+DC80 to U+DCFF, which stand in no text. Arguments are UTF-8 always, so the
+// shell itself makes such bytes.
+const STRAY_BYTE = /[\udc80-\udcff]/u;
+
+function asUtf8(command: string): string {
+  if (!STRAY_BYTE.test(command)) return command;
+  const octal = (sign: string) => `\\${(sign.charCodeAt(0) & 0xff).toString(8).padStart(3, "0")}`;
+  return `eval "$(printf '${command.replace(/%/g, "%%").replace(/[\\'\udc80-\udcff]/gu, octal)}')"`;
+}
+
+/** A text may be that of a line with such bytes. */
+function bytesOf(text: string): Buffer {
+  if (!STRAY_BYTE.test(text)) return Buffer.from(text);
+  return Buffer.from(Array.from(text, (sign) => sign.charCodeAt(0) & 0xff));
+}
+
+/** The text of lines that need not be UTF-8. */
+function textOfLines(bytes: Buffer): string {
+  const text = bytes.toString();
+  if (!text.includes("\ufffd")) return text;
+  const lines = bytes.toString("latin1").split("\n");
+  if (lines.length > 1) return lines.map((line) => textOfLines(Buffer.from(line, "latin1"))).join("\n");
+  return lines[0].replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(0xdc00 | byte.charCodeAt(0)));
 }
 
 const isRunOnStart = ({ schedule, options }: Job) => options.runOnStart || schedule.kind === "start";
@@ -3019,6 +3044,7 @@ const BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.sourc
 
 /** The text between the quotes; without quotes, the text. Values may be secrets: no message shows one. */
 function withoutQuotes(name: string, value: string): string {
+  if (STRAY_BYTE.test(value)) throw new Error(`the value of ${name} is not UTF-8, as variables and options must be`);
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
   if (value.length > 1 && value.indexOf(mark, 1) === value.length - 1) return value.slice(1, -1);
@@ -3424,7 +3450,7 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
   try {
     const child = spawn(program, args, { env: plan.env, stdio, detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
-    child.stdin?.end(plan.input);
+    child.stdin?.end(bytesOf(plan.input ?? ""));
     // Node's own pipes, or the readers of ours.
     const [stdout, stderr] = [child.stdout, child.stderr].map((stream, i) => stream ?? pipes[i]?.reader);
     if (stdout) plan.output!.read(stdout, "stdout");
@@ -3514,7 +3540,7 @@ function openPipe(file: string): Pipe {
 /** For a command's stdin: a file, so that nothing has to be fed and `cat /dev/stdin` works. */
 function tryStore(input: string): number | undefined {
   return tryInPrivateDirectory(["input"], ([file]) => {
-    fs.writeFileSync(file, input, { mode: 0o600 });
+    fs.writeFileSync(file, bytesOf(input), { mode: 0o600 });
     return fs.openSync(file, "r");
   });
 }
@@ -5043,7 +5069,7 @@ function readCrontab(path: string, flags: Layer, environment: Layer, localZone =
   try {
     const text = readWith(path, (fd) => {
       if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
-      return fs.readFileSync(fd, "utf8");
+      return textOfLines(fs.readFileSync(fd));
     });
     return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser });
   } catch (error) {

@@ -1909,7 +1909,24 @@ function jobOf(name, command, schedule, settings) {
   return { key: ONLY_JOB, name, command, schedule, options: optionsOf(settings) };
 }
 function argvOf({ command, env }) {
-  return typeof command === "string" ? [(env == null ? void 0 : env.SHELL) || "/bin/sh", "-c", command] : command;
+  return typeof command === "string" ? [(env == null ? void 0 : env.SHELL) || "/bin/sh", "-c", asUtf8(command)] : command;
+}
+var STRAY_BYTE = /[\udc80-\udcff]/u;
+function asUtf8(command) {
+  if (!STRAY_BYTE.test(command)) return command;
+  const octal = (sign) => `\\${(sign.charCodeAt(0) & 255).toString(8).padStart(3, "0")}`;
+  return `eval "$(printf '${command.replace(/%/g, "%%").replace(/[\\'\udc80-\udcff]/gu, octal)}')"`;
+}
+function bytesOf(text) {
+  if (!STRAY_BYTE.test(text)) return Buffer.from(text);
+  return Buffer.from(Array.from(text, (sign) => sign.charCodeAt(0) & 255));
+}
+function textOfLines(bytes) {
+  const text = bytes.toString();
+  if (!text.includes("\uFFFD")) return text;
+  const lines = bytes.toString("latin1").split("\n");
+  if (lines.length > 1) return lines.map((line) => textOfLines(Buffer.from(line, "latin1"))).join("\n");
+  return lines[0].replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(56320 | byte.charCodeAt(0)));
 }
 var isRunOnStart = ({ schedule, options }) => options.runOnStart || schedule.kind === "start";
 var jitterOf = ({ schedule, options }) => isByClock(schedule) ? options.jitter : 0;
@@ -2085,6 +2102,7 @@ var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
 var FIELD_OR_UTC = /[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?|UTC|GMT/;
 var BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.source.slice(1)}[A-Z]\\S*)(?:[ \\t]+|$))+`);
 function withoutQuotes(name, value) {
+  if (STRAY_BYTE.test(value)) throw new Error(`the value of ${name} is not UTF-8, as variables and options must be`);
   const mark = value[0];
   if (mark !== '"' && mark !== "'") return value;
   if (value.length > 1 && value.indexOf(mark, 1) === value.length - 1) return value.slice(1, -1);
@@ -2358,7 +2376,7 @@ var identityOf = (pid) => {
   return pid === void 0 ? void 0 : (_a = identify(pid)) != null ? _a : { pid, start: 0 };
 };
 function startProcess(plan) {
-  var _a, _b;
+  var _a, _b, _c;
   const { spawn } = require("child_process");
   const [program, ...args] = plan.command;
   const { stdio, pipes, childEnds } = openStdio(plan);
@@ -2367,7 +2385,7 @@ function startProcess(plan) {
     const child = spawn(program, args, { env: plan.env, stdio, detached: true });
     (_a = child.stdin) == null ? void 0 : _a.on("error", () => {
     });
-    (_b = child.stdin) == null ? void 0 : _b.end(plan.input);
+    (_c = child.stdin) == null ? void 0 : _c.end(bytesOf((_b = plan.input) != null ? _b : ""));
     const [stdout, stderr] = [child.stdout, child.stderr].map((stream, i) => {
       var _a2;
       return stream != null ? stream : (_a2 = pipes[i]) == null ? void 0 : _a2.reader;
@@ -2438,7 +2456,7 @@ function openPipe(file) {
 }
 function tryStore(input) {
   return tryInPrivateDirectory(["input"], ([file]) => {
-    fs.writeFileSync(file, input, { mode: 384 });
+    fs.writeFileSync(file, bytesOf(input), { mode: 384 });
     return fs.openSync(file, "r");
   });
 }
@@ -3563,7 +3581,7 @@ function readCrontab(path, flags, environment, localZone = defaultZone) {
   try {
     const text = readWith(path, (fd) => {
       if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
-      return fs.readFileSync(fd, "utf8");
+      return textOfLines(fs.readFileSync(fd));
     });
     return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser });
   } catch (error) {

@@ -849,6 +849,19 @@ line 6, z: when the listener starts
     });
   });
 
+  it("a command that is not UTF-8 keeps its bytes, and so does its stdin", (t) => {
+    const out = path.join(temporaryDirectory(t), "out");
+    const command = `printf "%s\\\\n" 'caf\xe9' "it's \\$((1+1))" >${out}; echo \xc3\xa9 >>${out}; cat >>${out}`;
+    const text = `# \xff\nA=\xc3\xa9\n@ticks 1 ${command.replace(/%/g, "\\%")} %\xe8 \xc3\xa9\n@ticks 1 echo \xc3\xa9 $A >${out}2\n`;
+    const name = file(t, "");
+    fs.writeFileSync(name, text, "latin1");
+    assert.equal(supertick(["simulate", "--crontab", name, "--for", "1m", "--speed", "max"]).status, 0);
+    assert.equal(fs.readFileSync(out, "latin1"), "caf\xe9\nit's $((1+1))\n\xc3\xa9\n\xe8 \xc3\xa9\n");
+    assert.equal(fs.readFileSync(`${out}2`, "utf8"), "é é\n");
+    fs.writeFileSync(name, "A=\xe9\n", "latin1");
+    assert.match(supertick(["--crontab", name]).stderr, /:1: the value of A is not UTF-8, as variables .* must be\n$/);
+  });
+
   it("simulate runs them all", (t) => {
     const name = file(t, "@every 5m echo five\n*/2 * * * * echo two\n");
     const trial = "--for 10m --speed max --from 2025-01-01".split(" ");
