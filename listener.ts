@@ -2037,7 +2037,7 @@ export class Decision {
   }
 
   private wait(due: Due, why: string, awaitsSlot: boolean): void {
-    const bytes = due.event && bytesOf(due.event.payload);
+    const bytes = due.event && memoryOf(due.event.payload);
     if (!this.state.waiting.some(({ id }) => id === due.id)) {
       const reason = bytes === undefined ? undefined : this.whyNoRoom(bytes);
       if (reason !== undefined) return this.skip(due, reason);
@@ -2298,7 +2298,7 @@ function resultOf(run: Run, end: ProcessEnd): Result {
 }
 
 /** What it takes in memory, at most. */
-function bytesOf(text: string): number {
+function memoryOf(text: string): number {
   return isAscii(text) ? text.length : 2 * text.length;
 }
 

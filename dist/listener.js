@@ -1252,7 +1252,7 @@ var Decision = class {
     this.record({ type: "skipped", ...dueOf(due), why, at: this.moment.at }, due);
   }
   wait(due, why, awaitsSlot) {
-    const bytes = due.event && bytesOf(due.event.payload);
+    const bytes = due.event && memoryOf(due.event.payload);
     if (!this.state.waiting.some(({ id }) => id === due.id)) {
       const reason = bytes === void 0 ? void 0 : this.whyNoRoom(bytes);
       if (reason !== void 0) return this.skip(due, reason);
@@ -1453,7 +1453,7 @@ function resultOf(run, end) {
   if (run.cause !== void 0 || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
 }
-function bytesOf(text) {
+function memoryOf(text) {
   return isAscii(text) ? text.length : 2 * text.length;
 }
 function isBeingEnded({ phase }) {
