@@ -228,6 +228,11 @@ export function quote(text: string): string {
 }
 
 /** JSON in which everything is escaped that a terminal could act on. */
+/** Quotes what may be PASSWORD=secret or -psecret, where something else was expected, without the secret. */
+function quoteName(text: string): string {
+  return quote(text.replace(/=.*/s, "=…").replace(/^(-[a-z]).+/is, "$1…"));
+}
+
 function jsonText(value: unknown): string {
   return escapeUnsafe(JSON.stringify(value));
 }
@@ -703,10 +708,14 @@ export function parseCron(text: string): CronExpression {
 
 /** The texts of the six fields: seconds are "0" where there are five, a macro is replaced by what it means. */
 function splitCron(text: string): string[] {
-  const [strange] = /[^ -~\t]/.exec(text) ?? [];
-  if (strange !== undefined) {
-    const code = strange.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
-    throw new Error(`expression ${quote(text)} has U+${code}: blanks are spaces or tabs, ranges use -`);
+  const [token = ""] = /[^ \t]*?[^ -~\t]/.exec(text) ?? []; // no further: a command may stand there
+  if (token !== "") {
+    const code = token
+      .charCodeAt(token.length - 1)
+      .toString(16)
+      .toUpperCase()
+      .padStart(4, "0");
+    throw new Error(`expression has U+${code} in ${quote(token)}: blanks are spaces or tabs, ranges use -`);
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
@@ -868,8 +877,8 @@ function checkExpression(text: string): void {
 
 /** `minute 60 in "50-60" is above 59`: names the field, quotes the token, and the field's text where that says more. */
 function refusal(field: CronField, text: string, token: string, why: string): Error {
-  const shown = /^\d+$/.test(token) ? token : quote(token);
-  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quote(text)}`} ${why}`);
+  const shown = /^\d+$/.test(token) ? token : quoteName(token);
+  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quoteName(text)}`} ${why}`);
 }
 
 /** a, b and c */
@@ -2544,7 +2553,7 @@ export function parseCommandLine(args: readonly string[], scopes: readonly Scope
   for (let at = 0; at < words.length; at++) {
     const [, flag, value] = /^(-[^=]*)(?:=(.*))?$/s.exec(words[at]) ?? [];
     if (flag === undefined) {
-      if (files === undefined) throw notAnOption(words[at]);
+      if (files === undefined) throw notAnOption(words[at], [...texts.values()].pop());
       files.push(words[at]);
       continue;
     }
@@ -2564,12 +2573,14 @@ function optionOf(flag: string, scopes: readonly Scope[]): OptionKey {
   if (key !== undefined && isLegal(key)) return key;
   if (key !== undefined) throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
   const flags = OPTION_KEYS.filter(isLegal).map(flagOf);
-  throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
+  throw new UsageError(`unknown option ${quoteName(flag)}${suggestion(flag, flags)}`);
 }
 
-function notAnOption(word: string): UsageError {
+// Behind an option it may be the rest of a hook, a secret in it, that has lost its quotes.
+function notAnOption(word: string, before?: Given): UsageError {
   const hint = ": the command goes behind --, a value with spaces needs quotes, and a switch takes no value but =no";
-  return new UsageError(`${quote(word)} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
+  const shown = before === undefined ? quoteName(word) : `a word behind ${before.origin}`;
+  return new UsageError(`${shown} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
 }
 
 function unknownVariable(name: string): string {
@@ -2629,7 +2640,9 @@ function parseSetting(key: OptionKey, { text, origin }: Given): unknown {
     return parse(text);
   } catch (error) {
     const { message } = error as Error;
-    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(text)}: ${message}`, origin);
+    // A crontab's schedule may be a command, without one or continued: it is shown as far as it looks like a schedule.
+    const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1…") : text;
+    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(shown)}: ${message}`, origin);
     throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
   }
 }
@@ -6381,7 +6394,8 @@ class Report {
 
   add(kind: Kind, key: string, message: string, place: Partial<Program> = {}): void {
     const { file = this.file, section = "", texts = {} } = place;
-    this[kind].push({ file, section, key, value: texts[key] ?? null, message });
+    const text = key === "command" ? texts[key]?.trim().replace(/\s.*/s, " …") : texts[key]; // the rest may be secret
+    this[kind].push({ file, section, key, value: text ?? null, message });
   }
 }
 
@@ -6419,7 +6433,7 @@ function readOrRefuse(file: string): string {
 
 function describeReport({ sections, mistakes, warnings }: Report): string {
   const describe = ({ file, section, key, value, message }: Remark) => {
-    const shown = value === null ? "" : `=${/^[ -~]{0,80}$/.test(value) ? value : quote(value)}`;
+    const shown = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
     return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
@@ -6434,6 +6448,7 @@ const SHORTENED: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> 
   [/^Format string .* for ('\S*') /, "the value of $1 "],
   [/ is badly formatted.*/, "$&; a % sign is written %%"],
   [/( Available names:| in value ').*/, ""],
+  [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
   [/^No (closing quotation|escaped character)$/, "can't parse command: $&"],
 ];
 
@@ -6551,7 +6566,7 @@ const RULES: readonly Rule[] = [
     `there is no ${settings.crontab} on this machine: its jobs are not checked`],
   ["warnings", "command", ({ jobCommand }) => {
     const word = jobCommand.find((word) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word)); // find(1) wants a ";"
-    return word && `no shell reads it, so ${quote(word)} is an argument: /bin/sh -c "…"`;
+    return word && `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"`;
   }],
   ["warnings", "stdout_logfile", ({ stdout_logfile }) => stdout_logfile !== null &&
     "each RESULT would be logged: stdout_logfile=NONE"],

@@ -136,6 +136,9 @@ function parseRemoteCommunication(payload) {
 function quote(text) {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}\u2026` : text);
 }
+function quoteName(text) {
+  return quote(text.replace(/=.*/s, "=\u2026").replace(/^(-[a-z]).+/is, "$1\u2026"));
+}
 function jsonText(value) {
   return escapeUnsafe(JSON.stringify(value));
 }
@@ -433,10 +436,10 @@ function parseCron(text) {
 }
 function splitCron(text) {
   var _a, _b;
-  const [strange] = (_a = /[^ -~\t]/.exec(text)) != null ? _a : [];
-  if (strange !== void 0) {
-    const code = strange.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
-    throw new Error(`expression ${quote(text)} has U+${code}: blanks are spaces or tabs, ranges use -`);
+  const [token = ""] = (_a = /[^ \t]*?[^ -~\t]/.exec(text)) != null ? _a : [];
+  if (token !== "") {
+    const code = token.charCodeAt(token.length - 1).toString(16).toUpperCase().padStart(4, "0");
+    throw new Error(`expression has U+${code} in ${quote(token)}: blanks are spaces or tabs, ranges use -`);
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
   const plain = words.join(" ");
@@ -578,8 +581,8 @@ function checkExpression(text) {
   if (hint) throw new Error(`expression ${quote(text)} ${hint}`);
 }
 function refusal(field, text, token, why) {
-  const shown = /^\d+$/.test(token) ? token : quote(token);
-  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quote(text)}`} ${why}`);
+  const shown = /^\d+$/.test(token) ? token : quoteName(token);
+  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quoteName(text)}`} ${why}`);
 }
 function listed(words, conjunction = "and") {
   if (words.length < 2) return words.join("");
@@ -1758,7 +1761,7 @@ function parseCommandLine(args, scopes, files) {
   for (let at = 0; at < words.length; at++) {
     const [, flag, value] = (_a = /^(-[^=]*)(?:=(.*))?$/s.exec(words[at])) != null ? _a : [];
     if (flag === void 0) {
-      if (files === void 0) throw notAnOption(words[at]);
+      if (files === void 0) throw notAnOption(words[at], [...texts.values()].pop());
       files.push(words[at]);
       continue;
     }
@@ -1776,11 +1779,12 @@ function optionOf(flag, scopes) {
   if (key !== void 0 && isLegal(key)) return key;
   if (key !== void 0) throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
   const flags = OPTION_KEYS.filter(isLegal).map(flagOf);
-  throw new UsageError(`unknown option ${quote(flag)}${suggestion(flag, flags)}`);
+  throw new UsageError(`unknown option ${quoteName(flag)}${suggestion(flag, flags)}`);
 }
-function notAnOption(word) {
+function notAnOption(word, before) {
   const hint = ": the command goes behind --, a value with spaces needs quotes, and a switch takes no value but =no";
-  return new UsageError(`${quote(word)} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
+  const shown = before === void 0 ? quoteName(word) : `a word behind ${before.origin}`;
+  return new UsageError(`${shown} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
 }
 function unknownVariable(name) {
   return `${name.slice(0, 80)} is not a variable of supertick${suggestion(name, OPTION_VARIABLES)}`;
@@ -1829,7 +1833,8 @@ function parseSetting(key, { text, origin }) {
     return parse(text);
   } catch (error) {
     const { message } = error;
-    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(text)}: ${message}`, origin);
+    const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1\u2026") : text;
+    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(shown)}: ${message}`, origin);
     throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
   }
 }
@@ -4602,7 +4607,8 @@ var Report = class {
   add(kind, key, message, place = {}) {
     var _a;
     const { file = this.file, section = "", texts = {} } = place;
-    this[kind].push({ file, section, key, value: (_a = texts[key]) != null ? _a : null, message });
+    const text = key === "command" ? (_a = texts[key]) == null ? void 0 : _a.trim().replace(/\s.*/s, " \u2026") : texts[key];
+    this[kind].push({ file, section, key, value: text != null ? text : null, message });
   }
 };
 function checkConfiguration(file, isJson) {
@@ -4637,7 +4643,7 @@ function readOrRefuse(file) {
 }
 function describeReport({ sections, mistakes, warnings }) {
   const describe = ({ file, section, key, value, message }) => {
-    const shown = value === null ? "" : `=${/^[ -~]{0,80}$/.test(value) ? value : quote(value)}`;
+    const shown = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
     return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
@@ -4650,6 +4656,7 @@ var SHORTENED = [
   [/^Format string .* for ('\S*') /, "the value of $1 "],
   [/ is badly formatted.*/, "$&; a % sign is written %%"],
   [/( Available names:| in value ').*/, ""],
+  [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
   [/^No (closing quotation|escaped character)$/, "can't parse command: $&"]
 ];
 function refusalText({ section, why }) {
@@ -4733,7 +4740,7 @@ var RULES = [
   ["warnings", "command", ({ settings }) => (settings == null ? void 0 : settings.crontab) !== void 0 && !fs.existsSync(settings.crontab) && `there is no ${settings.crontab} on this machine: its jobs are not checked`],
   ["warnings", "command", ({ jobCommand }) => {
     const word = jobCommand.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
-    return word && `no shell reads it, so ${quote(word)} is an argument: /bin/sh -c "\u2026"`;
+    return word && `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "\u2026"`;
   }],
   ["warnings", "stdout_logfile", ({ stdout_logfile }) => stdout_logfile !== null && "each RESULT would be logged: stdout_logfile=NONE"]
 ];

@@ -134,7 +134,7 @@ test("a refusal says what to write instead", () => {
     @minutely         macro "@minutely" is unknown: expected @hourly, @daily, @midnight, @noon, @weekly, @monthly, @yearly or @annually, or the options --every and --run-on-start
     daily             expression "daily" is not a schedule: did you mean @daily?
     0 9 * *           expression "0 9 * *": expected five fields, minute, hour, day-of-month, month and day-of-week, or six with seconds in front
-    0 9 * * *\u00a0*  expression "0 9 * * *\u00a0*" has U+00A0: blanks are spaces or tabs, ranges use -
+    0 9 * * *\u00a0*  expression has U+00A0 in "*\u00a0": blanks are spaces or tabs, ranges use -
     0 0 30 2 *        expression "0 0 30 2 *" never matches: its months have no such day
     "0 9 * * *"       minute "\\"0" has a quotation mark: write the expression without quotes`;
   for (const [expr, message] of table(cases)) assert.equal(mistakeIn(expr), message);

@@ -291,7 +291,7 @@ describe("a mistake in a crontab", () => {
     ["0 */5 * * * * * cmd", 1, /^expression "0 \*\/5 \* \* \* \* \*" has a year field: leave out the last \*, .* seconds too$/],
     ["0 0 WL * * cmd", 1, 'schedule "0 0 WL * *": day-of-month "WL" has the W in front: write LW'],
     ["@every 1.5h cmd", 1, '@every: expected a duration such as 1h30m, got "1.5h"'],
-    ["*\u00a0* * * * cmd x", 1, /^schedule .* has U\+00A0: blanks are spaces or tabs/],
+    ["*\u00a0* * * * cmd x", 1, /^schedule .* has U\+00A0 in .*: blanks are spaces or tabs/],
     ["17 * * * * root cd / && run-parts /etc/cron.hourly", 1, /^"root" is a user, as in a system crontab: .*remove/],
     ["@daily Debian-exim [ -x /usr/sbin/exim4 ] && x", 1, /^"Debian-exim" is a user/],
     ['A="b', 1, 'the value of A has no closing " at its end'],

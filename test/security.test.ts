@@ -8,6 +8,7 @@ import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { parseCounter } from "../listener";
 import { LISTENER, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
+import { skipWithoutSupervisord } from "./real-supervisord";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--", "/bin/true"];
@@ -251,3 +252,97 @@ for (const form of ["raw", "prefix", "json"]) {
     assert.doesNotMatch(supervisord.stderr, /c0ffee/);
   });
 }
+
+describe("what may be a secret is shown by no check", { concurrency: 4 }, () => {
+  const KEYS = "events=TICK_60\nautorestart=true\nstderr_logfile=/dev/stderr\nstderr_logfile_maxbytes=0\n";
+  const section = (name: string, command: string, more = "") =>
+    `[eventlistener:${name}]\ncommand=${command}\n${KEYS}${more}\n`;
+  const commands = [
+    "supertick --evry 5m -- x --token hunter2",
+    "supertick --ticks 5 hunter2",
+    "supertick TOKEN=hunter2 x",
+    "supertick --on-failure notify hunter2 -- x",
+    "supertick --ticks 5 --only-if redis-cli -ahunter2 -- x",
+    "supertick --ticks 5 --tokn=hunter2 -- x",
+    "supertick --ticks 5 --ping ftp://hunter2 -- x",
+    "supertick --ticks 5 -- x >/hunter2",
+    "env TICK_PING=hunter2 /usr/bin/supertick --ticks 5 -- x",
+    'sh -c "TOKEN=hunter2 supertick --ticks 5 -- x"',
+    "supertick --ticks 5 %(ENV_SECRET)s -- x",
+    'supertick --ticks 5 -- x "hunter2',
+    "supertick --ticks 5 -- x %hunter2",
+  ];
+  const variables = [
+    'TICK_PING="%(ENV_SECRET)s"',
+    'TICK_GAOL="%(ENV_SECRET)s",TICK_ON_FAILURE="mail hunter2"',
+    'A="1",hunter2',
+    'A="hunter2%"',
+  ];
+  const sections = [
+    ...commands.map((command, i) => section(`c${i}`, command)),
+    ...variables.map((text, i) => section(`v${i}`, "supertick --ticks 5 -- x", `environment=${text}`)),
+  ].join("");
+  const configurations: Array<[title: string, text: string]> = [
+    ["command lines and variables", `[supervisord]\n${sections}`],
+    ["a line that is none", `[supervisord]\n${section("x", "supertick --ticks 5 -- x")}hunter2\n`],
+    ["a line without a section", `TOKEN=hunter2\n[supervisord]\n${section("x", "supertick --ticks 5 -- x")}`],
+    ["variables for all", `[supervisord]\nenvironment=A="1",hunter2\n${section("x", "supertick --ticks 5 -- x")}`],
+  ];
+  for (const [title, text] of configurations) {
+    it(`of a supervisord.conf: ${title}`, { skip: skipWithoutSupervisord }, (t) => {
+      const file = `${temporaryDirectory(t)}/supervisord.conf`;
+      fs.writeFileSync(file, text);
+      for (const form of ["--json=no", "--json"]) {
+        const { status, stdout, stderr } = supertick(["check", form, file], { SECRET: "hunter2" });
+        assert.equal(status, 1);
+        assert.doesNotMatch(stdout + stderr, /hunter2/);
+      }
+    });
+  }
+
+  const right = `TOKEN=hunter2
+TICK_PING=http://127.0.0.1:1/hunter2
+TICK_ON_FAILURE=: hunter2
+TICK_ONLY_IF=: hunter2
+@ticks 1 PASSWORD='a hunter2' false --token hunter2%hunter2`;
+  const crontabs: Array<[text: string, isRight?: boolean]> = [
+    [right, true],
+    ["TICK_PING=ftp://hunter2\n@daily x"],
+    ['TOKEN="hunter2\n@daily x'],
+    ["@daily mysql \\\n  -phunter2 a b c d e"],
+    ["@daily mysql \\\n  --password=hunter2 a b c d e"],
+    ["curl -H Authorization:hunter2 http://x y z"],
+    ["export TOKEN=hunter2 a b c d"],
+    ["0 3 * * PGPASSWORD=hunter2 pg_dump x"],
+    ["30 2 * *\u00a0* mysql\u00a0-phunter2 x"],
+    ["@dialy hunter2"],
+    ["* * * * * root hunter2"],
+  ];
+  for (const [text, isRight] of crontabs) {
+    it(`of a crontab: ${JSON.stringify(text)}`, (t) => {
+      const crontab = `${temporaryDirectory(t)}/crontab`;
+      fs.writeFileSync(crontab, `${text}\n`);
+      for (const args of [["check"], ["check", "--json"], ...(isRight ? [] : [[]])]) {
+        const { status, stdout, stderr } = supertick([...args, "--crontab", crontab]);
+        assert.equal(status, isRight ? 0 : 2, stdout + stderr);
+        assert.doesNotMatch(stdout + stderr, /hunter2/);
+      }
+    });
+  }
+
+  it("of a crontab, and neither by its log nor by status", async (t) => {
+    const directory = temporaryDirectory(t);
+    const [crontab, state] = [`${directory}/crontab`, `${directory}/state`];
+    fs.writeFileSync(crontab, `${right}\n`);
+    const supervisord = await listen(t, ["--verbose", "--state", state, "--crontab", crontab]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 failed: exit 1/);
+    await supervisord.waitForLog(/--ping: 127\.0\.0\.1:1: /);
+    const reports = [
+      ["status", state],
+      ["status", "--json", state],
+    ].map((args) => supertick(args).stdout);
+    await supervisord.stop();
+    for (const text of [supervisord.stderr, ...reports]) assert.doesNotMatch(text, /hunter2/);
+  });
+});

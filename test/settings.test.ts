@@ -166,8 +166,11 @@ describe("a mistake is one sentence: ", () => {
     [["--on", "PROCESS_STATE", "--every", "5m"], "--every and --on are two schedules; give one"],
     [[], "TICK_GOAL and TICK_EVERY are two schedules; give one", { TICK_GOAL: "5", TICK_EVERY: "5m" }],
     // words that are not options
-    [[...T, "x"], `"x" ${NO_OPTION}`],
-    [[...T, "--verbose", "yes"], `"yes" ${NO_OPTION}`],
+    [["x", ...T], `"x" ${NO_OPTION}`],
+    [["PASSWORD=hunter2", ...T], `"PASSWORD=…" ${NO_OPTION}`],
+    [[...T, "hunter2"], `a word behind --ticks ${NO_OPTION}`],
+    [[...T, "--verbose", "yes"], `a word behind --verbose ${NO_OPTION}`],
+    [[...T, "-phunter2"], 'unknown option "-p…"'],
     [["help"], '"help" is not an option; did you mean --help?'],
     [["version"], '"version" is not an option; did you mean --version?'],
     [["--tiks", "5"], 'unknown option "--tiks"; did you mean --ticks?'],
