@@ -706,8 +706,12 @@ export function parseCron(text: string): CronExpression {
   throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
 }
 
+const MAX_CRON_LENGTH = 1000; // with every value in a list it is half as long
+
 /** The texts of the six fields: seconds are "0" where there are five, a macro is replaced by what it means. */
 function splitCron(text: string): string[] {
+  if (text.length > MAX_CRON_LENGTH)
+    throw new Error(`expression ${quote(text)} has over ${MAX_CRON_LENGTH} characters`);
   const [token = ""] = /[^ \t]*?[^ -~\t]/.exec(text) ?? []; // no further: a command may stand there
   if (token !== "") {
     const code = token
@@ -2525,8 +2529,8 @@ type ValueOf<O extends OptionSpec> = ReturnType<O["parse"]> | (O extends { defau
 /** The value of every option; undefined where none was given and there is no default. */
 export type Settings = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
 
-/** The text that was given for an option, and where: "--every", "TICK_EVERY". */
-type Given = { readonly text: string; readonly origin: string };
+/** The text that was given for an option, where ("--every", "TICK_EVERY"), and its value if that is known already. */
+type Given = { readonly text: string; readonly origin: string; readonly value?: unknown };
 /** The options of one source. The first layer that has an option decides it. */
 type Layer = { readonly texts: ReadonlyMap<OptionKey, Given> };
 type EnvironmentLayer = { readonly layer: Layer; readonly warnings: readonly string[] };
@@ -2634,7 +2638,8 @@ function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
 }
 
 /** The value of an option's text. @throws UsageError */
-function parseSetting(key: OptionKey, { text, origin }: Given): unknown {
+function parseSetting(key: OptionKey, { text, origin, value }: Given): unknown {
+  if (value !== undefined) return value;
   const { parse, isSecret } = specOf(key);
   try {
     return parse(text);
@@ -2815,7 +2820,7 @@ export function idOf01(job: Pick<Job, "schedule" | "command" | "env">): string {
 // token = redirection | operators | word, where a word has quoted parts, escapes and $(…) in it. No more of the shell's
 // grammar is needed to find the program: a name that is not the best one harms nothing.
 const SHELL_TOKEN =
-  /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)|[^\s;&|()<>"'\\])+/gs;
+  /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)?|[^\s;&|()<>"'\\])+/gs;
 /** In front of the program: the shell's own words, assignments, and a runner's options, numbers and durations. */
 const PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
 const OPTION_WITH_WORD =
@@ -2925,18 +2930,25 @@ const EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
 const EVERY_MINUTE_NOTE =
   "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
 
+// A tick waits while a crontab is read, so whatever is in it that takes a second at most.
+const MOST_JOBS = 10_000;
+const MOST_VARIABLES = 1000;
+const MOST_ZONES = 100;
+const MOST_MISTAKES = 100;
+
 /** Reads a crontab. Of a job's options, flags go before its lines, and those before the environment. Never throws. */
 export function parseCrontab(text: string, context: CrontabContext): Crontab {
   const reader = new CrontabReader(context);
   const mistakes: string[] = [];
   const lines = text.replace(/^\ufeff/, "").split("\n");
-  lines.forEach((line, i) => {
+  for (let i = 0; i < lines.length && mistakes.length < MOST_MISTAKES; i++) {
     try {
-      reader.take(line.trim(), i + 1);
+      reader.take(lines[i].trim(), i + 1);
     } catch (error) {
       mistakes.push(`${context.path}:${i + 1}: ${(error as Error).message}`);
     }
-  });
+  }
+  if (mistakes.length === MOST_MISTAKES) mistakes.push(`${context.path}: what follows was not read`);
   const { jobs, warnings, title } = reader;
   if (title !== undefined) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
@@ -2964,6 +2976,9 @@ class CrontabReader {
   /** TICK_NAME of the next job. */
   title: { readonly text: string; readonly line: number } | undefined;
   private readonly lines = new Map<string, number>(); // of the keys
+  private readonly copies = new Map<string, number>(); // of lines that are alike, by their hash
+  private readonly zones = new Set<string>();
+  private variables = 0; // lines that change one
   private readonly parsed = new Map<string, unknown>(); // schedules, by their text
   private readonly texts = new Map<OptionKey, Given>();
   private settings: Settings | undefined; // from the texts so far
@@ -2983,9 +2998,14 @@ class CrontabReader {
     if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
-    this.env = { ...this.env, [name]: text };
+    if (this.env[name] !== text) this.setVariable(name, text);
     for (const [pattern, note] of VARIABLE_NOTES)
       if (pattern.test(`${name}=${value}`)) this.warn(number, `${name}: ${note}`);
+  }
+
+  private setVariable(name: string, text: string): void {
+    if (++this.variables > MOST_VARIABLES) throw new Error(`over ${MOST_VARIABLES} lines that change a variable`);
+    this.env = { ...this.env, [name]: text };
   }
 
   warn(line: number, text: string): void {
@@ -2999,19 +3019,21 @@ class CrontabReader {
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is an option of the listener: give it as ${flagOf(key)}, or in its environment`);
     const given = { text, origin: name };
-    if (text !== "") parseSetting(key, given);
+    if (key === "tz" && this.zones.add(text).size > MOST_ZONES) throw new Error(`over ${MOST_ZONES} time zones`);
+    const value = text === "" ? undefined : parseSetting(key, given);
     if (key === "name") {
       this.title = text === "" ? undefined : { text, line };
       return;
     }
     if (text === "") this.texts.delete(key);
-    else this.texts.set(key, given);
+    else this.texts.set(key, { ...given, value });
     this.settings = this.options = undefined;
   }
 
   private takeJob(text: string, line: number): void {
     const { env, title, context } = this;
     this.title = undefined;
+    if (this.jobs.length === MOST_JOBS) throw new Error(`over ${MOST_JOBS} jobs`);
     this.settings ??= valuesOf([context.flags, { texts: this.texts }, context.environment], "crontab");
     this.options ??= optionsOf(this.settings);
     const { settings, options } = this;
@@ -3028,8 +3050,9 @@ class CrontabReader {
 
   // Keys are unique, or two jobs would share their past. Which of identical lines is the first does not matter.
   private newKey(title: string | undefined, hash: string, line: number): string {
-    let key = title ?? hash;
-    for (let copy = 2; title === undefined && this.lines.has(key); copy++) key = `${hash}.${copy}`;
+    const copy = (this.copies.get(hash) ?? 0) + 1;
+    if (title === undefined) this.copies.set(hash, copy);
+    const key = title ?? (copy === 1 ? hash : `${hash}.${copy}`);
     const other = this.lines.get(key);
     if (other !== undefined) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);
@@ -3050,7 +3073,7 @@ class CrontabReader {
 }
 
 const SCHEDULE_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
-const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
+const VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*((?:[^ \t].*)?)$/;
 // Time fields and zones: no command looks like them; cron would take a sixth field for one.
 const FIELD_OR_UTC = /[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?|UTC|GMT/;
 const BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.source.slice(1)}[A-Z]\\S*)(?:[ \\t]+|$))+`);
@@ -3074,7 +3097,7 @@ function splitJobLine(line: string): [schedule: string, command: string] {
   }
   const isWithValue = /^@(?:every|ticks)$/i.test(first);
   const count = isWithValue ? 2 : isWord ? 1 : 5;
-  const [, schedule, command] = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line) ?? [];
+  const [, schedule, command] = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})([^ \\t].*)$`).exec(line) ?? [];
   if (command === undefined) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
@@ -5037,6 +5060,7 @@ export function payloadTokens(payload: string): Record<string, string> {
 // it did when it was read: edited in place, renamed over, or behind a symbolic link that was swapped, as a ConfigMap's.
 
 const SETTLE_SECONDS = 1;
+const MOST_PLACES = 50; // of a PATH
 const MAX_CRONTAB_BYTES = 1024 * 1024; // some ten thousand jobs; reading more would keep supervisord waiting
 
 class CrontabFile {
@@ -5084,7 +5108,7 @@ function readCrontab(path: string, flags: Layer, environment: Layer, localZone =
       if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
       return textOfLines(fs.readFileSync(fd));
     });
-    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser });
+    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserCheck() });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
@@ -5098,10 +5122,19 @@ function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
 
-// Some users have the names of commands: sync, mail, man.
-function isUser(word: string, path = process.env.PATH ?? ""): boolean {
-  const isKnown = word === "root" || `\n${tryReadFile("/etc/passwd")}`.includes(`\n${word}:`);
-  return isKnown && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+// Some users have the names of commands: sync, mail, man. A word is looked for once in a PATH, and in its first places.
+function createUserCheck(): CrontabContext["isUser"] {
+  const users = `\nroot:\n${tryReadFile("/etc/passwd")}`;
+  const known = new Map<string, boolean>(); // in the PATH of the last word
+  let knownPath = "";
+  return (word, path = process.env.PATH ?? "") => {
+    if (path !== knownPath) known.clear();
+    knownPath = path;
+    const hasCommand = () => path.split(":", MOST_PLACES).some((place) => fs.existsSync(`${place}/${word}`));
+    const isUser = known.get(word) ?? (users.includes(`\n${word}:`) && !hasCommand());
+    known.set(word, isUser);
+    return isUser;
+  };
 }
 
 // ── Roster ──────────────────────────────────────────────────────────────────
@@ -5145,6 +5178,7 @@ class Roster {
   /** @returns what has changed, in words */
   change(jobs: readonly Job[]): string {
     const before = new Map(this.runners.map((runner) => [runner.job.key, runner]));
+    const isSame = createComparison();
     let [added, changed] = [0, 0];
     const runners = jobs.map((job) => {
       const runner = before.get(job.key);
@@ -5153,7 +5187,7 @@ class Roster {
         added++;
         return new JobRunner(job, this.host, FRESH_STATE);
       }
-      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      if (isSame(runner.job, job) && !runner.isLeaving) return runner;
       changed++;
       runner.change(job);
       return runner;
@@ -5185,9 +5219,19 @@ class Roster {
   }
 }
 
-/** The same for jobs that are alike in everything. */
-function fingerprint({ name, schedule, command, options, env, input }: Job): string {
-  return JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, options, env, input]);
+/** Are jobs alike in everything? What many have in common is compared once, as long as they stand in the same order. */
+function createComparison(): (a: Job, b: Job) => boolean {
+  const { isDeepStrictEqual } = require("util") as typeof import("util");
+  const last = new Map<"options" | "env", readonly [unknown, unknown, boolean]>();
+  const isCommon = (part: "options" | "env", a: unknown, b: unknown) => {
+    const [lastA, lastB, wasAlike] = last.get(part) ?? [];
+    const isAlike = lastA === a && lastB === b ? wasAlike! : isDeepStrictEqual(a, b);
+    last.set(part, [a, b, isAlike]);
+    return isAlike;
+  };
+  const own = ({ name, schedule, command, input }: Job) =>
+    JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input]);
+  return (a, b) => own(a) === own(b) && isCommon("options", a.options, b.options) && isCommon("env", a.env, b.env);
 }
 
 // ── Listener ────────────────────────────────────────────────────────────────

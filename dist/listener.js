@@ -434,8 +434,11 @@ function parseCron(text) {
   if (firstDay(cron, 0, DAYS_IN_400_YEARS) < Infinity) return cron;
   throw new Error(`expression ${quote(text)} never matches: its months have no such day`);
 }
+var MAX_CRON_LENGTH = 1e3;
 function splitCron(text) {
   var _a, _b;
+  if (text.length > MAX_CRON_LENGTH)
+    throw new Error(`expression ${quote(text)} has over ${MAX_CRON_LENGTH} characters`);
   const [token = ""] = (_a = /[^ \t]*?[^ -~\t]/.exec(text)) != null ? _a : [];
   if (token !== "") {
     const code = token.charCodeAt(token.length - 1).toString(16).toUpperCase().padStart(4, "0");
@@ -1827,7 +1830,8 @@ function valuesOf(layers, schedule) {
   }
   return settings;
 }
-function parseSetting(key, { text, origin }) {
+function parseSetting(key, { text, origin, value }) {
+  if (value !== void 0) return value;
   const { parse, isSecret } = specOf(key);
   try {
     return parse(text);
@@ -1943,7 +1947,7 @@ function idOf01(job) {
   const text = JSON.stringify([job.schedule.record, argvOf(job)]);
   return (hash32(text, 1) * 2 ** 21 + (hash32(text, 2, 1540483477) >>> 11)).toString(36);
 }
-var SHELL_TOKEN = /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)|[^\s;&|()<>"'\\])+/gs;
+var SHELL_TOKEN = /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)?|[^\s;&|()<>"'\\])+/gs;
 var PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
 var OPTION_WITH_WORD = /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
 var PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
@@ -1992,17 +1996,22 @@ var VARIABLE_NOTES = [
 ];
 var EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
 var EVERY_MINUTE_NOTE = "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
+var MOST_JOBS = 1e4;
+var MOST_VARIABLES = 1e3;
+var MOST_ZONES = 100;
+var MOST_MISTAKES = 100;
 function parseCrontab(text, context) {
   const reader = new CrontabReader(context);
   const mistakes = [];
   const lines = text.replace(/^\ufeff/, "").split("\n");
-  lines.forEach((line, i) => {
+  for (let i = 0; i < lines.length && mistakes.length < MOST_MISTAKES; i++) {
     try {
-      reader.take(line.trim(), i + 1);
+      reader.take(lines[i].trim(), i + 1);
     } catch (error) {
       mistakes.push(`${context.path}:${i + 1}: ${error.message}`);
     }
-  });
+  }
+  if (mistakes.length === MOST_MISTAKES) mistakes.push(`${context.path}: what follows was not read`);
   const { jobs, warnings, title } = reader;
   if (title !== void 0) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
@@ -2026,6 +2035,9 @@ var CrontabReader = class {
     this.jobs = [];
     this.warnings = [];
     this.lines = /* @__PURE__ */ new Map();
+    this.copies = /* @__PURE__ */ new Map();
+    this.zones = /* @__PURE__ */ new Set();
+    this.variables = 0;
     this.parsed = /* @__PURE__ */ new Map();
     this.texts = /* @__PURE__ */ new Map();
     this.env = {};
@@ -2041,9 +2053,13 @@ var CrontabReader = class {
     if (/^(?:CRON_)?TZ$/.test(name) && /^\S+[ \t]+[\d*@]/.test(value)) checkExpression(line.split(/[ \t]/, 1)[0]);
     const text = withoutQuotes(name, value);
     if (name.startsWith("TICK_") || name === "CRON_TZ") return this.takeOption(name, text, number);
-    this.env = { ...this.env, [name]: text };
+    if (this.env[name] !== text) this.setVariable(name, text);
     for (const [pattern, note] of VARIABLE_NOTES)
       if (pattern.test(`${name}=${value}`)) this.warn(number, `${name}: ${note}`);
+  }
+  setVariable(name, text) {
+    if (++this.variables > MOST_VARIABLES) throw new Error(`over ${MOST_VARIABLES} lines that change a variable`);
+    this.env = { ...this.env, [name]: text };
   }
   warn(line, text) {
     this.warnings.push(`${this.context.path}:${line}: ${text}`);
@@ -2055,19 +2071,21 @@ var CrontabReader = class {
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is an option of the listener: give it as ${flagOf(key)}, or in its environment`);
     const given = { text, origin: name };
-    if (text !== "") parseSetting(key, given);
+    if (key === "tz" && this.zones.add(text).size > MOST_ZONES) throw new Error(`over ${MOST_ZONES} time zones`);
+    const value = text === "" ? void 0 : parseSetting(key, given);
     if (key === "name") {
       this.title = text === "" ? void 0 : { text, line };
       return;
     }
     if (text === "") this.texts.delete(key);
-    else this.texts.set(key, given);
+    else this.texts.set(key, { ...given, value });
     this.settings = this.options = void 0;
   }
   takeJob(text, line) {
     var _a, _b, _c;
     const { env, title, context } = this;
     this.title = void 0;
+    if (this.jobs.length === MOST_JOBS) throw new Error(`over ${MOST_JOBS} jobs`);
     (_a = this.settings) != null ? _a : this.settings = valuesOf([context.flags, { texts: this.texts }, context.environment], "crontab");
     (_b = this.options) != null ? _b : this.options = optionsOf(this.settings);
     const { settings, options } = this;
@@ -2082,8 +2100,10 @@ var CrontabReader = class {
       this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
   }
   newKey(title, hash, line) {
-    let key = title != null ? title : hash;
-    for (let copy = 2; title === void 0 && this.lines.has(key); copy++) key = `${hash}.${copy}`;
+    var _a;
+    const copy = ((_a = this.copies.get(hash)) != null ? _a : 0) + 1;
+    if (title === void 0) this.copies.set(hash, copy);
+    const key = title != null ? title : copy === 1 ? hash : `${hash}.${copy}`;
     const other = this.lines.get(key);
     if (other !== void 0) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);
@@ -2103,7 +2123,7 @@ var CrontabReader = class {
   }
 };
 var SCHEDULE_WORDS = [...Object.keys(MACROS), "@every", "@ticks", "@start", "@reboot"];
-var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*(.*)$/;
+var VARIABLE_LINE = /^(["']?)([A-Za-z_][\w.-]*)\1[ \t]*=[ \t]*((?:[^ \t].*)?)$/;
 var FIELD_OR_UTC = /[\d*?][\d*?,/-]*|(?:SUN|MON|TUE|WED|THU|FRI|SAT)(?:[-,#][\dA-Z,#-]+)?|UTC|GMT/;
 var BEYOND_FIVE = new RegExp(`^(?:(?:${FIELD_OR_UTC.source}|${ZONE_AREAS.source.slice(1)}[A-Z]\\S*)(?:[ \\t]+|$))+`);
 function withoutQuotes(name, value) {
@@ -2123,7 +2143,7 @@ function splitJobLine(line) {
   }
   const isWithValue = /^@(?:every|ticks)$/i.test(first);
   const count = isWithValue ? 2 : isWord ? 1 : 5;
-  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})(.+)$`).exec(line)) != null ? _a : [];
+  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})([^ \\t].*)$`).exec(line)) != null ? _a : [];
   if (command === void 0) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
@@ -2143,11 +2163,11 @@ function splitPercent(text) {
   return { command, input: input === "" || input.endsWith("\n") ? input : `${input}
 ` };
 }
-function checkLineCommand(command, isUser2) {
+function checkLineCommand(command, isUser) {
   var _a;
   if (/^\s*(?:#|$)/.test(command)) throw new Error("the command is empty, or only a comment");
   const [word] = (_a = /^[A-Za-z_][\w-]*(?=[ \t]+[^-|&;<>\s])/.exec(command)) != null ? _a : [];
-  if (word === void 0 || !isUser2(word)) return;
+  if (word === void 0 || !isUser(word)) return;
   const why = "supertick runs every job as its own user; remove that column";
   throw new Error(`${quote(word)} is a user, as in a system crontab: ${why}`);
 }
@@ -3552,6 +3572,7 @@ function payloadTokens(payload) {
   return tokens;
 }
 var SETTLE_SECONDS = 1;
+var MOST_PLACES = 50;
 var MAX_CRONTAB_BYTES = 1024 * 1024;
 var CrontabFile = class {
   constructor(path, flags, environment) {
@@ -3588,7 +3609,7 @@ function readCrontab(path, flags, environment, localZone = defaultZone) {
       if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
       return textOfLines(fs.readFileSync(fd));
     });
-    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser });
+    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserCheck() });
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
@@ -3599,11 +3620,22 @@ function withoutMistakes({ jobs, mistakes }) {
   if (first === void 0) return jobs;
   throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
 }
-function isUser(word, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
-  const isKnown = word === "root" || `
-${tryReadFile("/etc/passwd")}`.includes(`
-${word}:`);
-  return isKnown && !path.split(":").some((place) => fs.existsSync(`${place}/${word}`));
+function createUserCheck() {
+  const users = `
+root:
+${tryReadFile("/etc/passwd")}`;
+  const known = /* @__PURE__ */ new Map();
+  let knownPath = "";
+  return (word, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) => {
+    var _a2;
+    if (path !== knownPath) known.clear();
+    knownPath = path;
+    const hasCommand = () => path.split(":", MOST_PLACES).some((place) => fs.existsSync(`${place}/${word}`));
+    const isUser = (_a2 = known.get(word)) != null ? _a2 : users.includes(`
+${word}:`) && !hasCommand();
+    known.set(word, isUser);
+    return isUser;
+  };
 }
 var Roster = class {
   constructor(jobs, host, found) {
@@ -3635,6 +3667,7 @@ var Roster = class {
   }
   change(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.key, runner]));
+    const isSame = createComparison();
     let [added, changed] = [0, 0];
     const runners = jobs.map((job) => {
       const runner = before.get(job.key);
@@ -3643,7 +3676,7 @@ var Roster = class {
         added++;
         return new JobRunner(job, this.host, FRESH_STATE);
       }
-      if (fingerprint(runner.job) === fingerprint(job) && !runner.isLeaving) return runner;
+      if (isSame(runner.job, job) && !runner.isLeaving) return runner;
       changed++;
       runner.change(job);
       return runner;
@@ -3671,8 +3704,18 @@ var Roster = class {
     return removed;
   }
 };
-function fingerprint({ name, schedule, command, options, env, input }) {
-  return JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, options, env, input]);
+function createComparison() {
+  const { isDeepStrictEqual } = require("util");
+  const last = /* @__PURE__ */ new Map();
+  const isCommon = (part, a, b) => {
+    var _a;
+    const [lastA, lastB, wasAlike] = (_a = last.get(part)) != null ? _a : [];
+    const isAlike = lastA === a && lastB === b ? wasAlike : isDeepStrictEqual(a, b);
+    last.set(part, [a, b, isAlike]);
+    return isAlike;
+  };
+  const own = ({ name, schedule, command, input }) => JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input]);
+  return (a, b) => own(a) === own(b) && isCommon("options", a.options, b.options) && isCommon("env", a.env, b.env);
 }
 var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 var AMBIGUOUS_PAYLOAD_MS = 100;

@@ -48,6 +48,7 @@ const BOUNDS: Record<string, Bound[]> = {
   run: [{ against: "floor", atMost: 1.2 }],
   crontabMemory: [{ against: "floor", atMost: 1.3 }],
   crontabTick: [{ atMost: 200 }],
+  crontabReading: [{ atMost: 1000 }],
   memoryLimit: [{ atMost: 8 }],
   nextDue: [{ atMost: 50 }, { against: "croner", atMost: 1 }, { against: "cron-parser", atMost: 1 }],
 };
@@ -636,6 +637,46 @@ function crontab(name: string, jobs: number): string {
   return file;
 }
 
+/** A tick waits while a crontab is read. Whatever is in it, and whether it is refused or not: the worst one counts. */
+async function measureCrontabReading(): Promise<Figure[]> {
+  const jobs = (before: (i: number) => string) => (i: number) => `${before(i)}${i % 60} ${i % 24} 1 4 * x ${i}\n`;
+  const one = (start: string, filling: string, end: string) => (i: number) =>
+    i === 0 ? start + filling.repeat((2 ** 20 - start.length - end.length) / filling.length) + end : "";
+  const contents: Record<string, (i: number) => string> = {
+    jobs: jobs(() => ""),
+    "jobs that are alike": () => "@daily x\n",
+    "variables between jobs": jobs((i) => `V${i}=v\n`),
+    "options between jobs": jobs(
+      (i) => `${i === 0 ? `TICK_ON_SKIP=${"x".repeat(2 ** 19)}\n` : ""}TICK_TIMEOUT=${i + 1}\n`,
+    ),
+    "a long variable": jobs((i) => (i === 0 ? `V=${"x".repeat(2 ** 19)}\n` : "")),
+    "impossible dates": (i) => `${i % 60} ${i % 24} 31 2 * x\n`,
+    "rare dates": (i) => `${i % 60} ${i % 24} 29 2 */7 x ${i}\n`,
+    zones: (i) => `CRON_TZ=${[..."america/lima"].map((c, at) => ((i >> at) & 1 ? c.toUpperCase() : c)).join("")}\n`,
+    "users in a long PATH": (i) => (i === 0 ? `PATH=${"/x:".repeat(2 ** 17)}\n` : "@daily root x\n"),
+    mistakes: () => "@\n",
+    nothing: () => "\n",
+    "$(": () => `@daily ${"$(".repeat(490)}\n`,
+    "a list": one("0", ",0", " * * * * x"),
+    "blanks and a line separator": one("* * * * *", " ", "x\u2028x"),
+    backslashes: one("@daily x", "\\", ""),
+  };
+  const samples: number[] = [];
+  for (const line of Object.values(contents)) {
+    let text = "";
+    for (let i = 0, next = line(0); next !== "" && text.length + next.length < 2 ** 20; next = line(++i)) text += next;
+    const file = path.join(SCRATCH, "hostile");
+    fs.writeFileSync(file, text);
+    const env = { ...ENVIRONMENT, SUPERVISOR_ENABLED: "1" };
+    const before = childrenNanoseconds(process.pid);
+    spawnSync(process.execPath, [LISTENER, "--crontab", file, "--state", `${file}.state`], { input: "", env });
+    samples.push((childrenNanoseconds(process.pid) - before) / 1e6);
+    for (const name of fs.readdirSync(SCRATCH)) if (name.startsWith("hostile")) fs.unlinkSync(path.join(SCRATCH, name));
+  }
+  const title = "CPU to start with a crontab of 1 MiB of the worst content";
+  return [{ title, unit: "ms", samples: { supertick: [Math.max(...samples)] }, bounds: BOUNDS.crontabReading }];
+}
+
 /** The smallest limit, in whole MB, under which it says READY, answers three ticks and is alive after that. */
 async function measureMemoryLimit(): Promise<Figure[]> {
   const title = "memory limit it runs in, idle";
@@ -686,6 +727,7 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   "wake-ups": measureWakeUps,
   run: measureRun,
   crontab: measureCrontab,
+  "crontab-reading": measureCrontabReading,
   "memory-limit": measureMemoryLimit,
   "next-due": measureSchedules,
 };

@@ -289,7 +289,7 @@ describe("a mistake in a crontab", () => {
     ["* * * * * */15 cmd", 1, /^expression "\* \* \* \* \* \*\/15" has .* @every 15s$/],
     ["0 0 29 2 * 2012-2015 cmd", 1, 'expression "0 0 29 2 * 2012-2015" has the year 2012-2015: there is no year field'],
     ["0 */5 * * * * * cmd", 1, /^expression "0 \*\/5 \* \* \* \* \*" has a year field: leave out the last \*, .* seconds too$/],
-    ["0 0 WL * * cmd", 1, 'schedule "0 0 WL * *": day-of-month "WL" has the W in front: write LW'],
+    ["0 0 WL * * cmd", 1, 'schedule "0 0 …": day-of-month "WL" has the W in front: write LW'],
     ["@every 1.5h cmd", 1, '@every: expected a duration such as 1h30m, got "1.5h"'],
     ["*\u00a0* * * * cmd x", 1, /^schedule .* has U\+00A0 in .*: blanks are spaces or tabs/],
     ["17 * * * * root cd / && run-parts /etc/cron.hourly", 1, /^"root" is a user, as in a system crontab: .*remove/],
@@ -321,6 +321,48 @@ describe("a mistake in a crontab", () => {
       else assert.match(why, mistake);
     });
   }
+
+  const many = (count: number, line: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => line(i)).join("\n");
+  const zone = (i: number) =>
+    `CRON_TZ=${[..."america/lima"].map((c, at) => ((i >> at) & 1 ? c.toUpperCase() : c)).join("")}`;
+  const limits: Array<[what: string, fits: string, text: string, line: number, mistake: RegExp]> = [
+    ["10,000 jobs", many(10_000, () => "@daily x"), "@daily y", 10_001, /^over 10000 jobs$/],
+    [
+      "1,000 lines that change a variable; the same value again does not",
+      many(2000, (i) => `A=${i >> 1}`),
+      "B=1",
+      2001,
+      /^over 1000 lines that change a variable$/,
+    ],
+    ["100 time zones", many(100, zone), zone(100), 101, /^over 100 time zones$/],
+    [
+      "a schedule of 1,000 characters",
+      `0${",0".repeat(495)} * * * * x`,
+      `0${",0".repeat(496)} * * * * x`,
+      2,
+      /has over 1000 characters$/,
+    ],
+  ];
+  for (const [what, fits, text, line, mistake] of limits) {
+    it(`is more than ${what}`, () => {
+      assert.deepEqual(parse(fits).mistakes, []);
+      const { mistakes } = parse(`${fits}\n${text}`);
+      const [, at, why] = /^jobs:(\d+): (.*)$/.exec(mistakes[0])!;
+      assert.deepEqual([mistakes.length, Number(at)], [1, line]);
+      assert.match(why, mistake);
+    });
+  }
+
+  it("is reported, up to a hundred: what follows is not read", () => {
+    const { mistakes, jobs } = parse(`${"@dayly x\n".repeat(99)}@daily x\n`);
+    assert.deepEqual([mistakes.length, jobs.length], [99, 1]);
+    const more = parse(`${"@dayly x\n".repeat(100)}@daily x\n`);
+    assert.deepEqual(
+      [more.mistakes.length, more.mistakes[100], more.jobs],
+      [101, "jobs: what follows was not read", []],
+    );
+  });
 
   it("quotes no value of a variable and no command: they may be secrets", () => {
     const start =
