@@ -3442,8 +3442,9 @@ function scanProcesses(): Map<string, RunningProcess[]> {
 function siblingsIn(group: string): string[] {
   const found: string[] = [];
   for (const { pid, variable } of environments()) {
-    // Where supervisord has pid 1, what a dead listener started is its child too.
-    if (variable("SUPERVISOR_GROUP_NAME") !== group || variable("SUPERTICK_ID") !== undefined) continue;
+    // Where supervisord has pid 1, what a dead listener started is its child too; supervisord itself may be a run's.
+    const isOfRun = variable("SUPERTICK_ID") !== process.env.SUPERTICK_ID;
+    if (variable("SUPERVISOR_GROUP_NAME") !== group || isOfRun) continue;
     if (tryReadProcess(pid)?.parent === process.ppid) found.push(variable("SUPERVISOR_PROCESS_NAME") ?? "");
   }
   return found;

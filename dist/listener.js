@@ -2381,7 +2381,8 @@ function siblingsIn(group) {
   var _a, _b;
   const found = [];
   for (const { pid, variable } of environments()) {
-    if (variable("SUPERVISOR_GROUP_NAME") !== group || variable("SUPERTICK_ID") !== void 0) continue;
+    const isOfRun = variable("SUPERTICK_ID") !== process.env.SUPERTICK_ID;
+    if (variable("SUPERVISOR_GROUP_NAME") !== group || isOfRun) continue;
     if (((_a = tryReadProcess(pid)) == null ? void 0 : _a.parent) === process.ppid) found.push((_b = variable("SUPERVISOR_PROCESS_NAME")) != null ? _b : "");
   }
   return found;

@@ -191,7 +191,7 @@ describe("the pipes of a command", { concurrency: 4 }, () => {
     is removed    | mkdir $D/supertick-pipe-1; mkfifo $D/supertick-pipe-1/1 $D/supertick-pipe-1/2
     is removed    | mkdir $D/supertick-pipe-1; echo x >$D/supertick-pipe-1/input
     is removed    | mkdir $D/supertick-pipe-1
-    is left alone | mkdir -p $D/supertick-pipe-1/1
+    is left alone | mkdir -p $D/supertick-pipe-1/1/mine
     is left alone | mkdir $D/supertick-pipe-1; echo x >$D/supertick-pipe-1/other
     is left alone | mkdir $D/other; ln -s other $D/supertick-pipe-1
     is left alone | mkdir $D/supertick-pipe-1; exec touch $D/supertick-pipe-1 # in use

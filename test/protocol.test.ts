@@ -496,10 +496,15 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     const reason = /: the process "pool\d_9" is in the group "pool\d" too, .*: set numprocs=1$/m;
 
     it("so a process behind another one of its pool ends with 2 and the reason", async (t) => {
-      startSibling(t, "pool1_9", "pool1");
-      const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: "pool1_10", group: "pool1" });
-      assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
-      assert.match(supervisord.stderr, reason);
+      for (const [group, env] of [
+        ["pool1"],
+        ["pool8", { SUPERTICK_ID: "of a run that started supervisord" }],
+      ] as const) {
+        startSibling(t, `${group}_9`, group, env);
+        const supervisord = await listen(t, [...NEVER, ...job("exit-0")], { name: `${group}_10`, group, env });
+        assert.deepEqual(await supervisord.exited, { code: 2, signal: null });
+        assert.match(supervisord.stderr, reason);
+      }
     });
 
     it("also where the other one starts later: at the first tick, which is left for it", async (t) => {
