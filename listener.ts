@@ -1490,10 +1490,12 @@ function rememberJob(
 
 function rememberStarting(state: JobState, fact: FactOf<"starting">): JobState {
   const { run: number, attempt, at } = fact;
-  const before = state.runs.find((run) => run.number === number);
+  const place = placeOf(state.runs, number);
+  const before = state.runs[place]?.number === number ? state.runs[place] : undefined;
   const run: Run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
   const fresh: Run = { ...run, ...NO_ATTEMPT, hasSlot: true };
-  const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
+  const runs = [...state.runs];
+  runs.splice(place, before === undefined ? 0 : 1, fresh);
   const changes = { runs, lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
 }
@@ -1572,8 +1574,23 @@ function without(waiting: readonly Due[], { id }: NamedDue): readonly Due[] {
   return waiting.some((one) => one.id === id) ? waiting.filter((one) => one.id !== id) : waiting;
 }
 
+/** Where the run with this number stands among those in progress, or would stand. */
+function placeOf(runs: readonly Run[], number: number): number {
+  let [low, high] = [0, runs.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (runs[middle].number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function changeRun(state: JobState, number: number, changes: Partial<Run>): JobState {
-  return { ...state, runs: state.runs.map((run) => (run.number === number ? { ...run, ...changes } : run)) };
+  const place = placeOf(state.runs, number);
+  if (state.runs[place]?.number !== number) return state;
+  const runs = [...state.runs];
+  runs[place] = { ...runs[place], ...changes };
+  return { ...state, runs };
 }
 
 function withoutRun(state: JobState, number: number): JobState {
@@ -1610,18 +1627,36 @@ function runFacts(run: Run): Fact[] {
 }
 
 /** The state of each job, by its key, from the lines of a journal, the oldest first. */
-export function readJournal(lines: readonly string[]): Map<string, JobState> {
+export function readJournal(lines: Iterable<string>): Map<string, JobState> {
   const states = new Map<string, JobState>();
+  let open = 0; // runs, and what waits, of all jobs
   for (const text of lines) {
     const line = tryParseLine(text);
     if (line === undefined) continue;
     const { job: key, was, fact } = line;
-    const state = remember(states.get(was ?? key) ?? FRESH_STATE, fact);
+    const before = states.get(was ?? key);
+    if (before === undefined && states.size === MOST_JOBS_BELIEVED) continue;
+    const state = believable(remember(before ?? FRESH_STATE, fact), open < MOST_OPEN_OF_ALL ? MOST_OPEN : 1);
+    open += openOf(state) - openOf(before ?? FRESH_STATE);
     if (was !== undefined) states.delete(was);
     if (fact.type === "removed") states.delete(key);
     else states.set(key, fact.type === "job" ? { ...state, id01: line.id01 } : state);
   }
   return states;
+}
+
+// A file that is not ours, or damaged, must not take longer to read for what it claims.
+const MOST_JOBS_BELIEVED = 20_000;
+const MOST_OPEN = 1500; // runs of a job, and as many that wait
+const MOST_OPEN_OF_ALL = 10_000; // beyond that the latest of each job
+
+const openOf = ({ runs, waiting }: JobState) => runs.length + waiting.length;
+
+/** The latest of what is open. */
+function believable(state: JobState, most: number): JobState {
+  const { runs, waiting } = state;
+  if (runs.length <= most && waiting.length <= most) return state;
+  return { ...state, runs: runs.slice(-most), waiting: waiting.slice(-most) };
 }
 
 interface JournalLine {
@@ -1680,7 +1715,12 @@ const FIELDS: Readonly<Record<Fact["type"], Checks>> = {
   yielded: { supervisor: isText },
 };
 
+const LEAST_LINE = '{"type":"removed","job":"","at":0}'.length;
+const MOST_LINE = 2 ** 16;
+
 function tryParseLine(text: string): JournalLine | undefined {
+  const { length } = text; // JSON.parse takes its time to refuse
+  if (length < LEAST_LINE || length > MOST_LINE || text[0] !== "{" || text[length - 1] !== "}") return undefined;
   try {
     const whole = from01(JSON.parse(text));
     const { job, was, id, ...line } = whole;
@@ -4243,15 +4283,28 @@ function machineId(): string {
 // a file that was moved away or deleted. A line that is torn or damaged is passed over.
 
 const MAX_JOURNAL_BYTES = 256 * 1024;
+const MOST_READ_BYTES = 16 * 1024 * 1024; // a journal of ten thousand jobs stays below it
 const MAX_UNWRITTEN_LINES = 1000;
 const LINES_A_WRITE = 50; // so that the text of a thousand jobs is never in memory as a whole
 
 /** What is written down of which job. */
 type KeyedFact = readonly [key: string, fact: Fact];
 
-/** Both files, the older one first. */
+/** Both files, the older one first; one that is too large is passed over. */
 function readJournalFiles(path: string): string {
-  return `${tryReadFile(`${path}.1`)}\n${tryReadFile(path)}`;
+  return [`${path}.1`, path].map((file) => (isTooLarge(file) ? "" : tryReadFile(file))).join("\n");
+}
+
+function isTooLarge(file: string): boolean {
+  return tryTo(() => readWith(file, (fd) => fs.fstatSync(fd).size > MOST_READ_BYTES)) === true;
+}
+
+/** Splitting would make an array of all. */
+function* linesOf(text: string): Iterable<string> {
+  for (let at = 0, end = 0; end >= 0; at = end + 1) {
+    end = text.indexOf("\n", at);
+    yield text.slice(at, end < 0 ? text.length : end);
+  }
 }
 
 // The file stays open, and each write looks whether the name still means the same one.
@@ -4275,9 +4328,16 @@ class Journal {
     private readonly log: Log,
     private readonly states: () => Iterable<readonly [key: string, state: JobState]>,
   ) {
+    for (const file of path === undefined ? [] : [`${path}.1`, path]) this.passOverLarge(file);
     const text = path === undefined ? "\n" : readJournalFiles(path);
     this.isTorn = !text.endsWith("\n");
-    this.found = readJournal(text.split("\n"));
+    this.found = readJournal(linesOf(text));
+  }
+
+  private passOverLarge(file: string): void {
+    if (!isTooLarge(file)) return;
+    const end = setAside(file) ? `kept as ${file}.bad` : "left where it is";
+    this.log.line(`${file} has over 16 MiB, as no journal has: not read, ${end}`);
   }
 
   /**
@@ -4357,7 +4417,8 @@ class Journal {
       if (lines.length >= LINES_A_WRITE) this.write(lines.splice(0));
     }
     this.write(lines);
-    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * this.size); // many jobs, many open runs
+    // Many jobs, many open runs.
+    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, Math.min(2 * this.size, (this.size + MOST_READ_BYTES) / 2));
     syncDirectory(path);
   }
 
@@ -6099,7 +6160,7 @@ function show(line: string): void {
  */
 function countRuns(statePath: string): Record<string, number> {
   const counts: Record<string, number> = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
-  for (const state of readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values()) {
+  for (const state of readJournal(linesOf(readJournalFiles(`${statePath}.runs`))).values()) {
     for (const result of RESULTS) counts[result] += state.counts[result] ?? 0;
     counts.unfinished += state.runs.length + state.waiting.length;
   }
@@ -6696,7 +6757,7 @@ function findStateFiles(): string[] {
 }
 
 function reportOf(file: string, now: number): StateReport {
-  const all = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const all = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
   const states = all.filter(([key]) => key !== LISTENER);
   const report = (problem: string | undefined, counter = NO_COUNTER): StateReport => {
     const jobs = states.map(([key, state]) => jobReport(key, state, counter));
@@ -6706,7 +6767,9 @@ function reportOf(file: string, now: number): StateReport {
     const counter = parseCounter(readStart(file));
     const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
     const isSilenceFine = counter.tick === undefined && isOnEventsAlone;
-    return report(isSilenceFine ? undefined : describeSilence(counter, fs.statSync(file).mtimeMs / 1000, now), counter);
+    const silence = isSilenceFine ? undefined : describeSilence(counter, fs.statSync(file).mtimeMs / 1000, now);
+    const isUnread = isTooLarge(`${file}.runs`) || isTooLarge(`${file}.runs.1`);
+    return report(silence ?? (isUnread ? "its journal has over 16 MiB: not read" : undefined), counter);
   } catch (error) {
     if (error instanceof Expectation) return report(`expected ${error.message}`);
     return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}`);

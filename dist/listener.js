@@ -909,11 +909,14 @@ function rememberJob(state, { name, schedule, delay = 0, decided = state.decided
   return { ...state, ...past && pastOf(past), name, schedule, delay, decided };
 }
 function rememberStarting(state, fact) {
+  var _a;
   const { run: number, attempt, at } = fact;
-  const before = state.runs.find((run2) => run2.number === number);
+  const place = placeOf(state.runs, number);
+  const before = ((_a = state.runs[place]) == null ? void 0 : _a.number) === number ? state.runs[place] : void 0;
   const run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
   const fresh = { ...run, ...NO_ATTEMPT, hasSlot: true };
-  const runs = [...state.runs.filter((other) => other !== before), fresh].sort((a, b) => a.number - b.number);
+  const runs = [...state.runs];
+  runs.splice(place, before === void 0 ? 0 : 1, fresh);
   const changes = { runs, lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
 }
@@ -977,8 +980,22 @@ function dueOf({ due, reason, id, serial, supervisor }) {
 function without(waiting, { id }) {
   return waiting.some((one) => one.id === id) ? waiting.filter((one) => one.id !== id) : waiting;
 }
+function placeOf(runs, number) {
+  let [low, high] = [0, runs.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (runs[middle].number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 function changeRun(state, number, changes) {
-  return { ...state, runs: state.runs.map((run) => run.number === number ? { ...run, ...changes } : run) };
+  var _a;
+  const place = placeOf(state.runs, number);
+  if (((_a = state.runs[place]) == null ? void 0 : _a.number) !== number) return state;
+  const runs = [...state.runs];
+  runs[place] = { ...runs[place], ...changes };
+  return { ...state, runs };
 }
 function withoutRun(state, number) {
   const runs = state.runs.filter((run) => run.number !== number);
@@ -1005,18 +1022,30 @@ function runFacts(run) {
   return facts;
 }
 function readJournal(lines) {
-  var _a;
   const states = /* @__PURE__ */ new Map();
+  let open = 0;
   for (const text of lines) {
     const line = tryParseLine(text);
     if (line === void 0) continue;
     const { job: key, was, fact } = line;
-    const state = remember((_a = states.get(was != null ? was : key)) != null ? _a : FRESH_STATE, fact);
+    const before = states.get(was != null ? was : key);
+    if (before === void 0 && states.size === MOST_JOBS_BELIEVED) continue;
+    const state = believable(remember(before != null ? before : FRESH_STATE, fact), open < MOST_OPEN_OF_ALL ? MOST_OPEN : 1);
+    open += openOf(state) - openOf(before != null ? before : FRESH_STATE);
     if (was !== void 0) states.delete(was);
     if (fact.type === "removed") states.delete(key);
     else states.set(key, fact.type === "job" ? { ...state, id01: line.id01 } : state);
   }
   return states;
+}
+var MOST_JOBS_BELIEVED = 2e4;
+var MOST_OPEN = 1500;
+var MOST_OPEN_OF_ALL = 1e4;
+var openOf = ({ runs, waiting }) => runs.length + waiting.length;
+function believable(state, most) {
+  const { runs, waiting } = state;
+  if (runs.length <= most && waiting.length <= most) return state;
+  return { ...state, runs: runs.slice(-most), waiting: waiting.slice(-most) };
 }
 var isText = (value) => typeof value === "string" && !value.includes("\0");
 var isOptional = (is) => (value) => value === void 0 || is(value);
@@ -1061,7 +1090,11 @@ var FIELDS = {
   removed: {},
   yielded: { supervisor: isText }
 };
+var LEAST_LINE = '{"type":"removed","job":"","at":0}'.length;
+var MOST_LINE = 2 ** 16;
 function tryParseLine(text) {
+  const { length } = text;
+  if (length < LEAST_LINE || length > MOST_LINE || text[0] !== "{" || text[length - 1] !== "}") return void 0;
   try {
     const whole = from01(JSON.parse(text));
     const { job, was, id, ...line } = whole;
@@ -2962,11 +2995,20 @@ function machineId() {
   return thisMachine;
 }
 var MAX_JOURNAL_BYTES = 256 * 1024;
+var MOST_READ_BYTES = 16 * 1024 * 1024;
 var MAX_UNWRITTEN_LINES = 1e3;
 var LINES_A_WRITE = 50;
 function readJournalFiles(path) {
-  return `${tryReadFile(`${path}.1`)}
-${tryReadFile(path)}`;
+  return [`${path}.1`, path].map((file) => isTooLarge(file) ? "" : tryReadFile(file)).join("\n");
+}
+function isTooLarge(file) {
+  return tryTo(() => readWith(file, (fd) => fs.fstatSync(fd).size > MOST_READ_BYTES)) === true;
+}
+function* linesOf(text) {
+  for (let at = 0, end = 0; end >= 0; at = end + 1) {
+    end = text.indexOf("\n", at);
+    yield text.slice(at, end < 0 ? text.length : end);
+  }
 }
 var Journal = class {
   constructor(path, log, states) {
@@ -2979,9 +3021,15 @@ var Journal = class {
     this.unwritten = [];
     this.mustSync = false;
     this.isBehind = false;
+    for (const file of path === void 0 ? [] : [`${path}.1`, path]) this.passOverLarge(file);
     const text = path === void 0 ? "\n" : readJournalFiles(path);
     this.isTorn = !text.endsWith("\n");
-    this.found = readJournal(text.split("\n"));
+    this.found = readJournal(linesOf(text));
+  }
+  passOverLarge(file) {
+    if (!isTooLarge(file)) return;
+    const end = setAside(file) ? `kept as ${file}.bad` : "left where it is";
+    this.log.line(`${file} has over 16 MiB, as no journal has: not read, ${end}`);
   }
   append(facts) {
     if (facts.length === 0) return;
@@ -3054,7 +3102,7 @@ var Journal = class {
       if (lines.length >= LINES_A_WRITE) this.write(lines.splice(0));
     }
     this.write(lines);
-    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, 2 * this.size);
+    this.sizeLimit = Math.max(MAX_JOURNAL_BYTES, Math.min(2 * this.size, (this.size + MOST_READ_BYTES) / 2));
     syncDirectory(path);
   }
   write(lines) {
@@ -4394,7 +4442,7 @@ function show(line) {
 function countRuns(statePath) {
   var _a;
   const counts = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
-  for (const state of readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values()) {
+  for (const state of readJournal(linesOf(readJournalFiles(`${statePath}.runs`))).values()) {
     for (const result of RESULTS) counts[result] += (_a = state.counts[result]) != null ? _a : 0;
     counts.unfinished += state.runs.length + state.waiting.length;
   }
@@ -4828,7 +4876,7 @@ function findStateFiles() {
   return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== void 0);
 }
 function reportOf(file, now) {
-  const all = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const all = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
   const states = all.filter(([key]) => key !== LISTENER);
   const report = (problem, counter = NO_COUNTER) => {
     var _a;
@@ -4839,7 +4887,9 @@ function reportOf(file, now) {
     const counter = parseCounter(readStart(file));
     const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
     const isSilenceFine = counter.tick === void 0 && isOnEventsAlone;
-    return report(isSilenceFine ? void 0 : describeSilence(counter, fs.statSync(file).mtimeMs / 1e3, now), counter);
+    const silence = isSilenceFine ? void 0 : describeSilence(counter, fs.statSync(file).mtimeMs / 1e3, now);
+    const isUnread = isTooLarge(`${file}.runs`) || isTooLarge(`${file}.runs.1`);
+    return report(silence != null ? silence : isUnread ? "its journal has over 16 MiB: not read" : void 0, counter);
   } catch (error) {
     if (error instanceof Expectation) return report(`expected ${error.message}`);
     return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}`);

@@ -127,6 +127,29 @@ describe("the facts of a state", () => {
     assert.equal(readJournal(text).size, 0);
     assert.equal(readJournal([...text, ...lines([starting(1, 120)])]).get(".")?.decided, 120);
   });
+
+  it("are believed up to 1,500 open runs of a job, 10,000 in all, and 20,000 jobs: the latest runs", () => {
+    const open = (job: string, count: number, from = 0) =>
+      lines(Array.from({ length: count }, (_, i) => ({ ...starting(from + i + 1, 60), job })));
+    const numbersOf = (text: string[], job: string) =>
+      readJournal(text)
+        .get(job)!
+        .runs.map((run) => run.number);
+    assert.deepEqual(
+      numbersOf(open("a", 1501), "a"),
+      [...Array(1500).keys()].map((i) => i + 2),
+    );
+    assert.deepEqual(
+      numbersOf(open("a", 1501).reverse(), "a"),
+      [...Array(1500).keys()].map((i) => i + 2),
+    );
+    const many = Array.from({ length: 7 }, (_, i) => open(`job ${i}`, 1500)).flat();
+    const believed = [...readJournal(many).values()].reduce((sum, { runs }) => sum + runs.length, 0);
+    assert.ok(believed > 9000 && believed <= 10_000, `${believed}`);
+    const jobs = Array.from({ length: 20_001 }, (_, i) => ({ ...JOB, job: `${i}` }));
+    assert.equal(readJournal(lines(jobs)).size, 20_000);
+    assert.equal(readJournal(lines([...jobs, { type: "removed", job: "1", at: AT }])).size, 19_999);
+  });
 });
 
 describe("what is decided", () => {

@@ -926,6 +926,30 @@ describe("the journal begins anew, with all that goes on", { concurrency: 4 }, (
   });
 });
 
+describe("a journal of over 16 MiB", { concurrency: 4 }, () => {
+  for (const name of ["runs", "runs.1"])
+    it(`is set aside unread, is logged, and the next one begins: FILE.${name}`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      write(file, ...facts("job; starting 41"));
+      if (name === "runs.1") fs.renameSync(`${file}.runs`, `${file}.runs.1`);
+      const large = `${file}.${name}`;
+      fs.truncateSync(large, 2 ** 24 + 1); // sparse
+      const supervisord = await listen(t, file);
+      await supervisord.waitForLog(/state\.runs\S* has over 16 MiB, as no journal has: not read, kept as \S*\.bad/);
+      assert.equal(fs.statSync(`${large}.bad`).size, 2 ** 24 + 1);
+      await run(supervisord, 1);
+    });
+
+  it("is none: 16 MiB with garbage in them are read", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    write(file, ...facts("job; starting 41"));
+    fs.truncateSync(`${file}.runs`, 2 ** 24);
+    const supervisord = await listen(t, file);
+    await supervisord.waitForLog(/run 41/);
+    await run(supervisord, 42);
+  });
+});
+
 // ── At most once ───────────────────────────────────────────────────────────
 // Killed after the journal and before the counter file was written, a listener gets the tick again. What it made due is in
 // the journal: it must not start a second time.

@@ -244,6 +244,14 @@ for (const [title, job, secondsAfterTick] of schedules) {
   });
 }
 
+it("passes over a journal of over 16 MiB, and says so", (t) => {
+  const file = writeState(t);
+  writeJournal(file, JOB);
+  fs.truncateSync(`${file}.runs`, 2 ** 24 + 1);
+  const [{ problem, jobs }] = statusJson(file).states;
+  assert.deepEqual([problem, jobs], ["its journal has over 16 MiB: not read", []]);
+});
+
 it("it works beside the running listener", async (t) => {
   const file = `${temporaryDirectory(t)}/state`;
   const args = ["--state", file, "--ticks", "1", "--", `${FIXTURES}/exit-3`];
