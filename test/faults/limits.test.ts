@@ -3,7 +3,9 @@
 
 import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
+import * as net from "node:net";
 import * as path from "node:path";
 import { describe, type TestContext } from "node:test";
 import { isBun, isDeno, LISTENER, RUNTIME } from "../harness";
@@ -98,6 +100,25 @@ describe("no descriptor is left", { concurrency: 3 }, () => {
     },
   );
 });
+
+fault(
+  "1,500 jobs are due at once, and the service for their pings accepts and never answers: no run fails",
+  { skip: PRLIMIT },
+  async (t, directory) => {
+    const service = net.createServer(() => {}).listen(0, "127.0.0.1");
+    t.after(() => service.close());
+    await once(service, "listening");
+    const { port } = service.address() as net.AddressInfo;
+    const jobs = 1500;
+    fs.writeFileSync(`${directory}/crontab`, `TICK_PING=http://127.0.0.1:${port}\n${"* * * * * true\n".repeat(jobs)}`);
+    const supervisord = await start(t, { args: ["--tick", "TICK_60", "--crontab", `${directory}/crontab`] });
+    limit(supervisord, "nofile", 1024);
+    await supervisord.tick();
+    await supervisord.until(() => supervisord.stderr.split(" finished: exit 0").length > jobs, "the end of all runs");
+    assert.doesNotMatch(supervisord.stderr, /EMFILE|failed/);
+    await supervisord.stop("SIGTERM");
+  },
+);
 
 const ANOTHER_USER = 61_234; // nobody else's, so that the processes of this test alone are counted
 const canBeAnother = isRoot && hasProgram("setpriv", `--reuid=${ANOTHER_USER}`, "--clear-groups", "true");
