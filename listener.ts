@@ -3090,9 +3090,10 @@ class CrontabReader {
 
   // Keys are unique, or two jobs would share their past. Which of identical lines is the first does not matter.
   private newKey(title: string | undefined, hash: string, line: number): string {
-    const copy = (this.copies.get(hash) ?? 0) + 1;
-    if (title === undefined) this.copies.set(hash, copy);
-    const key = title ?? (copy === 1 ? hash : `${hash}.${copy}`);
+    let copy = this.copies.get(hash) ?? 1;
+    let key = title ?? hash;
+    while (title === undefined && this.lines.has(key)) key = `${hash}.${++copy}`;
+    this.copies.set(hash, copy);
     const other = this.lines.get(key);
     if (other !== undefined) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);

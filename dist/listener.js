@@ -2134,9 +2134,10 @@ var CrontabReader = class {
   }
   newKey(title, hash, line) {
     var _a;
-    const copy = ((_a = this.copies.get(hash)) != null ? _a : 0) + 1;
-    if (title === void 0) this.copies.set(hash, copy);
-    const key = title != null ? title : copy === 1 ? hash : `${hash}.${copy}`;
+    let copy = (_a = this.copies.get(hash)) != null ? _a : 1;
+    let key = title != null ? title : hash;
+    while (title === void 0 && this.lines.has(key)) key = `${hash}.${++copy}`;
+    this.copies.set(hash, copy);
     const other = this.lines.get(key);
     if (other !== void 0) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);

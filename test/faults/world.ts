@@ -6,6 +6,7 @@
 import * as assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import * as fs from "node:fs";
+import * as util from "node:util";
 import * as vm from "node:vm";
 import { LISTENER } from "../harness";
 import type { JournalLine } from "./faults";
@@ -338,6 +339,7 @@ export class World {
       fs: { constants: fs.constants, ...this.mortal(this.createFileCalls()) },
       net: { Socket },
       os: { hostname: () => "host" }, // the delays of --jitter depend on it
+      util,
       child_process: this.mortal({
         spawn: (_: string, [, text]: string[], { env }: { env: Process["environment"] }) => this.spawn(text, env),
       }),
