@@ -2419,8 +2419,10 @@ function oneOf<T extends string>(...words: T[]) {
   return checked(words.join(" or "), (text) => text as T, isListed);
 }
 
+const USER_NAME = /^[A-Za-z_][\w.-]*\$?$/;
 const NAME = "a name of 1 to 100 characters, without / and control characters, that begins with no dot or space";
 const parseName = checked(NAME, String, (text) => /^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text));
+const parseUserName = checked("the name of a user", String, (text) => USER_NAME.test(text));
 const parsePath = checked("a file name", String, (text) => /^[^\0]+$/.test(text));
 const parseShellCommand = checked("a shell command", String, (text) => /^[^\0]*[^\s\0][^\0]*$/.test(text));
 const parseUrl = checked("an http or https URL", String, isWebUrl);
@@ -2507,7 +2509,10 @@ const OPTIONS = {
   on: option("--on EVENTS", "schedule", "job", parseEventNames,
     "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin"),
   crontab: option("--crontab FILE", "schedule", "listener", parsePath,
-    "many jobs: a crontab, read again when it changes and on SIGHUP; no command behind --"),
+    "many jobs: a crontab, or a directory such as /etc/cron.d, read again when it changes and on SIGHUP"),
+  userColumn: option("--user-column Y", "schedule", "listener", oneOf("auto", "yes", "no"),
+    "with --crontab: is there a user before each command? auto looks at the words", { default: "auto",
+      onlyWith: ["crontab"] }),
   offset: option("--offset D", "schedule", "job", parseDuration,
     "with --every: move the slices by D, less than the slice", { default: "0", onlyWith: ["every", "crontab"] }),
 
@@ -2534,6 +2539,10 @@ const OPTIONS = {
     "try a failed run again up to N times (1000 at most); a retry gives way to the next due run", { default: "0" }),
   retryDelay: option("--retry-delay D", "how", "job", parseRetryDelay,
     "the wait before the first retry; it doubles, up to 1h", { default: "10s", onlyWith: ["retries", "crontab"] }),
+  user: option("--user NAME", "how", "job", parseUserName,
+    "run the command, and --only-if, as that user of this machine, with its groups, HOME, USER, LOGNAME and SHELL"),
+  envFile: option("--env-file FILE", "how", "job", parsePath,
+    "more variables for the command: NAME=value lines, without quotes, read before each run"),
   maxRunning: option("--max-running N", "how", "listener", wholeNumber(0, 2 ** 31),
     "how many commands may run at a time in all, the rest wait in order; 0: no limit", { default: "0" }),
   onlyIf: option("--only-if CMD", "how", "job", parseShellCommand,
@@ -2570,7 +2579,7 @@ type ValueOf<O extends OptionSpec> = ReturnType<O["parse"]> | (O extends { defau
 export type Settings = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
 
 /** The text that was given for an option, where ("--every", "TICK_EVERY"), and its value if that is known already. */
-type Given = { readonly text: string; readonly origin: string; readonly value?: unknown };
+type Given = { readonly text: string; readonly origin: string; readonly value?: unknown; readonly isSecret?: boolean };
 /** The options of one source. The first layer that has an option decides it. */
 type Layer = { readonly texts: ReadonlyMap<OptionKey, Given> };
 type EnvironmentLayer = { readonly layer: Layer; readonly warnings: readonly string[] };
@@ -2631,18 +2640,45 @@ function unknownVariable(name: string): string {
   return `${name.slice(0, 80)} is not a variable of supertick${suggestion(name, OPTION_VARIABLES)}`;
 }
 
-/** Reads the `TICK_…` variables, and warns of those that are not options. */
-export function parseEnvironment(env: NodeJS.ProcessEnv): EnvironmentLayer {
+/** Which option a variable sets; with `isFile`, to what a file holds: TICK_PING_FILE=/run/secrets/ping. */
+function optionOfVariable(name: string): { key: OptionKey | undefined; isFile: boolean } {
+  const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
+  const other = OPTION_KEYS[OPTION_VARIABLES.indexOf(name.replace(/_FILE$/, ""))];
+  const isFile = key === undefined && other !== undefined && specOf(other).parse !== parsePath;
+  return { key: isFile ? other : key, isFile };
+}
+
+/**
+ * Reads the `TICK_…` variables, and warns of those that are not options. An empty one counts as not given.
+ * @param readSecret the text of a file
+ * @throws UsageError where one option is given twice, or a file can't be read
+ */
+export function parseEnvironment(
+  env: NodeJS.ProcessEnv,
+  readSecret: (path: string) => string = () => "",
+): EnvironmentLayer {
   const texts = new Map<OptionKey, Given>();
   const warnings: string[] = [];
   // Sorted, for Deno's environment has a different order each time.
   const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
   for (const [name, text = ""] of own.sort()) {
-    const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
-    if (key !== undefined) texts.set(key, { text, origin: name });
-    else warnings.push(unknownVariable(name));
+    const { key, isFile } = optionOfVariable(name);
+    if (key === undefined) warnings.push(unknownVariable(name));
+    else if (text !== "") {
+      if (texts.has(key)) throw new UsageError(`${texts.get(key)!.origin} and ${name} are given; give one`, name);
+      texts.set(key, givenBy(name, text, isFile, readSecret));
+    }
   }
   return { layer: { texts }, warnings };
+}
+
+function givenBy(origin: string, text: string, isFile: boolean, readSecret: (path: string) => string): Given {
+  if (!isFile) return { text, origin };
+  try {
+    return { text: readSecret(text).replace(/\r?\n$/, ""), origin, isSecret: true };
+  } catch (error) {
+    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${(error as { code?: string }).code}`, origin);
+  }
 }
 
 /**
@@ -2678,16 +2714,17 @@ function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
 }
 
 /** The value of an option's text. @throws UsageError */
-function parseSetting(key: OptionKey, { text, origin, value }: Given): unknown {
+function parseSetting(key: OptionKey, { text, origin, value, isSecret = specOf(key).isSecret }: Given): unknown {
   if (value !== undefined) return value;
-  const { parse, isSecret } = specOf(key);
+  const { parse } = specOf(key);
   try {
     return parse(text);
   } catch (error) {
     const { message } = error as Error;
     // A crontab's schedule may be a command, without one or continued: it is shown as far as it looks like a schedule.
     const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1…") : text;
-    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(shown)}: ${message}`, origin);
+    if (!(error instanceof Expectation))
+      throw new UsageError(isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}`, origin);
     throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
   }
 }
@@ -2791,9 +2828,20 @@ export interface Job {
   readonly command: string | readonly string[];
   readonly schedule: Schedule;
   readonly options: JobOptions;
+  /** Who runs it, if that is said. */
+  readonly user?: User;
   /** Of a crontab: variables of its commands, and the command's stdin. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+}
+
+/** As passwd has it. */
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
 }
 
 /** The key of a job that is the only one of its listener, whatever it does. No TICK_NAME begins with a dot. */
@@ -2803,12 +2851,12 @@ export const ONLY_JOB = ".";
 type JobOptions = Readonly<ReturnType<typeof optionsOf>>;
 
 function optionsOf(settings: Settings) {
-  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
-  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping };
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping, envFile } = settings;
+  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping, envFile };
 }
 
-function jobOf(name: string, command: readonly string[], schedule: Schedule, settings: Settings): Job {
-  return { key: ONLY_JOB, name, command, schedule, options: optionsOf(settings) };
+function jobOf(name: string, command: readonly string[], schedule: Schedule, settings: Settings, user?: User): Job {
+  return { key: ONLY_JOB, name, command, schedule, options: optionsOf(settings), user };
 }
 
 /** The program to be run, and its arguments. */
@@ -2845,9 +2893,14 @@ const isRunOnStart = ({ schedule, options }: Job) => options.runOnStart || sched
 /** Each run is delayed by a time below this, in seconds. */
 const jitterOf = ({ schedule, options }: Job) => (isByClock(schedule) ? options.jitter : 0);
 
-/** The key of a job without TICK_NAME: eight hex digits, the same for the same schedule, command and stdin. */
-export function keyOf({ schedule, command, input }: Pick<Job, "schedule" | "command" | "input">): string {
-  const hash = hash32(JSON.stringify([schedule.record, command, input]));
+/** The key of a job without TICK_NAME: eight hex digits, the same for the same schedule, command, stdin and user. */
+export function keyOf({
+  schedule,
+  command,
+  input,
+  user,
+}: Pick<Job, "schedule" | "command" | "input" | "user">): string {
+  const hash = hash32(JSON.stringify([schedule.record, command, input, ...(user === undefined ? [] : [user.name])]));
   return hash.toString(16).padStart(8, "0");
 }
 
@@ -2919,7 +2972,7 @@ function programOf(words: readonly string[], runner = ""): string {
 //            | NAME "=" value                        a variable of the commands below; quotes keep blanks at its ends
 //            | "TICK_…" "=" value                    an option of the jobs below, TICK_NAME of the next one only;
 //                                                    an empty value takes it back. CRON_TZ is TICK_TZ
-//            | schedule command
+//            | schedule [user] command               the whole file has users or none: see findUserColumn
 //   schedule = minute hour day month weekday | "@daily" | …      the words in any case
 //            | "@every" D | "@ticks" N               as --every and --ticks; the count of ticks is one for all jobs
 //            | "@start" | "@reboot"                  when the listener starts
@@ -2943,6 +2996,8 @@ export interface Crontab {
   readonly mistakes: readonly string[];
   /** FILE:LINE: what is not as in cron. */
   readonly warnings: readonly string[];
+  /** Why its lines name users; undefined: they name none. */
+  readonly userColumn?: string;
 }
 
 /** What a crontab's text does not say itself. */
@@ -2952,8 +3007,17 @@ interface CrontabContext {
   readonly flags: Layer;
   readonly environment: Layer;
   defaultZone(): Zone;
-  /** Is it the name of a user, and of no command in PATH? In front of a command that is a system crontab's. */
-  isUser(word: string, path?: string): boolean;
+  readonly users: {
+    has(name: string): boolean;
+    /** @throws Error: there is no such user, or we can't run anything as that user */
+    get(name: string): User;
+  };
+  /** Is it a program in that PATH? */
+  isCommand(word: string, path?: string): boolean;
+  /** The text of a file. @throws with a code */
+  readSecret(path: string): string;
+  /** Those of the jobs in other files. */
+  readonly otherKeys: ReadonlySet<string>;
 }
 
 /** What is not as it looks in a line such as NAME=value. */
@@ -2976,14 +3040,21 @@ const MOST_VARIABLES = 1000;
 const MOST_ZONES = 100;
 const MOST_MISTAKES = 100;
 
-/** Reads a crontab. Of a job's options, flags go before its lines, and those before the environment. Never throws. */
-export function parseCrontab(text: string, context: CrontabContext): Crontab {
-  const reader = new CrontabReader(context);
+/**
+ * Reads a crontab. Of a job's options, flags go before its lines, and those before the environment. Never throws.
+ * @param which yes or no: whether its lines name users; auto: the file itself tells
+ */
+export function parseCrontab(text: string, context: CrontabContext, which: Settings["userColumn"] = "auto"): Crontab {
+  const lines = text
+    .replace(/^\ufeff/, "")
+    .split("\n")
+    .map((line) => line.trim());
+  const userColumn = which === "auto" ? findUserColumn(lines, context) : which === "yes" ? "--user-column" : undefined;
+  const reader = new CrontabReader(context, userColumn, which === "auto");
   const mistakes: string[] = [];
-  const lines = text.replace(/^\ufeff/, "").split("\n");
   for (let i = 0; i < lines.length && mistakes.length < MOST_MISTAKES; i++) {
     try {
-      reader.take(lines[i].trim(), i + 1);
+      reader.take(lines[i], i + 1);
     } catch (error) {
       mistakes.push(`${context.path}:${i + 1}: ${(error as Error).message}`);
     }
@@ -2993,7 +3064,37 @@ export function parseCrontab(text: string, context: CrontabContext): Crontab {
   if (title !== undefined) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
   if (minutely !== undefined) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
-  return { jobs: toldApart(jobs), mistakes, warnings };
+  if (userColumn === undefined && which === "auto" && isSystemCrontab(context.path) && jobs.length > 0)
+    reader.warn(jobs[0].line, "no line names a user, so that all commands run as supertick's own");
+  return { jobs: toldApart(jobs), mistakes, warnings, userColumn };
+}
+
+const isSystemCrontab = (path: string) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
+
+/** The first word behind the schedule, with the beginning of a command behind it. No command begins with an option. */
+const WORD_BEFORE_COMMAND = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)[ \t]+[^-|&;<>\s]/i;
+const SHELL_WORD =
+  /^(?:cd|if|for|while|until|case|exec|eval|export|set|source|trap|umask|ulimit|unset|wait|type|time)$/;
+/** What can't be a user, and need not be a program: a path, an assignment, a word of the shell's own. */
+const isOtherWord = (word: string) => !USER_NAME.test(word) || SHELL_WORD.test(word);
+
+/**
+ * Do the lines have a user before the command? They do if that word is one in any of them, and no program. Where cron
+ * itself wants users, they do unless all of those words can be commands.
+ */
+function findUserColumn(lines: readonly string[], { path, users, isCommand }: CrontabContext): string | undefined {
+  let searchPath: string | undefined;
+  let strange: number | undefined;
+  for (let i = 0; i < lines.length; i++) {
+    const [, , name, value = ""] = lines[i].startsWith("#") ? [] : (VARIABLE_LINE.exec(lines[i]) ?? []);
+    if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
+    const [, word] = name === undefined && !lines[i].startsWith("#") ? (WORD_BEFORE_COMMAND.exec(lines[i]) ?? []) : [];
+    if (word === undefined || isOtherWord(word) || isCommand(word, searchPath)) continue;
+    if (users.has(word)) return `line ${i + 1} names the user ${word}`;
+    strange ??= i + 1;
+  }
+  if (strange === undefined || !isSystemCrontab(path)) return undefined;
+  return `cron wants one here, and line ${strange} begins with no command`;
 }
 
 /** Jobs of the same name, unless it is a TICK_NAME, show as many digits of their keys as tell them apart: sync.3f2a. */
@@ -3025,7 +3126,11 @@ class CrontabReader {
   private options: JobOptions | undefined; // from the settings
   private env: Readonly<Record<string, string>> = {};
 
-  constructor(private readonly context: CrontabContext) {}
+  constructor(
+    private readonly context: CrontabContext,
+    private readonly userColumn: string | undefined,
+    private readonly mustLookForUsers: boolean,
+  ) {}
 
   /** @throws Error: what is wrong with the line */
   take(line: string, number: number): void {
@@ -3053,12 +3158,12 @@ class CrontabReader {
   }
 
   private takeOption(name: string, text: string, line: number): void {
-    const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
+    const { key, isFile } = optionOfVariable(name === "CRON_TZ" ? "TICK_TZ" : name);
     if (key === undefined) throw new Error(unknownVariable(name));
     if (SCHEDULE_KEYS.includes(key)) throw new Error(`${name} is a schedule: it goes at the beginning of a job's line`);
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is an option of the listener: give it as ${flagOf(key)}, or in its environment`);
-    const given = { text, origin: name };
+    const given = text === "" ? { text, origin: name } : givenBy(name, text, isFile, this.context.readSecret);
     if (key === "tz" && this.zones.add(text).size > MOST_ZONES) throw new Error(`over ${MOST_ZONES} time zones`);
     const value = text === "" ? undefined : parseSetting(key, given);
     if (key === "name") {
@@ -3079,21 +3184,41 @@ class CrontabReader {
     const { settings, options } = this;
     const [times, rest] = splitJobLine(text);
     const schedule = this.lineSchedule(times, settings);
-    const { command, input } = splitPercent(rest);
-    checkLineCommand(command, (word) => context.isUser(word, env.PATH));
-    const key = this.newKey(title?.text, keyOf({ schedule, command, input }), line);
+    const [userName = settings.user, words] = this.splitUser(rest);
+    const { command, input } = splitPercent(words);
+    if (/^\s*(?:#|$)/.test(command)) throw new Error("the command is empty, or only a comment");
+    const user = userName === undefined ? undefined : context.users.get(userName);
+    const key = this.newKey(title?.text, keyOf({ schedule, command, input, user }), line);
     const name = title?.text ?? jobName(command);
-    this.jobs.push({ key, name, command, schedule, options, env, input, line, settings });
+    this.jobs.push({ key, name, command, schedule, options, user, env, input, line, settings });
     if (input !== undefined)
       this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
+  }
+
+  // A user must never be run as a command, nor a command be taken for a user.
+  private splitUser(text: string): [user: string | undefined, command: string] {
+    const { context, userColumn } = this;
+    const [word, next = ""] = text.split(/[ \t]+/, 2);
+    if (userColumn !== undefined) {
+      const why = `is not a user of this machine; the file has a column of users: ${userColumn}`;
+      if (!context.users.has(word)) throw new Error(`${quote(word)} ${why} (--user-column no: it has none)`);
+      return [word, text.slice(word.length).trimStart()];
+    }
+    const isProgram = (one: string) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
+    const isBeforeProgram = /^[.~]?\//.test(next) || (next !== "" && isProgram(next));
+    if (this.mustLookForUsers && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
+      throw new Error(`${quote(word)} is neither a command nor a user of this machine: --user-column says which it is`);
+    return [undefined, text];
   }
 
   // Keys are unique, or two jobs would share their past. Which of identical lines is the first does not matter.
   private newKey(title: string | undefined, hash: string, line: number): string {
     let copy = this.copies.get(hash) ?? 1;
     let key = title ?? hash;
-    while (title === undefined && this.lines.has(key)) key = `${hash}.${++copy}`;
+    const { otherKeys } = this.context;
+    while (title === undefined && (this.lines.has(key) || otherKeys.has(key))) key = `${hash}.${++copy}`;
     this.copies.set(hash, copy);
+    if (otherKeys.has(key)) throw new Error(`a job in another file already has the name ${quote(key)}`);
     const other = this.lines.get(key);
     if (other !== undefined) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);
@@ -3158,15 +3283,6 @@ function splitPercent(text: string): { command: string; input?: string } {
   if (before === text) return { command };
   const input = text.slice(before.length + 1).replace(/\\?%/g, (mark) => (mark === "%" ? "\n" : "%"));
   return { command, input: input === "" || input.endsWith("\n") ? input : `${input}\n` };
-}
-
-/** @throws Error for what can't be meant as a command: it would fail at every run */
-function checkLineCommand(command: string, isUser: (word: string) => boolean): void {
-  if (/^\s*(?:#|$)/.test(command)) throw new Error("the command is empty, or only a comment");
-  const [word] = /^[A-Za-z_][\w-]*(?=[ \t]+[^-|&;<>\s])/.exec(command) ?? []; // no command begins with an option
-  if (word === undefined || !isUser(word)) return;
-  const why = "supertick runs every job as its own user; remove that column";
-  throw new Error(`${quote(word)} is a user, as in a system crontab: ${why}`);
 }
 
 // ═══ The outside world starts here ══════════════════════════════════════════
@@ -3500,7 +3616,78 @@ function* environments() {
   }
 }
 
+/** Those of /etc/passwd. */
+function readUsers(): ReadonlyMap<string, User> {
+  const lines = tryReadFile("/etc/passwd")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const users = lines.map(([name, , uid, gid, , home, shell]) => ({
+    name,
+    uid: Number(uid),
+    gid: Number(gid),
+    home,
+    shell,
+  }));
+  return new Map(
+    users.filter(({ name, uid, gid }) => name !== "" && uid >= 0 && gid >= 0).map((user) => [user.name, user]),
+  );
+}
+
+/** @throws UsageError: there is no such user, or we may not run anything as that user */
+function userNamed(name: string, users = readUsers()): User {
+  const user = users.get(name);
+  if (user === undefined) throw new UsageError(`user ${quote(name)}: there is no such user on this machine`);
+  if (user.uid === process.geteuid!()) return user;
+  if (isBun && findSetpriv() === "")
+    throw new UsageError(`user ${quote(name)}: on Bun that needs setpriv, of util-linux`);
+  if (canChangeUser()) return user;
+  throw new UsageError(`user ${quote(name)}: supertick may not run anything as another user (CAP_SETUID, CAP_SETGID)`);
+}
+
+/** Being root is not enough: a container may have dropped it. */
+function canChangeUser(): boolean {
+  const [, capabilities] = /^CapEff:\s*\w*(\w\w)$/m.exec(tryReadFile("/proc/self/status")) ?? [];
+  return capabilities === undefined ? process.geteuid!() === 0 : (Number.parseInt(capabilities, 16) & 0xc0) === 0xc0;
+}
+
+/** Does the user belong to more groups than the one of passwd? */
+function hasMoreGroups({ name }: User): boolean {
+  return new RegExp(`^[^:]*:[^:]*:[^:]*:(?:.*,)?${name.replace("$", "\\$")}(?:,|$)`, "m").test(
+    tryReadFile("/etc/group"),
+  );
+}
+
+let setpriv: string | undefined;
+
+/** Util-linux' setpriv, which gives a command all groups of its user; busybox' one can't. "" where there is none. */
+function findSetpriv(): string {
+  const { execFileSync } = require("child_process") as typeof import("child_process");
+  const isRight = (file: string) =>
+    tryTo(() => execFileSync(file, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
+  const file = setpriv ?? findProgram("setpriv") ?? "";
+  setpriv ??= file !== "" && isRight(file) ? file : "";
+  return setpriv;
+}
+
+/**
+ * How a command is started as that user. Node gives it the user's first group alone, and Bun takes no notice. As su and
+ * sudo do, it leaves out the variables that would have the linker load what the user likes: setpriv begins as root.
+ */
+function asUser({ command, env, user }: ProcessPlan) {
+  if (user === undefined || user.uid === process.geteuid!()) return { command, options: { env } };
+  const safe = Object.entries(env).filter(([name]) => !/^(?:LD_|GLIBC_|MALLOC_|GCONV_PATH|LOCPATH|NLSPATH)/.test(name));
+  const options = { env: Object.fromEntries(safe) };
+  const program = isBun || hasMoreGroups(user) ? findSetpriv() : "";
+  if (program === "") return { command, options: { ...options, uid: user.uid, gid: user.gid } };
+  return {
+    command: [program, `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--", ...command],
+    options,
+  };
+}
+
 interface ProcessPlan {
+  /** undefined: our own. */
+  readonly user?: User;
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** For its stdin; undefined: nothing. */
@@ -3522,11 +3709,11 @@ const identityOf = (pid: number | undefined): ProcessIdentity | undefined =>
  */
 function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
-  const [program, ...args] = plan.command;
   const { stdio, pipes, childEnds } = openStdio(plan);
-  const fail = (error: unknown) => plan.onEnd({ ...UNSEEN, error: startError(program, error) });
+  const fail = (error: unknown) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
   try {
-    const child = spawn(program, args, { env: plan.env, stdio, detached: true });
+    const { command, options } = asUser(plan);
+    const child = spawn(command[0], command.slice(1), { ...options, stdio, detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
     child.stdin?.end(bytesOf(plan.input ?? ""));
     // Node's own pipes, or the readers of ours.
@@ -3549,13 +3736,15 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
  * What a command gets as descriptors 0, 1 and 2. Of a pipe that is missing in `pipes`, Node makes one. `childEnds` must
  * be closed once the command has been started.
  */
-function openStdio({ input, output }: ProcessPlan) {
+function openStdio({ input, output, user }: ProcessPlan) {
   const stdin = input === undefined ? "ignore" : (tryStore(input) ?? "pipe");
   const pipes = output === undefined ? [] : tryMakePipes(output.pipes);
   const ends: Array<number | "ignore" | "pipe"> = [stdin, ...pipes.map(({ writeEnd }) => writeEnd)];
+  const childEnds = ends.filter((end): end is number => typeof end === "number");
+  if (user !== undefined) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid)); // or /dev/stdin can't be opened
   const [, stdout = output === undefined ? 2 : "pipe", stderr = stdout] = ends;
   const stdio: typeof ends = [stdin, stdout, stderr];
-  return { stdio, pipes, childEnds: ends.filter((end): end is number => typeof end === "number") };
+  return { stdio, pipes, childEnds };
 }
 
 const LAST_OUTPUT_SECONDS = 1;
@@ -3696,6 +3885,7 @@ function startError(program: string, error: unknown): string {
     ENOENT: `${quote(program)} was not found`,
     EACCES: `${quote(program)} is not executable`,
     EAGAIN: "too many processes or too little memory",
+    EPERM: "supertick may not run it as that user",
     E2BIG: "its arguments and environment are too long",
   };
   const code = errorCode(error);
@@ -4752,9 +4942,12 @@ class JobRunner {
     const run = this.state.runs.find((one) => one.number === number && one.phase === "starting");
     if (run === undefined) return;
     const job = run.job ?? this.job;
+    const variables = ownVariables(job);
+    if (variables instanceof Error) return this.apply({ type: "startFailed", run: number, error: variables.message });
     const started = startProcess({
       command: argvOf(job),
-      env: this.environment(run),
+      user: job.user,
+      env: this.environment(run, variables),
       input: run.event?.payload ?? job.input,
       output: this.log.outputOf({ job: job.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
@@ -4771,7 +4964,7 @@ class JobRunner {
   /**
    * Of a command that is run for the job, or of a shell command about it. A payload never replaces another variable.
    */
-  private environment(about: Due & Partial<Run>, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  private environment(about: Due & Partial<Run>, own: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
     const { number, attempt, due, event, id, job = this.job } = about;
     const facts: NodeJS.ProcessEnv = {
       SUPERTICK_JOB: job.name,
@@ -4784,7 +4977,7 @@ class JobRunner {
     if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
     if (event?.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
-    return { ...payloadTokens(event?.payload ?? ""), ...this.host.env, ...job.env, ...facts, ...more };
+    return { ...payloadTokens(event?.payload ?? ""), ...this.host.env, ...own, ...job.env, ...facts };
   }
 
   // What is reported: the log, the hooks and the pings follow from the facts.
@@ -4843,7 +5036,12 @@ class JobRunner {
     facts: NodeJS.ProcessEnv,
     onEnd: ShellPlan["onEnd"],
   ): () => void {
-    const env = this.environment(about, { ...facts, SUPERTICK_HOOK: hook });
+    // A question is part of the run; a hook is ours.
+    const job = about.job ?? this.job;
+    const { user } = hook === "only-if" ? job : { user: undefined };
+    const variables = hook === "only-if" ? ownVariables(job) : {};
+    const own = variables instanceof Error ? {} : variables;
+    const env = { ...this.environment(about, own), ...facts, SUPERTICK_HOOK: hook };
     const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
     const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
@@ -4854,7 +5052,7 @@ class JobRunner {
     };
     const begin = () => {
       if (!this.sideTasks.includes(task)) return gate.leave();
-      task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
+      task.kill = startShell(text, limitSeconds, { user, env, output, onEnd, onGone });
     };
     gate.enter().then((isAdmitted) => (isAdmitted ? this.host.turns.soon(begin) : end()));
     return () => {
@@ -5062,6 +5260,24 @@ class JobRunner {
   }
 }
 
+/** Those of its user, and of its --env-file; an Error where that can't be read. */
+function ownVariables({ user, options: { envFile } }: Job): Record<string, string> | Error {
+  const ofUser: Record<string, string> = {};
+  if (user !== undefined)
+    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL: user.shell });
+  try {
+    return envFile === undefined ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
+  } catch (error) {
+    return new Error(`--env-file ${envFile}: ${errorCode(error)}`);
+  }
+}
+
+/** As docker run --env-file has it: NAME=value lines, with everything behind the first = as it is. */
+export function parseEnvFile(text: string): Record<string, string> {
+  const lines = text.split(/\r?\n/).map((line) => /^\s*([A-Za-z_]\w*)=([^\0]*)$/.exec(line));
+  return Object.fromEntries(lines.filter(isPresent).map(([, name, value]) => [name, value]));
+}
+
 function dueNow(reason: Reason): Due {
   return { due: Math.floor(Date.now() / 1000), reason, id: createId() };
 }
@@ -5118,86 +5334,193 @@ export function payloadTokens(payload: string): Record<string, string> {
   return tokens;
 }
 
-// ── Crontab file ────────────────────────────────────────────────────────────
-// Where the jobs come from when there are many. It is read at start, on SIGHUP, and at a tick when it does not look as
-// it did when it was read: edited in place, renamed over, or behind a symbolic link that was swapped, as a ConfigMap's.
+// ── Crontab files ───────────────────────────────────────────────────────────
+// Where the jobs come from when there are many: a crontab, or a directory of them. A file is read at start, on SIGHUP,
+// and at a tick when it does not look as it did when it was read: edited in place, renamed over, or behind a symbolic
+// link that was swapped, as a ConfigMap's. One with a mistake keeps the jobs that it had.
 
 const SETTLE_SECONDS = 1;
 const MOST_PLACES = 50; // of a PATH
 const MAX_CRONTAB_BYTES = 1024 * 1024; // some ten thousand jobs; reading more would keep supervisord waiting
 
-class CrontabFile {
-  private stamp: string | undefined; // when it was read
+/** A crontab as it was read last. */
+interface CrontabFile {
+  readonly stamp: string;
+  readonly crontab: Crontab;
+  /** Those of before where it has mistakes. */
+  readonly jobs: readonly CrontabJob[];
+}
+
+class CrontabSource {
+  isDirectory = false;
+  /** Of the first reading. */
+  problems: readonly string[] = [];
+  private files: ReadonlyMap<string, CrontabFile> = new Map();
+  private listed = { stamp: "", paths: [this.path] as readonly string[], passedOver: [] as readonly string[] };
 
   constructor(
     readonly path: string,
     private readonly flags: Layer,
     private readonly environment: Layer,
+    private readonly which: Settings["userColumn"],
+    private readonly localZone = defaultZone,
   ) {}
 
-  /** @throws UsageError: it cannot be read, or has a mistake */
-  read(): readonly Job[] {
-    this.stamp = stampOf(this.path).text;
-    return withoutMistakes(readCrontab(this.path, this.flags, this.environment));
+  /** Reads all, or `onlyChanged`. Never throws. @returns the mistakes, a line for each file that has some */
+  read(onlyChanged = false): string[] {
+    this.list();
+    const lookup = createLookup();
+    const files = new Map<string, CrontabFile>();
+    const problems: string[] = [];
+    for (const path of this.listed.paths) {
+      const before = this.files.get(path);
+      const { text: stamp } = stampOf(path);
+      if (before !== undefined && onlyChanged && before.stamp === stamp) {
+        files.set(path, before);
+        continue;
+      }
+      const crontab = this.readFile(path, lookup);
+      const isRight = crontab.mistakes.length === 0;
+      this.files = new Map([...this.files]).set(path, {
+        stamp,
+        crontab,
+        jobs: isRight ? crontab.jobs : (before?.jobs ?? []),
+      });
+      files.set(path, this.files.get(path)!);
+      if (!isRight) problems.push(firstOf(crontab.mistakes));
+    }
+    this.files = files;
+    return problems;
   }
 
-  /** "changing": it was changed less than a second ago, and may be only half written. */
-  look(): "same" | "changing" | "changed" {
-    const { text, changedSeconds } = stampOf(this.path);
-    if (text === this.stamp) return "same";
-    // Either side, for a file has finer times than Date.now().
-    return Math.abs(Date.now() / 1000 - changedSeconds) < SETTLE_SECONDS ? "changing" : "changed";
+  get jobs(): readonly CrontabJob[] {
+    return toldApart([...this.files.values()].flatMap((file) => file.jobs));
   }
-}
 
-function stampOf(path: string): { text: string; changedSeconds: number } {
-  try {
-    const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: Math.max(mtimeMs, ctimeMs) / 1000 };
-  } catch (error) {
-    return { text: errorCode(error), changedSeconds: 0 };
+  get mistakes(): readonly string[] {
+    return [...this.files.values()].flatMap(({ crontab }) => crontab.mistakes);
   }
-}
 
-/** @throws UsageError where it cannot be read */
-function readCrontab(path: string, flags: Layer, environment: Layer, localZone = defaultZone): Crontab {
-  let zone: Zone | undefined;
-  const oneZone = () => {
-    zone ??= localZone();
-    return zone;
-  };
-  try {
-    const text = readWith(path, (fd) => {
-      if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
-      return textOfLines(fs.readFileSync(fd));
+  get warnings(): readonly string[] {
+    return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
+  }
+
+  /** As they were read, also those of files with a mistake. */
+  get parsedJobs(): readonly CrontabJob[] {
+    return toldApart([...this.files.values()].flatMap(({ crontab }) => crontab.jobs));
+  }
+
+  /** Whose lines name users, and what is passed over; "" where there is nothing to say. */
+  describe(): string {
+    const { isDirectory, path, listed } = this;
+    const columns = [...this.files].flatMap(([file, { crontab }]) => {
+      const { userColumn } = crontab;
+      const what = userColumn === undefined ? "no column of users" : `a column of users (${userColumn})`;
+      return isDirectory ? [`${baseName(file)}: ${what}`] : userColumn === undefined ? [] : [what];
     });
-    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserCheck() });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
+    if (isDirectory && columns.length === 0) columns.push("no crontab is in it");
+    if (listed.passedOver.length > 0) columns.push(`passed over, as by cron: ${listed.passedOver.join(", ")}`);
+    return columns.length === 0 ? "" : `${path}: ${columns.join("; ")}`;
+  }
+
+  /** "changing": something was changed less than a second ago, and may be only half written. */
+  look(): "same" | "changing" | "changed" {
+    this.list();
+    let found: "same" | "changed" = this.files.size === this.listed.paths.length ? "same" : "changed";
+    for (const path of this.listed.paths) {
+      const { text, changedSeconds } = stampOf(path);
+      if (text === this.files.get(path)?.stamp) continue;
+      // Either side, for a file has finer times than Date.now().
+      if (Math.abs(Date.now() / 1000 - changedSeconds) < SETTLE_SECONDS) return "changing";
+      found = "changed";
+    }
+    return found;
+  }
+
+  // A directory that can't be read any more keeps its files, each of which has its own mistake then.
+  private list(): void {
+    const { text: stamp, isDirectory } = stampOf(this.path);
+    if (!isDirectory || stamp === this.listed.stamp) return;
+    this.isDirectory = true;
+    const names = namesIn(this.path).filter((name) => !stampOf(`${this.path}/${name}`).isDirectory);
+    const isRead = (name: string) => /^[\w-]+$/.test(name); // as run-parts and cron
+    const paths = names.filter(isRead).map((name) => `${this.path.replace(/\/+$/, "")}/${name}`);
+    this.listed = { stamp, paths, passedOver: names.filter((name) => !isRead(name)) };
+  }
+
+  private readFile(path: string, lookup: ReturnType<typeof createLookup>): Crontab {
+    const others = [...this.files].filter(([other]) => other !== path);
+    const otherKeys = new Set(others.flatMap(([, { jobs }]) => jobs.map(({ key }) => key)));
+    const { flags, environment, localZone } = this;
+    let zone: Zone | undefined;
+    const context: CrontabContext = {
+      ...{ path, flags, environment, otherKeys, ...lookup, readSecret },
+      defaultZone() {
+        zone ??= localZone();
+        return zone;
+      },
+    };
+    try {
+      return readWith(path, (fd) => {
+        const { size, mode, uid } = fs.fstatSync(fd);
+        if (size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
+        const crontab = parseCrontab(textOfLines(fs.readFileSync(fd)), context, this.which);
+        return crontab.userColumn === undefined ? crontab : withOwner(crontab, path, mode, uid);
+      });
+    } catch (error) {
+      const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${errorCode(error)}`;
+      return { jobs: [], mistakes: [why], warnings: [] };
+    }
   }
 }
 
-/** @throws UsageError with the first mistake */
-function withoutMistakes({ jobs, mistakes }: Crontab): readonly CrontabJob[] {
-  const [first, ...more] = mistakes;
-  if (first === undefined) return jobs;
-  throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
+// Who may write it, chooses who runs what.
+function withOwner(crontab: Crontab, path: string, mode: number, uid: number): Crontab {
+  const mistakes = [...crontab.mistakes];
+  if ((mode & 0o002) !== 0) mistakes.push(`${path}: it names users, and everybody may write to it: chmod o-w`);
+  const warnings = uid === 0 ? [] : [`${path}: it names users, and belongs to user ${uid}, not to root`];
+  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings] };
 }
 
-// Some users have the names of commands: sync, mail, man. A word is looked for once in a PATH, and in its first places.
-function createUserCheck(): CrontabContext["isUser"] {
-  const users = `\nroot:\n${tryReadFile("/etc/passwd")}`;
+function stampOf(path: string): { text: string; changedSeconds: number; isDirectory: boolean } {
+  try {
+    const stats = fs.statSync(path);
+    const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+    const changedSeconds = Math.max(mtimeMs, ctimeMs) / 1000;
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds, isDirectory: stats.isDirectory() };
+  } catch (error) {
+    return { text: errorCode(error), changedSeconds: 0, isDirectory: false };
+  }
+}
+
+function firstOf([first, ...more]: readonly string[]): string {
+  return first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`);
+}
+
+function readSecret(path: string): string {
+  return readWith(path, (fd) => fs.readFileSync(fd, "utf8"));
+}
+
+/** The users and programs of this machine, as they are now; each word is looked for once. */
+function createLookup(): Pick<CrontabContext, "users" | "isCommand"> {
+  const users = readUsers();
   const known = new Map<string, boolean>(); // in the PATH of the last word
   let knownPath = "";
-  return (word, path = process.env.PATH ?? "") => {
-    if (path !== knownPath) known.clear();
-    knownPath = path;
-    const hasCommand = () => path.split(":", MOST_PLACES).some((place) => fs.existsSync(`${place}/${word}`));
-    const isUser = known.get(word) ?? (users.includes(`\n${word}:`) && !hasCommand());
-    known.set(word, isUser);
-    return isUser;
+  return {
+    users: { has: (name) => users.has(name), get: (name) => userNamed(name, users) },
+    isCommand(word, path = process.env.PATH ?? "") {
+      if (path !== knownPath) known.clear();
+      knownPath = path;
+      const isThere = known.get(word) ?? findProgram(word, path) !== undefined;
+      known.set(word, isThere);
+      return isThere;
+    },
   };
+}
+
+function findProgram(name: string, path = process.env.PATH ?? ""): string | undefined {
+  const places = path.split(":", MOST_PLACES).map((place) => `${place}/${name}`);
+  return places.find((file) => fs.existsSync(file));
 }
 
 // ── Roster ──────────────────────────────────────────────────────────────────
@@ -5292,8 +5615,8 @@ function createComparison(): (a: Job, b: Job) => boolean {
     last.set(part, [a, b, isAlike]);
     return isAlike;
   };
-  const own = ({ name, schedule, command, input }: Job) =>
-    JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input]);
+  const own = ({ name, schedule, command, input, user }: Job) =>
+    JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input, user]);
   return (a, b) => own(a) === own(b) && isCommon("options", a.options, b.options) && isCommon("env", a.env, b.env);
 }
 
@@ -5346,7 +5669,7 @@ class Listener {
   constructor(
     jobs: readonly Job[],
     private readonly settings: Settings,
-    private readonly crontab: CrontabFile | undefined,
+    private readonly crontab: CrontabSource | undefined,
     private readonly statePath: string | undefined,
     private readonly counter: CounterFile,
     readonly log: Log,
@@ -5436,6 +5759,8 @@ class Listener {
     const what = onlyJob?.schedule.describe() ?? `${this.roster.countJobs()} of ${crontab!.path}`;
     const tick = this.isTicking ? ` on ${this.tickType ?? "the first type of tick seen"}` : "";
     const count = onlyJob?.schedule.kind === "ticks" ? `; count ${this.ticks.count}` : "";
+    const columns = crontab?.describe() ?? "";
+    if (columns !== "") this.log.line(columns);
     this.log.line(
       `${what}${tick}${count}; state ${this.statePath === undefined ? "in memory only" : `in ${this.statePath}`}`,
     );
@@ -5443,7 +5768,7 @@ class Listener {
 
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP")
-      this.reload(); // HUP is not a stop
+      this.reload(false); // HUP is not a stop
     else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
@@ -5474,7 +5799,7 @@ class Listener {
 
   private lookAtCrontab(): void {
     const look = this.crontab?.look();
-    if (look === "changed") this.reload();
+    if (look === "changed") this.reload(true);
     if (look !== "changing" || this.isLookingAgain) return;
     this.isLookingAgain = true;
     startTimer(SETTLE_SECONDS, () => {
@@ -5483,18 +5808,15 @@ class Listener {
     });
   }
 
-  private reload(): void {
+  private reload(onlyChanged: boolean): void {
     const { crontab } = this;
     if (crontab === undefined || this.isStopping) return;
-    try {
-      const changes = this.roster.change(crontab.read());
-      this.describeJobs();
-      this.dismissDone();
-      this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      this.log.line(`${error.message}; keeping the current jobs`);
-    }
+    const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
+    for (const problem of crontab.read(onlyChanged)) this.log.line(`${problem}; ${kept}`);
+    const changes = this.roster.change(crontab.jobs);
+    this.describeJobs();
+    this.dismissDone();
+    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
   }
 
   private describeJobs(): void {
@@ -5837,13 +6159,13 @@ interface Invocation {
 
 /** @throws UsageError */
 function readInvocation({ layer: flags, command }: CommandLine, env: NodeJS.ProcessEnv = process.env): Invocation {
-  const environment = parseEnvironment(env);
+  const environment = parseEnvironment(env, readSecret);
   return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
 }
 
 function startListener(args: readonly string[]): void {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
-  const { settings, flags, environment, command } = invocation;
+  const { settings, environment, command } = invocation;
   checkCommand(invocation);
   checkDescriptors();
   const allLog = createLog(settings.log);
@@ -5853,9 +6175,9 @@ function startListener(args: readonly string[]): void {
     settings.name ?? process.env.SUPERVISOR_PROCESS_NAME ?? (baseName(settings.crontab ?? command[0]) || "job");
   const log = settings.crontab === undefined ? allLog.ofJob(name) : allLog;
   for (const warning of environment.warnings) log.line(warning);
-  const crontab =
-    settings.crontab === undefined ? undefined : new CrontabFile(settings.crontab, flags, environment.layer);
-  const jobs = crontab?.read() ?? [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  const crontab = crontabSource(invocation);
+  const jobs = crontab?.jobs ?? [onlyJobOf(name, invocation)];
+  for (const problem of crontab?.problems ?? []) log.line(problem);
   for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = settings.state ?? tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
@@ -5867,6 +6189,21 @@ function startListener(args: readonly string[]): void {
     sayReady(log);
     listener.start();
   });
+}
+
+/** @throws UsageError where the only file has a mistake; in a directory the other files count */
+function crontabSource({ settings, flags, environment }: Invocation): CrontabSource | undefined {
+  const { crontab: path, userColumn } = settings;
+  if (path === undefined) return undefined;
+  const source = new CrontabSource(path, flags, environment.layer, userColumn);
+  source.problems = source.read();
+  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0]);
+  return source;
+}
+
+function onlyJobOf(name: string, { settings, command }: Invocation): Job {
+  const user = settings.user === undefined ? undefined : userNamed(settings.user);
+  return jobOf(name, command, scheduleOf(settings, defaultZone), settings, user);
 }
 
 /** @throws UsageError on a terminal, and where what we log would go to supervisord as an answer */
@@ -5956,7 +6293,10 @@ type PlannedJob = Pick<CrontabJob, "schedule" | "settings">;
 /** The jobs of a listener that is called so. @throws UsageError */
 function plannedJobs({ settings, flags, environment }: Invocation, localZone = defaultZone): readonly PlannedJob[] {
   if (settings.crontab === undefined) return [{ schedule: scheduleOf(settings, localZone), settings }];
-  return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
+  const source = new CrontabSource(settings.crontab, flags, environment.layer, settings.userColumn, localZone);
+  const [problem] = source.read();
+  if (problem !== undefined) throw new UsageError(problem);
+  return source.jobs;
 }
 
 // TZ as the C library reads it: a colon may stand in front, or a path be given, and empty means UTC. Without it the
@@ -6307,19 +6647,37 @@ function check(args: readonly string[]): void {
   if (settings.crontab !== undefined) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
-  const forecast = { ...rest, warnings: [...environment.warnings, ...zoneDoubts([schedule]), ...warnings] };
+  const users = settings.user === undefined ? [] : [userNamed(settings.user)];
+  const doubts = [...zoneDoubts([schedule]), ...groupDoubts(users)];
+  const forecast = { ...rest, warnings: [...environment.warnings, ...doubts, ...warnings] };
   writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}\n`);
 }
 
+/** Users whose commands will lack some of their groups. */
+function groupDoubts(users: readonly User[]): string[] {
+  const names = new Set(
+    users.filter((user) => user.uid !== process.geteuid!() && hasMoreGroups(user)).map(({ name }) => name),
+  );
+  if (names.size === 0 || findSetpriv() !== "") return [];
+  return [
+    `commands of ${listed([...names])} have the first group of that user alone: setpriv, of util-linux, is not here`,
+  ];
+}
+
 function checkCrontab(path: string, { settings, flags, environment }: Invocation): void {
-  const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
-  const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
+  const crontab = new CrontabSource(path, flags, environment.layer, settings.userColumn);
+  crontab.read();
+  const { mistakes, parsedJobs } = crontab;
+  const zones = zoneDoubts(parsedJobs.map(({ schedule }) => schedule));
+  const doubts = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
-  for (const { env, line } of crontab.jobs.filter((job, i, all) => all[i - 1]?.env.SHELL !== job.env.SHELL))
+  const columns = crontab.describe();
+  if (columns !== "") warnings.unshift(columns);
+  for (const { env, line } of parsedJobs.filter((job, i, all) => all[i - 1]?.env.SHELL !== job.env.SHELL))
     if (/[/ ]/.test(env.SHELL ?? "") && !isExecutable(env.SHELL))
       warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast);
     lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text) => `  ${text}`));

@@ -1537,8 +1537,10 @@ function oneOf(...words) {
   const isListed = (word) => words.includes(word);
   return checked(words.join(" or "), (text) => text, isListed);
 }
+var USER_NAME = /^[A-Za-z_][\w.-]*\$?$/;
 var NAME = "a name of 1 to 100 characters, without / and control characters, that begins with no dot or space";
 var parseName = checked(NAME, String, (text) => /^[^\s/\p{C}.][^/\p{C}]{0,99}$/u.test(text));
+var parseUserName = checked("the name of a user", String, (text) => USER_NAME.test(text));
 var parsePath = checked("a file name", String, (text) => /^[^\0]+$/.test(text));
 var parseShellCommand = checked("a shell command", String, (text) => /^[^\0]*[^\s\0][^\0]*$/.test(text));
 var parseUrl = checked("an http or https URL", String, isWebUrl);
@@ -1615,7 +1617,18 @@ var OPTIONS = {
     "schedule",
     "listener",
     parsePath,
-    "many jobs: a crontab, read again when it changes and on SIGHUP; no command behind --"
+    "many jobs: a crontab, or a directory such as /etc/cron.d, read again when it changes and on SIGHUP"
+  ),
+  userColumn: option(
+    "--user-column Y",
+    "schedule",
+    "listener",
+    oneOf("auto", "yes", "no"),
+    "with --crontab: is there a user before each command? auto looks at the words",
+    {
+      default: "auto",
+      onlyWith: ["crontab"]
+    }
   ),
   offset: option(
     "--offset D",
@@ -1705,6 +1718,20 @@ var OPTIONS = {
     parseRetryDelay,
     "the wait before the first retry; it doubles, up to 1h",
     { default: "10s", onlyWith: ["retries", "crontab"] }
+  ),
+  user: option(
+    "--user NAME",
+    "how",
+    "job",
+    parseUserName,
+    "run the command, and --only-if, as that user of this machine, with its groups, HOME, USER, LOGNAME and SHELL"
+  ),
+  envFile: option(
+    "--env-file FILE",
+    "how",
+    "job",
+    parsePath,
+    "more variables for the command: NAME=value lines, without quotes, read before each run"
   ),
   maxRunning: option(
     "--max-running N",
@@ -1825,16 +1852,33 @@ function notAnOption(word, before) {
 function unknownVariable(name) {
   return `${name.slice(0, 80)} is not a variable of supertick${suggestion(name, OPTION_VARIABLES)}`;
 }
-function parseEnvironment(env) {
+function optionOfVariable(name) {
+  const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
+  const other = OPTION_KEYS[OPTION_VARIABLES.indexOf(name.replace(/_FILE$/, ""))];
+  const isFile = key === void 0 && other !== void 0 && specOf(other).parse !== parsePath;
+  return { key: isFile ? other : key, isFile };
+}
+function parseEnvironment(env, readSecret2 = () => "") {
   const texts = /* @__PURE__ */ new Map();
   const warnings = [];
   const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
   for (const [name, text = ""] of own.sort()) {
-    const key = OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
-    if (key !== void 0) texts.set(key, { text, origin: name });
-    else warnings.push(unknownVariable(name));
+    const { key, isFile } = optionOfVariable(name);
+    if (key === void 0) warnings.push(unknownVariable(name));
+    else if (text !== "") {
+      if (texts.has(key)) throw new UsageError(`${texts.get(key).origin} and ${name} are given; give one`, name);
+      texts.set(key, givenBy(name, text, isFile, readSecret2));
+    }
   }
   return { layer: { texts }, warnings };
+}
+function givenBy(origin, text, isFile, readSecret2) {
+  if (!isFile) return { text, origin };
+  try {
+    return { text: readSecret2(text).replace(/\r?\n$/, ""), origin, isSecret: true };
+  } catch (error) {
+    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${error.code}`, origin);
+  }
 }
 function resolveSettings(layers) {
   for (const { texts } of layers) {
@@ -1863,15 +1907,16 @@ function valuesOf(layers, schedule) {
   }
   return settings;
 }
-function parseSetting(key, { text, origin, value }) {
+function parseSetting(key, { text, origin, value, isSecret = specOf(key).isSecret }) {
   if (value !== void 0) return value;
-  const { parse, isSecret } = specOf(key);
+  const { parse } = specOf(key);
   try {
     return parse(text);
   } catch (error) {
     const { message } = error;
     const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1\u2026") : text;
-    if (!(error instanceof Expectation)) throw new UsageError(`${origin} ${quote(shown)}: ${message}`, origin);
+    if (!(error instanceof Expectation))
+      throw new UsageError(isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}`, origin);
     throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
   }
 }
@@ -1944,11 +1989,11 @@ function helpRow({ flag, metavar, env = "", about, defaultText, default: standar
 }
 var ONLY_JOB = ".";
 function optionsOf(settings) {
-  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping } = settings;
-  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping };
+  const { runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping, envFile } = settings;
+  return { policy: policyOf(settings), runOnStart, jitter, onlyIf, onFailure, onSuccess, onSkip, ping, envFile };
 }
-function jobOf(name, command, schedule, settings) {
-  return { key: ONLY_JOB, name, command, schedule, options: optionsOf(settings) };
+function jobOf(name, command, schedule, settings, user) {
+  return { key: ONLY_JOB, name, command, schedule, options: optionsOf(settings), user };
 }
 function argvOf({ command, env }) {
   return typeof command === "string" ? [(env == null ? void 0 : env.SHELL) || "/bin/sh", "-c", asUtf8(command)] : command;
@@ -1972,8 +2017,13 @@ function textOfLines(bytes) {
 }
 var isRunOnStart = ({ schedule, options }) => options.runOnStart || schedule.kind === "start";
 var jitterOf = ({ schedule, options }) => isByClock(schedule) ? options.jitter : 0;
-function keyOf({ schedule, command, input }) {
-  const hash = hash32(JSON.stringify([schedule.record, command, input]));
+function keyOf({
+  schedule,
+  command,
+  input,
+  user
+}) {
+  const hash = hash32(JSON.stringify([schedule.record, command, input, ...user === void 0 ? [] : [user.name]]));
   return hash.toString(16).padStart(8, "0");
 }
 function idOf01(job) {
@@ -2033,13 +2083,14 @@ var MOST_JOBS = 1e4;
 var MOST_VARIABLES = 1e3;
 var MOST_ZONES = 100;
 var MOST_MISTAKES = 100;
-function parseCrontab(text, context) {
-  const reader = new CrontabReader(context);
+function parseCrontab(text, context, which = "auto") {
+  const lines = text.replace(/^\ufeff/, "").split("\n").map((line) => line.trim());
+  const userColumn = which === "auto" ? findUserColumn(lines, context) : which === "yes" ? "--user-column" : void 0;
+  const reader = new CrontabReader(context, userColumn, which === "auto");
   const mistakes = [];
-  const lines = text.replace(/^\ufeff/, "").split("\n");
   for (let i = 0; i < lines.length && mistakes.length < MOST_MISTAKES; i++) {
     try {
-      reader.take(lines[i].trim(), i + 1);
+      reader.take(lines[i], i + 1);
     } catch (error) {
       mistakes.push(`${context.path}:${i + 1}: ${error.message}`);
     }
@@ -2049,7 +2100,28 @@ function parseCrontab(text, context) {
   if (title !== void 0) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
   if (minutely !== void 0) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
-  return { jobs: toldApart(jobs), mistakes, warnings };
+  if (userColumn === void 0 && which === "auto" && isSystemCrontab(context.path) && jobs.length > 0)
+    reader.warn(jobs[0].line, "no line names a user, so that all commands run as supertick's own");
+  return { jobs: toldApart(jobs), mistakes, warnings, userColumn };
+}
+var isSystemCrontab = (path) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
+var WORD_BEFORE_COMMAND = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)[ \t]+[^-|&;<>\s]/i;
+var SHELL_WORD = /^(?:cd|if|for|while|until|case|exec|eval|export|set|source|trap|umask|ulimit|unset|wait|type|time)$/;
+var isOtherWord = (word) => !USER_NAME.test(word) || SHELL_WORD.test(word);
+function findUserColumn(lines, { path, users, isCommand }) {
+  var _a, _b;
+  let searchPath;
+  let strange;
+  for (let i = 0; i < lines.length; i++) {
+    const [, , name, value = ""] = lines[i].startsWith("#") ? [] : (_a = VARIABLE_LINE.exec(lines[i])) != null ? _a : [];
+    if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
+    const [, word] = name === void 0 && !lines[i].startsWith("#") ? (_b = WORD_BEFORE_COMMAND.exec(lines[i])) != null ? _b : [] : [];
+    if (word === void 0 || isOtherWord(word) || isCommand(word, searchPath)) continue;
+    if (users.has(word)) return `line ${i + 1} names the user ${word}`;
+    strange != null ? strange : strange = i + 1;
+  }
+  if (strange === void 0 || !isSystemCrontab(path)) return void 0;
+  return `cron wants one here, and line ${strange} begins with no command`;
 }
 function toldApart(jobs, digits = 4) {
   var _a;
@@ -2063,8 +2135,10 @@ function toldApart(jobs, digits = 4) {
   return toldApart(named, digits + 4);
 }
 var CrontabReader = class {
-  constructor(context) {
+  constructor(context, userColumn, mustLookForUsers) {
     this.context = context;
+    this.userColumn = userColumn;
+    this.mustLookForUsers = mustLookForUsers;
     this.jobs = [];
     this.warnings = [];
     this.lines = /* @__PURE__ */ new Map();
@@ -2098,12 +2172,12 @@ var CrontabReader = class {
     this.warnings.push(`${this.context.path}:${line}: ${text}`);
   }
   takeOption(name, text, line) {
-    const key = name === "CRON_TZ" ? "tz" : OPTION_KEYS[OPTION_VARIABLES.indexOf(name)];
+    const { key, isFile } = optionOfVariable(name === "CRON_TZ" ? "TICK_TZ" : name);
     if (key === void 0) throw new Error(unknownVariable(name));
     if (SCHEDULE_KEYS.includes(key)) throw new Error(`${name} is a schedule: it goes at the beginning of a job's line`);
     if (specOf(key).scope !== "job")
       throw new Error(`${name} is an option of the listener: give it as ${flagOf(key)}, or in its environment`);
-    const given = { text, origin: name };
+    const given = text === "" ? { text, origin: name } : givenBy(name, text, isFile, this.context.readSecret);
     if (key === "tz" && this.zones.add(text).size > MOST_ZONES) throw new Error(`over ${MOST_ZONES} time zones`);
     const value = text === "" ? void 0 : parseSetting(key, given);
     if (key === "name") {
@@ -2124,20 +2198,38 @@ var CrontabReader = class {
     const { settings, options } = this;
     const [times, rest] = splitJobLine(text);
     const schedule = this.lineSchedule(times, settings);
-    const { command, input } = splitPercent(rest);
-    checkLineCommand(command, (word) => context.isUser(word, env.PATH));
-    const key = this.newKey(title == null ? void 0 : title.text, keyOf({ schedule, command, input }), line);
+    const [userName = settings.user, words] = this.splitUser(rest);
+    const { command, input } = splitPercent(words);
+    if (/^\s*(?:#|$)/.test(command)) throw new Error("the command is empty, or only a comment");
+    const user = userName === void 0 ? void 0 : context.users.get(userName);
+    const key = this.newKey(title == null ? void 0 : title.text, keyOf({ schedule, command, input, user }), line);
     const name = (_c = title == null ? void 0 : title.text) != null ? _c : jobName(command);
-    this.jobs.push({ key, name, command, schedule, options, env, input, line, settings });
+    this.jobs.push({ key, name, command, schedule, options, user, env, input, line, settings });
     if (input !== void 0)
       this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
+  }
+  splitUser(text) {
+    const { context, userColumn } = this;
+    const [word, next = ""] = text.split(/[ \t]+/, 2);
+    if (userColumn !== void 0) {
+      const why = `is not a user of this machine; the file has a column of users: ${userColumn}`;
+      if (!context.users.has(word)) throw new Error(`${quote(word)} ${why} (--user-column no: it has none)`);
+      return [word, text.slice(word.length).trimStart()];
+    }
+    const isProgram = (one) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
+    const isBeforeProgram = /^[.~]?\//.test(next) || next !== "" && isProgram(next);
+    if (this.mustLookForUsers && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
+      throw new Error(`${quote(word)} is neither a command nor a user of this machine: --user-column says which it is`);
+    return [void 0, text];
   }
   newKey(title, hash, line) {
     var _a;
     let copy = (_a = this.copies.get(hash)) != null ? _a : 1;
     let key = title != null ? title : hash;
-    while (title === void 0 && this.lines.has(key)) key = `${hash}.${++copy}`;
+    const { otherKeys } = this.context;
+    while (title === void 0 && (this.lines.has(key) || otherKeys.has(key))) key = `${hash}.${++copy}`;
     this.copies.set(hash, copy);
+    if (otherKeys.has(key)) throw new Error(`a job in another file already has the name ${quote(key)}`);
     const other = this.lines.get(key);
     if (other !== void 0) throw new Error(`the job in line ${other} already has the name ${quote(key)}`);
     this.lines.set(key, line);
@@ -2196,14 +2288,6 @@ function splitPercent(text) {
   const input = text.slice(before.length + 1).replace(/\\?%/g, (mark) => mark === "%" ? "\n" : "%");
   return { command, input: input === "" || input.endsWith("\n") ? input : `${input}
 ` };
-}
-function checkLineCommand(command, isUser) {
-  var _a;
-  if (/^\s*(?:#|$)/.test(command)) throw new Error("the command is empty, or only a comment");
-  const [word] = (_a = /^[A-Za-z_][\w-]*(?=[ \t]+[^-|&;<>\s])/.exec(command)) != null ? _a : [];
-  if (word === void 0 || !isUser(word)) return;
-  const why = "supertick runs every job as its own user; remove that column";
-  throw new Error(`${quote(word)} is a user, as in a system crontab: ${why}`);
 }
 var isBun = process.versions.bun !== void 0;
 var isDeno = process.versions.deno !== void 0;
@@ -2431,6 +2515,58 @@ function* environments() {
     if (environment.length > 1) yield { pid: Number(pid), variable };
   }
 }
+function readUsers() {
+  const lines = tryReadFile("/etc/passwd").split("\n").map((line) => line.split(":"));
+  const users = lines.map(([name, , uid, gid, , home, shell]) => ({
+    name,
+    uid: Number(uid),
+    gid: Number(gid),
+    home,
+    shell
+  }));
+  return new Map(
+    users.filter(({ name, uid, gid }) => name !== "" && uid >= 0 && gid >= 0).map((user) => [user.name, user])
+  );
+}
+function userNamed(name, users = readUsers()) {
+  const user = users.get(name);
+  if (user === void 0) throw new UsageError(`user ${quote(name)}: there is no such user on this machine`);
+  if (user.uid === process.geteuid()) return user;
+  if (isBun && findSetpriv() === "")
+    throw new UsageError(`user ${quote(name)}: on Bun that needs setpriv, of util-linux`);
+  if (canChangeUser()) return user;
+  throw new UsageError(`user ${quote(name)}: supertick may not run anything as another user (CAP_SETUID, CAP_SETGID)`);
+}
+function canChangeUser() {
+  var _a;
+  const [, capabilities] = (_a = /^CapEff:\s*\w*(\w\w)$/m.exec(tryReadFile("/proc/self/status"))) != null ? _a : [];
+  return capabilities === void 0 ? process.geteuid() === 0 : (Number.parseInt(capabilities, 16) & 192) === 192;
+}
+function hasMoreGroups({ name }) {
+  return new RegExp(`^[^:]*:[^:]*:[^:]*:(?:.*,)?${name.replace("$", "\\$")}(?:,|$)`, "m").test(
+    tryReadFile("/etc/group")
+  );
+}
+var setpriv;
+function findSetpriv() {
+  var _a;
+  const { execFileSync } = require("child_process");
+  const isRight = (file2) => tryTo(() => execFileSync(file2, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
+  const file = (_a = setpriv != null ? setpriv : findProgram("setpriv")) != null ? _a : "";
+  setpriv != null ? setpriv : setpriv = file !== "" && isRight(file) ? file : "";
+  return setpriv;
+}
+function asUser({ command, env, user }) {
+  if (user === void 0 || user.uid === process.geteuid()) return { command, options: { env } };
+  const safe = Object.entries(env).filter(([name]) => !/^(?:LD_|GLIBC_|MALLOC_|GCONV_PATH|LOCPATH|NLSPATH)/.test(name));
+  const options = { env: Object.fromEntries(safe) };
+  const program = isBun || hasMoreGroups(user) ? findSetpriv() : "";
+  if (program === "") return { command, options: { ...options, uid: user.uid, gid: user.gid } };
+  return {
+    command: [program, `--reuid=${user.uid}`, `--regid=${user.gid}`, "--init-groups", "--", ...command],
+    options
+  };
+}
 var identityOf = (pid) => {
   var _a;
   return pid === void 0 ? void 0 : (_a = identify(pid)) != null ? _a : { pid, start: 0 };
@@ -2438,11 +2574,11 @@ var identityOf = (pid) => {
 function startProcess(plan) {
   var _a, _b, _c;
   const { spawn } = require("child_process");
-  const [program, ...args] = plan.command;
   const { stdio, pipes, childEnds } = openStdio(plan);
-  const fail = (error) => plan.onEnd({ ...UNSEEN, error: startError(program, error) });
+  const fail = (error) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
   try {
-    const child = spawn(program, args, { env: plan.env, stdio, detached: true });
+    const { command, options } = asUser(plan);
+    const child = spawn(command[0], command.slice(1), { ...options, stdio, detached: true });
     (_a = child.stdin) == null ? void 0 : _a.on("error", () => {
     });
     (_c = child.stdin) == null ? void 0 : _c.end(bytesOf((_b = plan.input) != null ? _b : ""));
@@ -2463,14 +2599,16 @@ function startProcess(plan) {
     for (const fd of childEnds) fs.closeSync(fd);
   }
 }
-function openStdio({ input, output }) {
+function openStdio({ input, output, user }) {
   var _a;
   const stdin = input === void 0 ? "ignore" : (_a = tryStore(input)) != null ? _a : "pipe";
   const pipes = output === void 0 ? [] : tryMakePipes(output.pipes);
   const ends = [stdin, ...pipes.map(({ writeEnd }) => writeEnd)];
+  const childEnds = ends.filter((end) => typeof end === "number");
+  if (user !== void 0) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid));
   const [, stdout = output === void 0 ? 2 : "pipe", stderr = stdout] = ends;
   const stdio = [stdin, stdout, stderr];
-  return { stdio, pipes, childEnds: ends.filter((end) => typeof end === "number") };
+  return { stdio, pipes, childEnds };
 }
 var LAST_OUTPUT_SECONDS = 1;
 function whenRead(streams, plan, end) {
@@ -2574,6 +2712,7 @@ function startError(program, error) {
     ENOENT: `${quote(program)} was not found`,
     EACCES: `${quote(program)} is not executable`,
     EAGAIN: "too many processes or too little memory",
+    EPERM: "supertick may not run it as that user",
     E2BIG: "its arguments and environment are too long"
   };
   const code = errorCode(error);
@@ -3334,9 +3473,12 @@ var JobRunner = class {
     const run = this.state.runs.find((one) => one.number === number && one.phase === "starting");
     if (run === void 0) return;
     const job = (_a = run.job) != null ? _a : this.job;
+    const variables = ownVariables(job);
+    if (variables instanceof Error) return this.apply({ type: "startFailed", run: number, error: variables.message });
     const started = startProcess({
       command: argvOf(job),
-      env: this.environment(run),
+      user: job.user,
+      env: this.environment(run, variables),
       input: (_c = (_b = run.event) == null ? void 0 : _b.payload) != null ? _c : job.input,
       output: this.log.outputOf({ job: job.name, run: number }),
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
@@ -3346,7 +3488,7 @@ var JobRunner = class {
     });
     if (started !== void 0) this.apply({ type: "started", run: number, ...started });
   }
-  environment(about, more = {}) {
+  environment(about, own = {}) {
     var _a;
     const { number, attempt, due, event, id, job = this.job } = about;
     const facts = {
@@ -3360,7 +3502,7 @@ var JobRunner = class {
     if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
     if (event == null ? void 0 : event.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
-    return { ...payloadTokens((_a = event == null ? void 0 : event.payload) != null ? _a : ""), ...this.host.env, ...job.env, ...facts, ...more };
+    return { ...payloadTokens((_a = event == null ? void 0 : event.payload) != null ? _a : ""), ...this.host.env, ...own, ...job.env, ...facts };
   }
   report({ fact, about }) {
     const text = about && describeFact(fact, about);
@@ -3400,7 +3542,12 @@ var JobRunner = class {
     });
   }
   runShell(hook, text, limitSeconds, about, facts, onEnd) {
-    const env = this.environment(about, { ...facts, SUPERTICK_HOOK: hook });
+    var _a;
+    const job = (_a = about.job) != null ? _a : this.job;
+    const { user } = hook === "only-if" ? job : { user: void 0 };
+    const variables = hook === "only-if" ? ownVariables(job) : {};
+    const own = variables instanceof Error ? {} : variables;
+    const env = { ...this.environment(about, own), ...facts, SUPERTICK_HOOK: hook };
     const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
     const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
@@ -3411,12 +3558,12 @@ var JobRunner = class {
     };
     const begin = () => {
       if (!this.sideTasks.includes(task)) return gate.leave();
-      task.kill = startShell(text, limitSeconds, { env, output, onEnd, onGone });
+      task.kill = startShell(text, limitSeconds, { user, env, output, onEnd, onGone });
     };
     gate.enter().then((isAdmitted) => isAdmitted ? this.host.turns.soon(begin) : end());
     return () => {
-      var _a;
-      (_a = task.kill) == null ? void 0 : _a.call(task);
+      var _a2;
+      (_a2 = task.kill) == null ? void 0 : _a2.call(task);
       end();
     };
   }
@@ -3580,6 +3727,20 @@ var JobRunner = class {
     this.commit(decision);
   }
 };
+function ownVariables({ user, options: { envFile } }) {
+  const ofUser = {};
+  if (user !== void 0)
+    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL: user.shell });
+  try {
+    return envFile === void 0 ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
+  } catch (error) {
+    return new Error(`--env-file ${envFile}: ${errorCode(error)}`);
+  }
+}
+function parseEnvFile(text) {
+  const lines = text.split(/\r?\n/).map((line) => /^\s*([A-Za-z_]\w*)=([^\0]*)$/.exec(line));
+  return Object.fromEntries(lines.filter(isPresent).map(([, name, value]) => [name, value]));
+}
 function dueNow(reason) {
   return { due: Math.floor(Date.now() / 1e3), reason, id: createId() };
 }
@@ -3624,68 +3785,154 @@ function payloadTokens(payload) {
 var SETTLE_SECONDS = 1;
 var MOST_PLACES = 50;
 var MAX_CRONTAB_BYTES = 1024 * 1024;
-var CrontabFile = class {
-  constructor(path, flags, environment) {
+var CrontabSource = class {
+  constructor(path, flags, environment, which, localZone = defaultZone) {
     this.path = path;
     this.flags = flags;
     this.environment = environment;
+    this.which = which;
+    this.localZone = localZone;
+    this.isDirectory = false;
+    this.problems = [];
+    this.files = /* @__PURE__ */ new Map();
+    this.listed = { stamp: "", paths: [this.path], passedOver: [] };
   }
-  read() {
-    this.stamp = stampOf(this.path).text;
-    return withoutMistakes(readCrontab(this.path, this.flags, this.environment));
+  read(onlyChanged = false) {
+    var _a;
+    this.list();
+    const lookup = createLookup();
+    const files = /* @__PURE__ */ new Map();
+    const problems = [];
+    for (const path of this.listed.paths) {
+      const before = this.files.get(path);
+      const { text: stamp } = stampOf(path);
+      if (before !== void 0 && onlyChanged && before.stamp === stamp) {
+        files.set(path, before);
+        continue;
+      }
+      const crontab = this.readFile(path, lookup);
+      const isRight = crontab.mistakes.length === 0;
+      this.files = new Map([...this.files]).set(path, {
+        stamp,
+        crontab,
+        jobs: isRight ? crontab.jobs : (_a = before == null ? void 0 : before.jobs) != null ? _a : []
+      });
+      files.set(path, this.files.get(path));
+      if (!isRight) problems.push(firstOf(crontab.mistakes));
+    }
+    this.files = files;
+    return problems;
+  }
+  get jobs() {
+    return toldApart([...this.files.values()].flatMap((file) => file.jobs));
+  }
+  get mistakes() {
+    return [...this.files.values()].flatMap(({ crontab }) => crontab.mistakes);
+  }
+  get warnings() {
+    return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
+  }
+  get parsedJobs() {
+    return toldApart([...this.files.values()].flatMap(({ crontab }) => crontab.jobs));
+  }
+  describe() {
+    const { isDirectory, path, listed: listed2 } = this;
+    const columns = [...this.files].flatMap(([file, { crontab }]) => {
+      const { userColumn } = crontab;
+      const what = userColumn === void 0 ? "no column of users" : `a column of users (${userColumn})`;
+      return isDirectory ? [`${baseName(file)}: ${what}`] : userColumn === void 0 ? [] : [what];
+    });
+    if (isDirectory && columns.length === 0) columns.push("no crontab is in it");
+    if (listed2.passedOver.length > 0) columns.push(`passed over, as by cron: ${listed2.passedOver.join(", ")}`);
+    return columns.length === 0 ? "" : `${path}: ${columns.join("; ")}`;
   }
   look() {
-    const { text, changedSeconds } = stampOf(this.path);
-    if (text === this.stamp) return "same";
-    return Math.abs(Date.now() / 1e3 - changedSeconds) < SETTLE_SECONDS ? "changing" : "changed";
+    var _a;
+    this.list();
+    let found = this.files.size === this.listed.paths.length ? "same" : "changed";
+    for (const path of this.listed.paths) {
+      const { text, changedSeconds } = stampOf(path);
+      if (text === ((_a = this.files.get(path)) == null ? void 0 : _a.stamp)) continue;
+      if (Math.abs(Date.now() / 1e3 - changedSeconds) < SETTLE_SECONDS) return "changing";
+      found = "changed";
+    }
+    return found;
+  }
+  list() {
+    const { text: stamp, isDirectory } = stampOf(this.path);
+    if (!isDirectory || stamp === this.listed.stamp) return;
+    this.isDirectory = true;
+    const names = namesIn(this.path).filter((name) => !stampOf(`${this.path}/${name}`).isDirectory);
+    const isRead = (name) => /^[\w-]+$/.test(name);
+    const paths = names.filter(isRead).map((name) => `${this.path.replace(/\/+$/, "")}/${name}`);
+    this.listed = { stamp, paths, passedOver: names.filter((name) => !isRead(name)) };
+  }
+  readFile(path, lookup) {
+    const others = [...this.files].filter(([other]) => other !== path);
+    const otherKeys = new Set(others.flatMap(([, { jobs }]) => jobs.map(({ key }) => key)));
+    const { flags, environment, localZone } = this;
+    let zone;
+    const context = {
+      ...{ path, flags, environment, otherKeys, ...lookup, readSecret },
+      defaultZone() {
+        zone != null ? zone : zone = localZone();
+        return zone;
+      }
+    };
+    try {
+      return readWith(path, (fd) => {
+        const { size, mode, uid } = fs.fstatSync(fd);
+        if (size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
+        const crontab = parseCrontab(textOfLines(fs.readFileSync(fd)), context, this.which);
+        return crontab.userColumn === void 0 ? crontab : withOwner(crontab, path, mode, uid);
+      });
+    } catch (error) {
+      const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${errorCode(error)}`;
+      return { jobs: [], mistakes: [why], warnings: [] };
+    }
   }
 };
+function withOwner(crontab, path, mode, uid) {
+  const mistakes = [...crontab.mistakes];
+  if ((mode & 2) !== 0) mistakes.push(`${path}: it names users, and everybody may write to it: chmod o-w`);
+  const warnings = uid === 0 ? [] : [`${path}: it names users, and belongs to user ${uid}, not to root`];
+  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings] };
+}
 function stampOf(path) {
   try {
-    const { dev, ino, size, mtimeMs, ctimeMs } = fs.statSync(path);
-    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds: Math.max(mtimeMs, ctimeMs) / 1e3 };
+    const stats = fs.statSync(path);
+    const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+    const changedSeconds = Math.max(mtimeMs, ctimeMs) / 1e3;
+    return { text: [dev, ino, size, mtimeMs, ctimeMs].join(" "), changedSeconds, isDirectory: stats.isDirectory() };
   } catch (error) {
-    return { text: errorCode(error), changedSeconds: 0 };
+    return { text: errorCode(error), changedSeconds: 0, isDirectory: false };
   }
 }
-function readCrontab(path, flags, environment, localZone = defaultZone) {
-  let zone;
-  const oneZone = () => {
-    zone != null ? zone : zone = localZone();
-    return zone;
-  };
-  try {
-    const text = readWith(path, (fd) => {
-      if (fs.fstatSync(fd).size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
-      return textOfLines(fs.readFileSync(fd));
-    });
-    return parseCrontab(text, { path, flags, environment, defaultZone: oneZone, isUser: createUserCheck() });
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`cannot read the crontab ${path}: ${errorCode(error)}`);
-  }
+function firstOf([first, ...more]) {
+  return first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`);
 }
-function withoutMistakes({ jobs, mistakes }) {
-  const [first, ...more] = mistakes;
-  if (first === void 0) return jobs;
-  throw new UsageError(first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`));
+function readSecret(path) {
+  return readWith(path, (fd) => fs.readFileSync(fd, "utf8"));
 }
-function createUserCheck() {
-  const users = `
-root:
-${tryReadFile("/etc/passwd")}`;
+function createLookup() {
+  const users = readUsers();
   const known = /* @__PURE__ */ new Map();
   let knownPath = "";
-  return (word, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) => {
-    var _a2;
-    if (path !== knownPath) known.clear();
-    knownPath = path;
-    const hasCommand = () => path.split(":", MOST_PLACES).some((place) => fs.existsSync(`${place}/${word}`));
-    const isUser = (_a2 = known.get(word)) != null ? _a2 : users.includes(`
-${word}:`) && !hasCommand();
-    known.set(word, isUser);
-    return isUser;
+  return {
+    users: { has: (name) => users.has(name), get: (name) => userNamed(name, users) },
+    isCommand(word, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
+      var _a2;
+      if (path !== knownPath) known.clear();
+      knownPath = path;
+      const isThere = (_a2 = known.get(word)) != null ? _a2 : findProgram(word, path) !== void 0;
+      known.set(word, isThere);
+      return isThere;
+    }
   };
+}
+function findProgram(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
+  const places = path.split(":", MOST_PLACES).map((place) => `${place}/${name}`);
+  return places.find((file) => fs.existsSync(file));
 }
 var Roster = class {
   constructor(jobs, host, found) {
@@ -3764,7 +4011,7 @@ function createComparison() {
     last.set(part, [a, b, isAlike]);
     return isAlike;
   };
-  const own = ({ name, schedule, command, input }) => JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input]);
+  const own = ({ name, schedule, command, input, user }) => JSON.stringify([schedule.record, schedule.catchUpSeconds, name, command, input, user]);
   return (a, b) => own(a) === own(b) && isCommon("options", a.options, b.options) && isCommon("env", a.env, b.env);
 }
 var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
@@ -3868,18 +4115,20 @@ var Listener = class {
     if (later >= 0) setImmediate(() => this.takeOver(runners.slice(later + 1)));
   }
   logBeginning() {
-    var _a, _b;
+    var _a, _b, _c;
     const { crontab, onlyJob } = this;
     const what = (_a = onlyJob == null ? void 0 : onlyJob.schedule.describe()) != null ? _a : `${this.roster.countJobs()} of ${crontab.path}`;
     const tick = this.isTicking ? ` on ${(_b = this.tickType) != null ? _b : "the first type of tick seen"}` : "";
     const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
+    const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
+    if (columns !== "") this.log.line(columns);
     this.log.line(
       `${what}${tick}${count}; state ${this.statePath === void 0 ? "in memory only" : `in ${this.statePath}`}`
     );
   }
   onSignal(signal) {
     if (signal === "SIGHUP")
-      this.reload();
+      this.reload(false);
     else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
@@ -3904,7 +4153,7 @@ var Listener = class {
   lookAtCrontab() {
     var _a;
     const look = (_a = this.crontab) == null ? void 0 : _a.look();
-    if (look === "changed") this.reload();
+    if (look === "changed") this.reload(true);
     if (look !== "changing" || this.isLookingAgain) return;
     this.isLookingAgain = true;
     startTimer(SETTLE_SECONDS, () => {
@@ -3912,18 +4161,15 @@ var Listener = class {
       this.lookAtCrontab();
     });
   }
-  reload() {
+  reload(onlyChanged) {
     const { crontab } = this;
     if (crontab === void 0 || this.isStopping) return;
-    try {
-      const changes = this.roster.change(crontab.read());
-      this.describeJobs();
-      this.dismissDone();
-      this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      this.log.line(`${error.message}; keeping the current jobs`);
-    }
+    const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
+    for (const problem of crontab.read(onlyChanged)) this.log.line(`${problem}; ${kept}`);
+    const changes = this.roster.change(crontab.jobs);
+    this.describeJobs();
+    this.dismissDone();
+    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
   }
   describeJobs() {
     for (const decided of this.roster.describe()) this.commit(decided);
@@ -4190,13 +4436,13 @@ function isListenedTo(schedule, eventName) {
   return schedule instanceof EventSchedule && isAmong(schedule.names, eventName);
 }
 function readInvocation({ layer: flags, command }, env = process.env) {
-  const environment = parseEnvironment(env);
+  const environment = parseEnvironment(env, readSecret);
   return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
 }
 function startListener(args) {
-  var _a, _b, _c, _d, _e;
+  var _a, _b, _c, _d, _e, _f;
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
-  const { settings, flags, environment, command } = invocation;
+  const { settings, environment, command } = invocation;
   checkCommand(invocation);
   checkDescriptors();
   const allLog = createLog(settings.log);
@@ -4205,10 +4451,11 @@ function startListener(args) {
   const name = (_c = (_a = settings.name) != null ? _a : process.env.SUPERVISOR_PROCESS_NAME) != null ? _c : baseName((_b = settings.crontab) != null ? _b : command[0]) || "job";
   const log = settings.crontab === void 0 ? allLog.ofJob(name) : allLog;
   for (const warning of environment.warnings) log.line(warning);
-  const crontab = settings.crontab === void 0 ? void 0 : new CrontabFile(settings.crontab, flags, environment.layer);
-  const jobs = (_d = crontab == null ? void 0 : crontab.read()) != null ? _d : [jobOf(name, command, scheduleOf(settings, defaultZone), settings)];
+  const crontab = crontabSource(invocation);
+  const jobs = (_d = crontab == null ? void 0 : crontab.jobs) != null ? _d : [onlyJobOf(name, invocation)];
+  for (const problem of (_e = crontab == null ? void 0 : crontab.problems) != null ? _e : []) log.line(problem);
   for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
-  const statePath = (_e = settings.state) != null ? _e : tryDefaultStatePath(name, log);
+  const statePath = (_f = settings.state) != null ? _f : tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"])
       process.on(signal, () => listener.onSignal(signal));
@@ -4216,6 +4463,18 @@ function startListener(args) {
     sayReady(log);
     listener.start();
   });
+}
+function crontabSource({ settings, flags, environment }) {
+  const { crontab: path, userColumn } = settings;
+  if (path === void 0) return void 0;
+  const source = new CrontabSource(path, flags, environment.layer, userColumn);
+  source.problems = source.read();
+  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0]);
+  return source;
+}
+function onlyJobOf(name, { settings, command }) {
+  const user = settings.user === void 0 ? void 0 : userNamed(settings.user);
+  return jobOf(name, command, scheduleOf(settings, defaultZone), settings, user);
 }
 function checkDescriptors() {
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
@@ -4280,7 +4539,10 @@ function sayReady(log) {
 }
 function plannedJobs({ settings, flags, environment }, localZone = defaultZone) {
   if (settings.crontab === void 0) return [{ schedule: scheduleOf(settings, localZone), settings }];
-  return withoutMistakes(readCrontab(settings.crontab, flags, environment.layer, localZone));
+  const source = new CrontabSource(settings.crontab, flags, environment.layer, settings.userColumn, localZone);
+  const [problem] = source.read();
+  if (problem !== void 0) throw new UsageError(problem);
+  return source.jobs;
 }
 function defaultZone(name = process.env.TZ) {
   var _a;
@@ -4552,23 +4814,39 @@ function check(args) {
   if (settings.crontab !== void 0) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
-  const forecast = { ...rest, warnings: [...environment.warnings, ...zoneDoubts([schedule]), ...warnings] };
+  const users = settings.user === void 0 ? [] : [userNamed(settings.user)];
+  const doubts = [...zoneDoubts([schedule]), ...groupDoubts(users)];
+  const forecast = { ...rest, warnings: [...environment.warnings, ...doubts, ...warnings] };
   writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}
 `);
 }
+function groupDoubts(users) {
+  const names = new Set(
+    users.filter((user) => user.uid !== process.geteuid() && hasMoreGroups(user)).map(({ name }) => name)
+  );
+  if (names.size === 0 || findSetpriv() !== "") return [];
+  return [
+    `commands of ${listed([...names])} have the first group of that user alone: setpriv, of util-linux, is not here`
+  ];
+}
 function checkCrontab(path, { settings, flags, environment }) {
   var _a;
-  const { mistakes, ...crontab } = readCrontab(path, flags, environment.layer);
-  const doubts = zoneDoubts(crontab.jobs.map(({ schedule }) => schedule));
+  const crontab = new CrontabSource(path, flags, environment.layer, settings.userColumn);
+  crontab.read();
+  const { mistakes, parsedJobs } = crontab;
+  const zones = zoneDoubts(parsedJobs.map(({ schedule }) => schedule));
+  const doubts = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
-  for (const { env, line } of crontab.jobs.filter((job, i, all) => {
+  const columns = crontab.describe();
+  if (columns !== "") warnings.unshift(columns);
+  for (const { env, line } of parsedJobs.filter((job, i, all) => {
     var _a2;
     return ((_a2 = all[i - 1]) == null ? void 0 : _a2.env.SHELL) !== job.env.SHELL;
   }))
     if (/[/ ]/.test((_a = env.SHELL) != null ? _a : "") && !isExecutable(env.SHELL))
       warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = crontab.jobs.map(({ name, line, schedule, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast);
     lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text2) => `  ${text2}`));

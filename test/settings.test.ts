@@ -57,6 +57,11 @@ describe("an option", () => {
     });
   }
 
+  it("that is empty in the environment is not given", () => {
+    const env = { TICK_GOAL: "", TICK_TIMEOUT: "", TICK_VERBOSE: "", TICK_PING: "", TICK_EVERY: "5m" };
+    assert.deepEqual(settings([], env), settings(["--every", "5m"]));
+  });
+
   it("of the environment is not even read where it has no effect", () => {
     assert.equal(settings(SCHEDULE, { TICK_RETRY_DELAY: "2h" }).retryDelay, 10);
   });
@@ -194,7 +199,6 @@ describe("a mistake is one sentence: ", () => {
     [["--ticks="], `--ticks: ${COUNT}, got ""`],
     [["--ticks", LONG], `--ticks: ${COUNT}, got "${LONG.slice(0, 80)}…"`],
     [[], `TICK_GOAL: ${COUNT}, got "five"`, { TICK_GOAL: "five" }],
-    [[], `TICK_GOAL: ${COUNT}, got ""`, { TICK_GOAL: "" }],
     [["--every", "5x"], `--every: ${DURATION}, got "5x"`],
     [["--every", "0"], '--every: expected a duration of at least 1s, got "0"'],
     [[], 'TICK_EVERY: expected a duration such as 1h30m, got "1.5h"', { TICK_EVERY: "1.5h" }],
@@ -203,7 +207,6 @@ describe("a mistake is one sentence: ", () => {
     [[...T, "--tick", "TICK_6"], '--tick: expected TICK_5 or TICK_60 or TICK_3600, got "TICK_6"'],
     [T, 'TICK_EVENT: expected TICK_5 or TICK_60 or TICK_3600, got "tick_60"', { TICK_EVENT: "tick_60" }],
     [[...T, "--run-on-start=maybe"], '--run-on-start: expected yes or no, got "maybe"'],
-    [T, 'TICK_VERBOSE: expected yes or no, got ""', { TICK_VERBOSE: "" }],
     ...["", "../x", "a/b", ".hidden", " x", "a\u0007"].map((text): [string[], string] =>
       [[...T, "--name", text], `--name: ${NAME}, got ${JSON.stringify(text)}`]),
     [T, `TICK_NAME: ${NAME}, got "${"y".repeat(80)}…"`, { TICK_NAME: "y".repeat(101) }],
@@ -224,7 +227,6 @@ describe("a mistake is one sentence: ", () => {
     [[...T, "--ping", "ftp://x"], "--ping: expected an http or https URL"],
     [T, "TICK_PING: expected an http or https URL", { TICK_PING: "hc-ping.com" }],
     [[...T, "--only-if", " "], '--only-if: expected a shell command, got " "'],
-    [T, 'TICK_ON_FAILURE: expected a shell command, got ""', { TICK_ON_FAILURE: "" }],
   ];
   for (const [args, message, env = {}] of cases) {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value} `);
@@ -295,7 +297,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  TICK_VARIABLE  text`.
   const rows = supertick(["--help"]).stdout.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm);
