@@ -171,7 +171,11 @@ export interface ListenerOptions {
 
 export type Supervisord = ReturnType<typeof createSupervisord>;
 
-export function createSupervisord(t: TestContext) {
+/**
+ * @param container the words before the command line of a supervisord that becomes pid 1 of a pid namespace of its own, such
+ * as those of unshare(1)
+ */
+export function createSupervisord(t: TestContext, container?: () => string[]) {
   if (!supervisordFile || !supervisorctlFile) throw new Error("supervisord is not installed");
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "real-supervisord-"));
   const inDirectory = (name: string) => path.join(directory, name);
@@ -276,11 +280,11 @@ export function createSupervisord(t: TestContext) {
     };
     const ownSections = Object.entries(own).map(([header, settings]) => asSection(header, settings));
     fs.writeFileSync(configuration, [...ownSections, ...programs, ...sections].join(""));
-    const [python, ...pythonArguments] = supervisorPython();
+    const [program, ...words] = [...(container?.() ?? []), ...supervisorPython()];
     const console = fs.openSync(inDirectory("console.out"), "a");
     const signs = ["entered RUNNING state", "ACKNOWLEDGED -> READY"];
     const before = signs.map((sign) => occurrences(log(), sign));
-    daemon = spawn(python, [...pythonArguments, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
+    daemon = spawn(program, [...words, STEPPABLE_SUPERVISORD, "-n", "-c", configuration], {
       cwd: directory,
       env: { ...plainEnvironment(), REAL_SUPERVISORD_TEST: directory },
       stdio: ["ignore", console, console],
@@ -294,8 +298,11 @@ export function createSupervisord(t: TestContext) {
     });
   }
 
-  /** After end(): another supervisord of the same configuration, whose tick clock goes on from where it was. */
-  const startAgain = () => start(settingsOfSupervisord);
+  /** After end(): another supervisord of the same configuration, whose tick clock goes on from where it was, or was set. */
+  function startAgain(clockSetSeconds = 0) {
+    clock += clockSetSeconds;
+    return start(settingsOfSupervisord);
+  }
 
   // ── What supervisord is told ──
 
@@ -363,8 +370,15 @@ export function createSupervisord(t: TestContext) {
 
   /** Ends supervisord with a signal to its pid alone and waits until it is gone. */
   async function end(signal: NodeJS.Signals) {
-    daemon?.kill(signal);
+    signalDaemon(signal);
     await waitForEnd();
+  }
+
+  /** In a container it is the only child of what has made that; its end is the end of all in there. */
+  function signalDaemon(signal: NodeJS.Signals) {
+    const pid1 = container && daemon?.pid && childrenOf(daemon.pid)[0]?.pid;
+    if (pid1) process.kill(pid1, signal);
+    else daemon?.kill(signal);
   }
 
   const waitForEnd = () => waitUntil("supervisord to end", () => !isRunning());
@@ -414,8 +428,7 @@ export function createSupervisord(t: TestContext) {
 
   /** Ends supervisord as an operator would. What then is still there is an orphan: killed, and the test fails. */
   async function dispose() {
-    daemon?.kill("SIGCONT");
-    daemon?.kill("SIGTERM");
+    for (const signal of ["SIGCONT", "SIGTERM"] as const) signalDaemon(signal);
     const endedByItself = await waitForEnd().catch(() => false);
     if (!endedByItself) await end("SIGKILL");
     // After a KILL of supervisord its listeners end by themselves, and may take their grace for it.

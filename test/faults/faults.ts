@@ -103,3 +103,17 @@ export function createSliceModel(period: number, slice: number): (when: number, 
     return due;
   };
 }
+
+/** What supervisord's log says of a listener's events, by serial: which it sent, which again, and which were answered. */
+export function answersOf(log: string, listener: string) {
+  const [sent, answered] = [new Set<string>(), new Set<string>()];
+  let [serial, again] = ["", 0];
+  const lines = new RegExp(`event (\\d+) sent to listener ${listener}$|${listener}: event was processed$`, "gm");
+  for (const [, next] of log.matchAll(lines)) {
+    if (next === undefined) answered.add(serial);
+    else if (sent.has(next)) again++;
+    serial = next ?? serial;
+    sent.add(serial);
+  }
+  return { sent, answered, again };
+}

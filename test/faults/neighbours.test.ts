@@ -5,7 +5,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { createChance, pause, SEED, spin } from "../chance";
 import { createSupervisord, skipWithoutSupervisord, supervisorPython } from "../real-supervisord";
-import { amount, fault, type JournalLine, readCounter, readRuns, repeated } from "./faults";
+import { amount, answersOf, fault, type JournalLine, readCounter, readRuns, repeated } from "./faults";
 
 const KILLS = amount(100, 5);
 const PROGRAMS = Array.from({ length: 12 }, (_, i) => `program-${i}`);
@@ -24,21 +24,6 @@ while True:
         sys.exit(1)
     listener.fail() if how < 0.25 else listener.ok()
 `;
-
-/** How often each of the events, by serial, was answered by the listener; and how many events were sent again. */
-function answersOf(log: string, listener: string): { answered: Set<string>; again: number } {
-  const answered = new Set<string>();
-  const sent = new Set<string>();
-  let [serial, again] = ["", 0];
-  const lines = new RegExp(`event (\\d+) sent to listener ${listener}$|${listener}: event was processed$`, "gm");
-  for (const [, started] of log.matchAll(lines)) {
-    if (started === undefined) answered.add(serial);
-    else if (sent.has(started)) again++;
-    serial = started ?? serial;
-    sent.add(serial);
-  }
-  return { answered, again };
-}
 
 fault(
   `killed ${KILLS} times beside failing neighbours, listeners lose no event and no tick, and use none twice`,
@@ -59,7 +44,11 @@ fault(
       settings: { ...common, events, directory: supervisord.path(".") },
     });
     const job = `echo "$SUPERTICK_REASON $SUPERTICK_PROCESSNAME $SUPERTICK_ID" >> ran`;
-    supervisord.listener("counter", ["--ticks", "1000000", "--", "/bin/true"], options("counter", "TICK_60"));
+    supervisord.listener(
+      "counter",
+      ["--tick", "TICK_60", "--ticks", "1000000", "--", "/bin/true"],
+      options("counter", "TICK_60"),
+    );
     supervisord.listener(
       "alert",
       ["--on", "PROCESS_STATE_FATAL", "--", "/bin/sh", "-c", job],
