@@ -1416,7 +1416,7 @@ interface Past {
   /** The highest due time ever named; it outlives a clock set back. */
   readonly reached?: number;
   /** Of the last tick and of the last event that a fact names: one that comes again after a kill is known by it. */
-  readonly lastTick?: { readonly due: number; readonly serial: number };
+  readonly lastTick?: { readonly due: number; readonly serial: number; readonly supervisor?: string };
   readonly lastEvent?: { readonly serial: number; readonly supervisor: string };
 }
 
@@ -1554,7 +1554,7 @@ function withNamed(state: JobState, { due, reason, serial, supervisor }: Omit<Na
   if (reason === "event" || reason === "remote")
     return serial === undefined || supervisor === undefined ? state : { ...state, lastEvent: { serial, supervisor } };
   if (!isByTick(reason)) return state;
-  const lastTick = serial === undefined ? state.lastTick : { due, serial };
+  const lastTick = serial === undefined ? state.lastTick : { due, serial, supervisor };
   return { ...state, decided: highest(state.decided, due), reached: highest(state.reached, due), lastTick };
 }
 
@@ -1697,7 +1697,7 @@ const PAST_FIELDS = {
   last: isOptional(has({ ...END_FIELDS, at: isAmount })),
   counts: (value: unknown) => Object(value) === value && Object.values(value as object).every(isCount),
   reached: isOptional(isCount),
-  lastTick: isOptional(has({ due: isCount, serial: isCount })),
+  lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
   lastEvent: isOptional(has({ serial: isCount, supervisor: isText })),
 };
 const JOB_FIELDS = { name: isText, was: isOptional(isText), delay: isOptional(isCount), decided: isOptional(isCount) };
@@ -5166,10 +5166,12 @@ class JobRunner {
   private dueByCount(schedule: TickSchedule, tick: Tick, decision: Decision, setBackSeconds = 0): void {
     const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
+    const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
-    const isNamed = lastTick !== undefined && lastTick.due === due && lastTick.serial === serial;
+    const isNamed =
+      lastTick?.serial === serial && lastTick.due === due && (lastTick.supervisor ?? supervisor) === supervisor;
     if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
-    decision.take({ type: "due", due, reason: "schedule", id: createId(), serial });
+    decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
 
   /** Decides what is due up to then, and says what was missed. */

@@ -965,7 +965,7 @@ function withNamed(state, { due, reason, serial, supervisor }) {
   if (reason === "event" || reason === "remote")
     return serial === void 0 || supervisor === void 0 ? state : { ...state, lastEvent: { serial, supervisor } };
   if (!isByTick(reason)) return state;
-  const lastTick = serial === void 0 ? state.lastTick : { due, serial };
+  const lastTick = serial === void 0 ? state.lastTick : { due, serial, supervisor };
   return { ...state, decided: highest(state.decided, due), reached: highest(state.reached, due), lastTick };
 }
 function isByTick(reason) {
@@ -1073,7 +1073,7 @@ var PAST_FIELDS = {
   last: isOptional(has({ ...END_FIELDS, at: isAmount })),
   counts: (value) => Object(value) === value && Object.values(value).every(isCount),
   reached: isOptional(isCount),
-  lastTick: isOptional(has({ due: isCount, serial: isCount })),
+  lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
   lastEvent: isOptional(has({ serial: isCount, supervisor: isText }))
 };
 var JOB_FIELDS = { name: isText, was: isOptional(isText), delay: isOptional(isCount), decided: isOptional(isCount) };
@@ -3650,12 +3650,14 @@ var JobRunner = class {
     return decision.notes.length + decision.effects.length > 0 ? decision : void 0;
   }
   dueByCount(schedule, tick, decision, setBackSeconds = 0) {
+    var _a;
     const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
+    const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
-    const isNamed = lastTick !== void 0 && lastTick.due === due && lastTick.serial === serial;
+    const isNamed = (lastTick == null ? void 0 : lastTick.serial) === serial && lastTick.due === due && ((_a = lastTick.supervisor) != null ? _a : supervisor) === supervisor;
     if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
-    decision.take({ type: "due", due, reason: "schedule", id: createId(), serial });
+    decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
   dueBy(upTo, { serial, periodSeconds }, decision) {
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);

@@ -212,11 +212,11 @@ describe("what a job has come to", () => {
   });
   it("names the last tick, and the last event of which supervisord: one that comes again is known", () => {
     const event = (serial: number, supervisor?: string) => starting(serial, 60, "event", { serial, supervisor });
-    const tick = starting(9, 120, "schedule", { serial: 7 });
+    const tick = starting(9, 120, "schedule", { serial: 7, supervisor: "a" });
     const { lastTick, lastEvent } = fold([tick, skipped(180), event(1, "a"), event(3, "b"), event(2)]);
     assert.deepEqual(
       { lastTick, lastEvent },
-      { lastTick: { due: 120, serial: 7 }, lastEvent: { serial: 3, supervisor: "b" } },
+      { lastTick: { due: 120, serial: 7, supervisor: "a" }, lastEvent: { serial: 3, supervisor: "b" } },
     );
   });
 });

@@ -478,11 +478,11 @@ describe("the journal of a run", { concurrency: 4 }, () => {
       await supervisord.until(() => numbers(file, "ended").length > 0, "the end");
       const all = lines(file);
       for (const line of all) assert.ok(line.at >= before && line.at <= Date.now() / 1000);
-      const [, { id }, { pid, start }, { exit }] = all;
+      const [, { id, supervisor }, { pid, start }, { exit }] = all;
       const [, logged] = await supervisord.waitForLog(/run 1 started \(pid (\d+)/);
       assert.ok(pid === Number(logged) && Number.isInteger(start));
       assert.match(String(id), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
-      const more = [{ past: past(0) }, { due: supervisord.clock, serial, id }, { pid, start }, { exit }];
+      const more = [{ past: past(0) }, { due: supervisord.clock, serial, id, supervisor }, { pid, start }, { exit }];
       const known = facts(`job; starting 1; started 1; ${end}`).map((fact, i) => ({ ...fact, ...more[i] }));
       const common = { job: ".", at: 0, seconds: 0 };
       for (const [i, line] of all.entries()) assert.deepEqual({ ...line, ...common }, { ...known[i], ...common });
@@ -903,7 +903,10 @@ describe("the journal begins anew, with all that goes on", { concurrency: 4 }, (
         const { lastRun, recent, counts, lastTick, failures } = stateIn(file);
         assert.deepEqual(counts, { failure: 2, success: 1, skipped });
         assert.deepEqual([lastRun, recent, failures], [41, `ffs${"-".repeat(skipped)}`, 0]);
-        assert.deepEqual(lastTick, { due: supervisord.clock, serial: skipped - 1 });
+        assert.deepEqual(
+          { ...lastTick, supervisor: 0 },
+          { due: supervisord.clock, serial: skipped - 1, supervisor: 0 },
+        );
         assert.deepEqual(openRuns(stateIn(file)), [`41.1 running ${pid}`]);
       }
       await supervisord.restartListener();
@@ -985,14 +988,18 @@ describe("what comes again after a kill, and is in the journal, does not start a
     });
   }
 
-  it("but another tick of the same number, from another supervisord, does", async (t) => {
-    const file = `${temporaryDirectory(t)}/state`;
-    fs.writeFileSync(file, `0\n${before} supervisor=${process.pid}:1\n`);
-    write(file, ...facts(`starting 1 due=${DUE - 60} serial=5; ended 1`));
-    const supervisord = await listen(t, file);
-    await supervisord.answered(supervisord.send("TICK_60", `when:${DUE}`, { serial: 5 }));
-    await supervisord.waitForLog(/run 2 started \(pid \d+, due 2023-11-14T23:01:00Z/);
-  });
+  for (const [title, counter, left] of [
+    ["number", `supervisor=${process.pid}:1`, `due=${DUE - 60} serial=5`],
+    ["number and time", same, `due=${DUE} serial=5 supervisor=another`],
+  ])
+    it(`but another tick of the same ${title}, from another supervisord, does`, async (t) => {
+      const file = `${temporaryDirectory(t)}/state`;
+      fs.writeFileSync(file, `0\n${before} ${counter}\n`);
+      write(file, ...facts(`starting 1 ${left}; ended 1`));
+      const supervisord = await listen(t, file);
+      await supervisord.answered(supervisord.send("TICK_60", `when:${DUE}`, { serial: 5 }));
+      await supervisord.waitForLog(/run 2 started \(pid \d+, due 2023-11-14T23:01:00Z/);
+    });
 
   const KILL_BEFORE_COUNTER = `
     const fs = require("fs"), { writeSync } = fs;

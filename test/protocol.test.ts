@@ -204,10 +204,11 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       assert.equal(count(supervisord), "1");
       const { serial } = await supervisord.tick();
       assert.equal(count(supervisord), "0");
-      const [{ at: _, id, ...starting }] = journal(supervisord, "starting");
+      const [{ at: _, id, supervisor, ...starting }] = journal(supervisord, "starting");
       const expected = { type: "starting", job: ".", run: 1, attempt: 1, due: 1700002920, reason: "schedule", serial };
       assert.deepEqual(starting, expected);
       assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+      assert.match(supervisor, /^[0-9a-z]+$/);
     });
 
     it("with the log reader stopped and the pipe full, 100 verbose ticks; no line is lost or torn", async (t) => {

@@ -89,7 +89,6 @@ class History {
   private current: Sent | undefined;
   private last: { when: number; serial: number; life: number } | undefined;
   private count = 0;
-  private lastNamed: Sent | undefined;
   private isSetBack = false; // once: what was due may be due again
   private begins: number | undefined; // by the current event: up to where nothing is due
   private begun: number | undefined; // by one that was not counted
@@ -258,7 +257,6 @@ class History {
     if (!this.ends.has(id)) {
       assert.equal(serial, this.current?.serial, `${type} of another event`);
       this.current!.ids.add(id);
-      if (reason === "schedule") this.lastNamed = this.current;
       if (reason === "schedule") this.named.push(this.kind.goal === undefined ? due : keyOf(this.current!));
     }
     this.ends.set(id, type);
@@ -299,10 +297,7 @@ class History {
     if (kind === "late") return;
     this.last = { when, serial: event.serial!, life: event.life };
     const due = this.kind.goal === undefined ? this.dueAt(when, this.begun) : isReached ? keyOf(event) : undefined;
-    // Known: a tick of the same number and time, of another supervisord, that was the last one with a run, is taken for it.
-    const { lastNamed } = this;
-    const isTaken = lastNamed?.serial === event.serial && lastNamed?.payload === event.payload && lastNamed !== event;
-    if (due !== undefined && !(isTaken && this.kind.goal !== undefined)) this.expected.push(due);
+    if (due !== undefined) this.expected.push(due);
     this.begun = undefined;
   }
 
