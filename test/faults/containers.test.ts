@@ -1,6 +1,7 @@
 // Containers, one after the other, on kept state: a supervisord with pid 1 and serials from 0 on, whose tick clock may show
 // an earlier time, all of it killed at a random moment or stopped. The real supervisord, in a pid namespace; in a time
-// namespace too every other time, so that its start time, by which listeners know it, is about that of others.
+// namespace too every other time, where start times are earlier ones than before. They never repeat: a process of the same
+// pid, start time and namespace as an earlier one can only be taken for that.
 
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -35,9 +36,11 @@ fault(
   { skip: CONTAINER },
   async (t) => {
     const chance = createChance(SEED);
+    let latest = UPTIME;
     const timeOptions = () => {
+      latest -= 1000;
       const uptime = Math.floor(Number.parseFloat(fs.readFileSync("/proc/uptime", "utf8")));
-      return canSetTime && chance.below(2) === 0 ? ["--time", "--boottime", String(UPTIME - uptime)] : [];
+      return canSetTime && chance.below(2) === 0 ? ["--time", "--boottime", String(latest - uptime)] : [];
     };
     const supervisord = createSupervisord(t, () => [...UNSHARE, ...timeOptions()]);
     const add = (name: Name, events: string, args: string[]) => {
