@@ -1384,6 +1384,10 @@ export type Fact = { readonly at: number } & (
     } & ProcessEnd)
   /** It does not start, or with `result`: it is not tried again. */
   | { type: "dropped"; run: number; why: DropReason; result?: Result; error?: string }
+  /** Nothing of it is due any more: until then, in epoch seconds, or until `resumed`. `id`: of the request. */
+  | ({ type: "paused"; id: string } & Pause)
+  /** `decided`: nothing at or before it becomes due; `count`: so many due times went by, as with `missed`. */
+  | { type: "resumed"; decided?: number; count: number; id?: string }
   /** It is not configured any more, and nothing of it is in progress. */
   | { type: "removed" }
   /** Another listener has taken the files: the one of that supervisord writes no more. Its key is LISTENER. */
@@ -1403,6 +1407,10 @@ interface LastResult extends ProcessEnd {
   readonly seconds: number;
 }
 
+interface Pause {
+  readonly until?: number;
+}
+
 /** What a journal that is begun anew must carry of a job, beside its runs. */
 interface Past {
   readonly lastRun: number;
@@ -1418,6 +1426,7 @@ interface Past {
   /** Of the last tick and of the last event that a fact names: one that comes again after a kill is known by it. */
   readonly lastTick?: { readonly due: number; readonly serial: number; readonly supervisor?: string };
   readonly lastEvent?: { readonly serial: number; readonly supervisor: string };
+  readonly paused?: Pause;
 }
 
 export interface JobState extends Past {
@@ -1474,6 +1483,12 @@ export function remember(state: JobState, fact: Fact): JobState {
       return rememberEnded(state, fact);
     case "dropped":
       return rememberDropped(state, fact);
+    case "paused":
+      return { ...state, paused: { until: fact.until } };
+    case "resumed": {
+      const { decided = state.decided } = fact;
+      return { ...state, paused: undefined, decided: decided && highest(state.decided, decided) };
+    }
     case "removed":
       return FRESH_STATE;
     case "yielded":
@@ -1612,8 +1627,8 @@ export function factsOf(state: JobState, at: number): Fact[] {
 }
 
 /** Nothing but that, whatever else a file holds. */
-function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent }: Past): Past {
-  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent };
+function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }: Past): Past {
+  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused };
 }
 
 function runFacts(run: Run): Fact[] {
@@ -1674,7 +1689,7 @@ const isText: Check = (value) => typeof value === "string" && !value.includes("\
 const isOptional = (is: Check) => (value: unknown) => value === undefined || is(value);
 const isOneOf = (values: readonly unknown[]) => (value: unknown) => values.includes(value);
 const has = (fields: Checks) => (value: unknown) =>
-  Object.keys(fields).every((field) => fields[field](Object(value)[field]));
+  Object(value) === value && Object.keys(fields).every((field) => fields[field](Object(value)[field]));
 const DUE_FIELDS = {
   due: isCount,
   reason: isText,
@@ -1690,6 +1705,7 @@ const END_FIELDS = {
   signal: (value: unknown) => value === null || isText(value),
   error: isOptional(isText),
 };
+const PAUSE_FIELDS = { until: isOptional(isCount) };
 const PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
@@ -1699,6 +1715,7 @@ const PAST_FIELDS = {
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
   lastEvent: isOptional(has({ serial: isCount, supervisor: isText })),
+  paused: isOptional(has(PAUSE_FIELDS)),
 };
 const JOB_FIELDS = { name: isText, was: isOptional(isText), delay: isOptional(isCount), decided: isOptional(isCount) };
 const FIELDS: Readonly<Record<Fact["type"], Checks>> = {
@@ -1711,6 +1728,8 @@ const FIELDS: Readonly<Record<Fact["type"], Checks>> = {
   ending: { run: isCount, cause: isOneOf(CAUSES) },
   ended: { ...END_FIELDS, attempt: isCount, retryIn: isOptional(isAmount) },
   dropped: { run: isCount, why: isText, result: isOptional(isOneOf(RESULTS)) },
+  paused: PAUSE_FIELDS,
+  resumed: { decided: isOptional(isCount), count: isCount },
   removed: {},
   yielded: { supervisor: isText },
 };
@@ -1765,6 +1784,7 @@ const DROP_REASONS = {
   timeout: "held back, since --only-if did not answer",
   replaced: "another one is due",
   stopped: "supertick is being stopped",
+  paused: "the job is paused",
   due: "the next run is due first",
   busy: "another run is still going",
   limit: "--retries allows no more attempts now",
@@ -1921,6 +1941,9 @@ export type JobInput =
   /** What waited has a slot now. */
   | { readonly type: "turn"; readonly id: string }
   | { readonly type: "stop"; readonly isSecond: boolean }
+  /** `seconds`: how long; undefined: until `resume`. */
+  | { readonly type: "pause"; readonly id: string; readonly seconds?: number }
+  | { readonly type: "resume"; readonly id: string }
   | { readonly type: "answered"; readonly run: number; readonly verdict: Verdict; readonly error?: string }
   | { readonly type: "started"; readonly run: number; readonly pid: number; readonly start: number }
   | { readonly type: "startFailed"; readonly run: number; readonly error: string }
@@ -1964,6 +1987,8 @@ export interface Moment {
   readonly at: number;
   /** Of the monotonic clock. */
   readonly seconds: number;
+  /** Epoch seconds of supervisord's clock. */
+  readonly now: number;
   /** How many more runs may start (--max-running). */
   readonly freeSlots: number;
   readonly isStopping: boolean;
@@ -2017,6 +2042,8 @@ export class Decision {
     if (input.type === "due") return this.takeDue(input);
     if (input.type === "turn") return this.takeTurn(input.id);
     if (input.type === "stop") return this.stop(input.isSecond);
+    if (input.type === "pause") return this.pause(input.id, input.seconds);
+    if (input.type === "resume") return this.endPause(this.moment.now, input.id);
     const run = this.runOf(input.run);
     if (run !== undefined) this.takeOfRun(run, input);
   }
@@ -2073,7 +2100,7 @@ export class Decision {
   // From due to started:
 
   private takeDue({ type: _, ...due }: Due & { type: "due" }): void {
-    if (this.moment.isStopping) return;
+    if (this.moment.isStopping || (!isByHand(due) && this.isStillPaused())) return;
     const { overlap, queueLimit } = this.policy;
     this.giveWay();
     const behind = overlap === "allow" ? undefined : describeBehind(this.state);
@@ -2132,12 +2159,11 @@ export class Decision {
 
   private beginAttempt(before: Run, hasSlot: boolean): void {
     const { at, seconds: since } = this.moment;
-    const { number, attempt, reason, result, pid } = before;
+    const { number, attempt, result, pid } = before;
     // What the user asks for by hand is not asked about. Interrupted before it was known to start, it is not known
     // either that it was allowed to.
-    const isByHand = reason === "signal" || reason === "remote";
-    const isAsked =
-      this.policyOf(before).isAsking && !isByHand && (attempt === 0 || (result === "interrupted" && pid === undefined));
+    const isNew = attempt === 0 || (result === "interrupted" && pid === undefined);
+    const isAsked = this.policyOf(before).isAsking && !isByHand(before) && isNew;
     this.record({ type: "starting", run: number, attempt: attempt + 1, ...dueOf(before), at });
     const run = this.change(this.runOf(number)!, { hasSlot, since, phase: isAsked ? "asking" : "next" });
     if (isAsked) this.effects.push({ do: "ask", run });
@@ -2179,10 +2205,38 @@ export class Decision {
     if (timeoutSeconds > 0) this.setAlarm(run, Math.max(1, timeoutSeconds - elapsedSeconds));
   }
 
-  /** Drops what has not started: what waits, is asked about, is next, or waits for its turn to be tried again. */
-  private dismissAll(why: "replaced" | "stopped"): void {
+  /** Drops what has not started: what waits, is asked about, is next, or waits (for its turn) to be tried again. */
+  private dismissAll(why: "replaced" | "stopped" | "paused"): void {
     for (const due of this.state.waiting) this.skip(due, DROP_REASONS[why]);
-    for (const run of this.state.runs) if (/asking|next|queued/.test(run.phase)) this.drop(run, why);
+    const phases = why === "replaced" ? /asking|next|queued/ : /asking|next|queued|backoff/;
+    for (const run of this.state.runs) if (phases.test(run.phase)) this.drop(run, why);
+  }
+
+  // What is due already does not start either; what has started goes on.
+  private pause(id: string, seconds?: number): void {
+    const until = seconds && Math.ceil(this.moment.now) + seconds;
+    this.record({ type: "paused", until, id, at: this.moment.at });
+    this.effects.push({ do: "log", text: describePause({ until }) });
+    this.dismissAll("paused");
+  }
+
+  /** Ends a pause whose time is over. */
+  isStillPaused(): boolean {
+    const { until = Infinity } = this.state.paused ?? {};
+    if (until <= this.moment.now) this.endPause(until);
+    return this.state.paused !== undefined;
+  }
+
+  // The job counts from there on.
+  private endPause(from: number, id?: string): void {
+    const { paused, decided: before } = this.state;
+    if (paused === undefined) return;
+    const { schedule } = this.job;
+    const decided = isByClock(schedule) ? Math.floor(from) : undefined;
+    const count = before === undefined || decided === undefined ? 0 : schedule.countIn(before, decided);
+    this.record({ type: "resumed", decided, count, id, at: this.moment.at });
+    const gone = count === 0 ? "" : `; ${countWords(count)} went by while it was paused`;
+    this.effects.push({ do: "log", text: `resumed${gone}` });
   }
 
   // A later attempt belongs to a run that has started before, and so has a result.
@@ -2259,6 +2313,7 @@ export class Decision {
     const { retries, overlap, isRetryYielding } = this.policyOf(run);
     if (run.attempt > retries) return "limit";
     if (this.moment.isStopping || run.cause === "stop") return "stopped";
+    if (this.state.paused !== undefined) return "paused";
     if (run.cause === "replace" || this.state.runs.some(({ phase }) => phase === "next")) return "replaced";
     if (run.reason === "event" && run.event === undefined) return "lost";
     if (!isRetryYielding) return undefined;
@@ -2306,7 +2361,6 @@ export class Decision {
   private stopOne(run: Run, isSecond: boolean): void {
     if (run.phase === "starting")
       this.endAttempt({ ...run, cause: "stop" }, { ...UNSEEN, error: "stopped before it started" });
-    else if (run.phase === "backoff") this.drop(run, "stopped");
     else if (run.phase === "killed") this.setAlarm(run, LAST_GRACE_SECONDS);
     else if (run.phase === "ending") {
       if (isSecond) this.kill(run);
@@ -2348,6 +2402,19 @@ function resultOf(run: Run, end: ProcessEnd): Result {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== undefined || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+
+function isByHand({ reason }: Due): boolean {
+  return reason === "signal" || reason === "remote";
+}
+
+function describePause({ until }: Pause): string {
+  return until === undefined ? "paused" : `paused until ${formatTime(until)}`;
+}
+
+/** Of due times; MOST_COUNTED and one more stand for any number above. */
+function countWords(count: number): string {
+  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
 
 /** What it takes in memory, at most. */
@@ -4532,12 +4599,12 @@ class Journal {
   }
 
   /**
-   * In one write; a `starting` is synced to the disk. Never throws: what can't be written goes before the next facts.
+   * In one write; a `starting`, or a pause, is synced to the disk. Never throws: what can't be written goes before the next facts.
    */
   append(facts: readonly KeyedFact[]): void {
     if (facts.length === 0) return;
     this.unwritten = [...this.unwritten, ...facts.map(journalLine)];
-    this.mustSync ||= facts.some(([, { type }]) => type === "starting");
+    this.mustSync ||= facts.some(([, { type }]) => /^(starting|paused|resumed)$/.test(type));
     this.flush();
   }
 
@@ -4643,6 +4710,7 @@ function journalLine([key, fact]: KeyedFact): string {
 //   Listener.onEvent, onTick      supertick is stopping; another type of tick counts; the tick came before, or is late
 //   Listener.decideTick           nothing can be due before the job's wakeAt
 //   JobRunner.onTick              the job was removed; the clock was set back; a timer of --jitter still runs (plan)
+//   dueBy, Decision.takeDue       the job is paused
 //   dueByCount, whatIsDue         the count is not reached; no due time in (decided, upTo]; later than --catch-up
 //   Decision.takeDue, admit       --overlap skips it or lets it wait; --max-running: no slot is free
 //   Decision.takeAnswer, makeWay  --only-if holds it back; with replace the run before it is not gone yet
@@ -4820,9 +4888,9 @@ class JobRunner {
 
   private moment(): Moment {
     const secondsToNextRun = () => this.secondsToNextRun();
-    const { isStopping, turns } = this.host;
+    const { isStopping, turns, now } = this.host;
     const { freeSlots } = turns;
-    return { at: Date.now() / 1000, seconds: monotonicSeconds(), freeSlots, isStopping, secondsToNextRun };
+    return { at: Date.now() / 1000, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun };
   }
 
   private begin(): Decision {
@@ -5176,6 +5244,7 @@ class JobRunner {
 
   /** Decides what is due up to then, and says what was missed. */
   private dueBy(upTo: number, { serial, periodSeconds }: Tick, decision: Decision): void {
+    if (decision.isStillPaused()) return;
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === undefined) return;
     const { due, is, count } = found;
@@ -5192,7 +5261,8 @@ class JobRunner {
     const due = this.job.schedule.firstAfter(Math.max(this.state.decided!, whenSeconds - delay));
     const wait = due + delay - whenSeconds;
     if (delay > 0 && wait < periodSeconds) this.cancelDelayed = startTimer(wait, () => this.onDelayOver(due, tick));
-    this.wakeAt = isSetBack ? 0 : whenSeconds + wait - (delay > 0 ? periodSeconds - 1 : 0);
+    const wakeAt = isSetBack ? 0 : whenSeconds + wait - (delay > 0 ? periodSeconds - 1 : 0);
+    this.wakeAt = Math.min(wakeAt, this.state.paused?.until ?? wakeAt);
   }
 
   private onDelayOver(due: number, tick: Tick): void {
@@ -5203,12 +5273,10 @@ class JobRunner {
     this.commit(decision);
   }
 
-  // By supervisord's clock, which the last tick told.
   private secondsToNextRun(): number {
-    const { last, count, periodSeconds, lastSeconds } = this.host.ticks;
+    const { last, count, periodSeconds } = this.host.ticks;
     if (last === undefined || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const next = nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds });
-    return next - (last.whenSeconds + monotonicSeconds() - lastSeconds);
+    return nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds }) - this.host.now;
   }
 
   /** A run for an event of supervisord's. */
@@ -5296,20 +5364,21 @@ function createId(): string {
 /** When the next run starts, in epoch seconds; Infinity where that is not known. */
 function nextRun(
   schedule: Schedule,
-  { decided = 0, delay }: JobState,
+  { decided = 0, delay, paused }: JobState,
   { whenSeconds, periodSeconds, count }: { whenSeconds: number; periodSeconds: number; count: number },
 ): number {
+  const { until = Infinity } = paused ?? { until: 0 };
+  if (until === Infinity || (schedule instanceof TickSchedule && until > whenSeconds)) return Infinity;
   if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count) * periodSeconds;
-  const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay)) + delay;
+  const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay, until)) + delay;
   return delay > 0 ? next : Math.ceil(next / periodSeconds) * periodSeconds;
 }
 
 function describeMissed({ due, is, count }: DueTime, upTo: number, { pauseSeconds, periodSeconds }: TickState): string {
-  const times = count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
   const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
-  return `${why}${times} missed, ${last}${end}`;
+  return `${why}${countWords(count)} missed, ${last}${end}`;
 }
 
 function verdictOf(end: ProcessEnd, isLate: boolean): { verdict: Verdict; error?: string } {
@@ -5719,6 +5788,13 @@ class Listener {
     this.writeCounter();
   }
 
+  /** Supervisord's clock, in epoch seconds: the last tick told it; before the first one it is the machine's. */
+  get now(): number {
+    const { last, periodSeconds, lastSeconds } = this.ticks;
+    if (last === undefined || periodSeconds === 0) return Date.now() / 1000;
+    return last.whenSeconds + monotonicSeconds() - lastSeconds;
+  }
+
   private get supervisorName(): string {
     return this.supervisorId ?? machineId();
   }
@@ -5766,6 +5842,7 @@ class Listener {
     this.log.line(
       `${what}${tick}${count}; state ${this.statePath === undefined ? "in memory only" : `in ${this.statePath}`}`,
     );
+    for (const { log, state } of this.runners) if (state.paused !== undefined) log.line(describePause(state.paused));
   }
 
   onSignal(signal: NodeJS.Signals): void {
@@ -7085,6 +7162,8 @@ export interface JobReport {
   readonly failures: number;
   /** When the next run starts. */
   readonly next?: number;
+  /** Nothing is due: until then, or until `resume`. */
+  readonly paused?: Pause;
   /** Runs in progress. */
   readonly running: ReadonlyArray<{ readonly run: number; readonly since: number }>;
 }
@@ -7146,7 +7225,7 @@ function describeSilence({ tick, periodSeconds }: CounterContent, writtenAt: num
 }
 
 function jobReport(key: string, state: JobState, { tick, count, periodSeconds = 0 }: CounterContent): JobReport {
-  const { name, last, recent, failures, runs } = state;
+  const { name, last, recent, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== undefined && tick !== undefined && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
@@ -7158,6 +7237,7 @@ function jobReport(key: string, state: JobState, { tick, count, periodSeconds = 
     recent: [...recent].map((letter) => RESULTS.find((result) => result[0] === letter) ?? "none"),
     failures,
     next: next === Infinity ? undefined : next,
+    paused,
     running: running.map(({ number: run, at: since }) => ({ run, since })),
   };
 }
@@ -7177,8 +7257,9 @@ export function describeReports(states: readonly StateReport[], now: number): st
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
 }
 
-function tableRow({ job, last, recent, failures, next, running }: JobReport, now: number): string[] {
+function tableRow({ job, last, recent, failures, next, paused, running }: JobReport, now: number): string[] {
   const coming = [];
+  if (paused !== undefined && (paused.until ?? now) >= now) coming.push(describePause(paused));
   if (next !== undefined) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [

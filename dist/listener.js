@@ -899,6 +899,12 @@ function remember(state, fact) {
       return rememberEnded(state, fact);
     case "dropped":
       return rememberDropped(state, fact);
+    case "paused":
+      return { ...state, paused: { until: fact.until } };
+    case "resumed": {
+      const { decided = state.decided } = fact;
+      return { ...state, paused: void 0, decided: decided && highest(state.decided, decided) };
+    }
     case "removed":
       return FRESH_STATE;
     case "yielded":
@@ -1009,8 +1015,8 @@ function factsOf(state, at) {
   const job = { type: "job", name, schedule, delay: delay || void 0, decided, past: pastOf(state), at };
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
-function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent }) {
-  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent };
+function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }) {
+  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused };
 }
 function runFacts(run) {
   const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, at } = run;
@@ -1050,7 +1056,7 @@ function believable(state, most) {
 var isText = (value) => typeof value === "string" && !value.includes("\0");
 var isOptional = (is) => (value) => value === void 0 || is(value);
 var isOneOf = (values) => (value) => values.includes(value);
-var has = (fields) => (value) => Object.keys(fields).every((field) => fields[field](Object(value)[field]));
+var has = (fields) => (value) => Object(value) === value && Object.keys(fields).every((field) => fields[field](Object(value)[field]));
 var DUE_FIELDS = {
   due: isCount,
   reason: isText,
@@ -1066,6 +1072,7 @@ var END_FIELDS = {
   signal: (value) => value === null || isText(value),
   error: isOptional(isText)
 };
+var PAUSE_FIELDS = { until: isOptional(isCount) };
 var PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
@@ -1074,7 +1081,8 @@ var PAST_FIELDS = {
   counts: (value) => Object(value) === value && Object.values(value).every(isCount),
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
-  lastEvent: isOptional(has({ serial: isCount, supervisor: isText }))
+  lastEvent: isOptional(has({ serial: isCount, supervisor: isText })),
+  paused: isOptional(has(PAUSE_FIELDS))
 };
 var JOB_FIELDS = { name: isText, was: isOptional(isText), delay: isOptional(isCount), decided: isOptional(isCount) };
 var FIELDS = {
@@ -1087,6 +1095,8 @@ var FIELDS = {
   ending: { run: isCount, cause: isOneOf(CAUSES) },
   ended: { ...END_FIELDS, attempt: isCount, retryIn: isOptional(isAmount) },
   dropped: { run: isCount, why: isText, result: isOptional(isOneOf(RESULTS)) },
+  paused: PAUSE_FIELDS,
+  resumed: { decided: isOptional(isCount), count: isCount },
   removed: {},
   yielded: { supervisor: isText }
 };
@@ -1129,6 +1139,7 @@ var DROP_REASONS = {
   timeout: "held back, since --only-if did not answer",
   replaced: "another one is due",
   stopped: "supertick is being stopped",
+  paused: "the job is paused",
   due: "the next run is due first",
   busy: "another run is still going",
   limit: "--retries allows no more attempts now",
@@ -1232,6 +1243,8 @@ var Decision = class {
     if (input.type === "due") return this.takeDue(input);
     if (input.type === "turn") return this.takeTurn(input.id);
     if (input.type === "stop") return this.stop(input.isSecond);
+    if (input.type === "pause") return this.pause(input.id, input.seconds);
+    if (input.type === "resume") return this.endPause(this.moment.now, input.id);
     const run = this.runOf(input.run);
     if (run !== void 0) this.takeOfRun(run, input);
   }
@@ -1276,7 +1289,7 @@ var Decision = class {
     return this.moment.freeSlots > slotsOf(this.state) - this.slotsBefore;
   }
   takeDue({ type: _, ...due }) {
-    if (this.moment.isStopping) return;
+    if (this.moment.isStopping || !isByHand(due) && this.isStillPaused()) return;
     const { overlap, queueLimit } = this.policy;
     this.giveWay();
     const behind = overlap === "allow" ? void 0 : describeBehind(this.state);
@@ -1324,9 +1337,9 @@ var Decision = class {
   }
   beginAttempt(before, hasSlot) {
     const { at, seconds: since } = this.moment;
-    const { number, attempt, reason, result, pid } = before;
-    const isByHand = reason === "signal" || reason === "remote";
-    const isAsked = this.policyOf(before).isAsking && !isByHand && (attempt === 0 || result === "interrupted" && pid === void 0);
+    const { number, attempt, result, pid } = before;
+    const isNew = attempt === 0 || result === "interrupted" && pid === void 0;
+    const isAsked = this.policyOf(before).isAsking && !isByHand(before) && isNew;
     this.record({ type: "starting", run: number, attempt: attempt + 1, ...dueOf(before), at });
     const run = this.change(this.runOf(number), { hasSlot, since, phase: isAsked ? "asking" : "next" });
     if (isAsked) this.effects.push({ do: "ask", run });
@@ -1362,7 +1375,30 @@ var Decision = class {
   }
   dismissAll(why) {
     for (const due of this.state.waiting) this.skip(due, DROP_REASONS[why]);
-    for (const run of this.state.runs) if (/asking|next|queued/.test(run.phase)) this.drop(run, why);
+    const phases = why === "replaced" ? /asking|next|queued/ : /asking|next|queued|backoff/;
+    for (const run of this.state.runs) if (phases.test(run.phase)) this.drop(run, why);
+  }
+  pause(id, seconds) {
+    const until = seconds && Math.ceil(this.moment.now) + seconds;
+    this.record({ type: "paused", until, id, at: this.moment.at });
+    this.effects.push({ do: "log", text: describePause({ until }) });
+    this.dismissAll("paused");
+  }
+  isStillPaused() {
+    var _a;
+    const { until = Infinity } = (_a = this.state.paused) != null ? _a : {};
+    if (until <= this.moment.now) this.endPause(until);
+    return this.state.paused !== void 0;
+  }
+  endPause(from, id) {
+    const { paused, decided: before } = this.state;
+    if (paused === void 0) return;
+    const { schedule } = this.job;
+    const decided = isByClock(schedule) ? Math.floor(from) : void 0;
+    const count = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
+    this.record({ type: "resumed", decided, count, id, at: this.moment.at });
+    const gone = count === 0 ? "" : `; ${countWords(count)} went by while it was paused`;
+    this.effects.push({ do: "log", text: `resumed${gone}` });
   }
   drop({ number, attempt, end, result = "interrupted" }, why, error) {
     const isOver = attempt > 1 || end !== void 0;
@@ -1419,6 +1455,7 @@ var Decision = class {
     const { retries, overlap, isRetryYielding } = this.policyOf(run);
     if (run.attempt > retries) return "limit";
     if (this.moment.isStopping || run.cause === "stop") return "stopped";
+    if (this.state.paused !== void 0) return "paused";
     if (run.cause === "replace" || this.state.runs.some(({ phase }) => phase === "next")) return "replaced";
     if (run.reason === "event" && run.event === void 0) return "lost";
     if (!isRetryYielding) return void 0;
@@ -1457,7 +1494,6 @@ var Decision = class {
   stopOne(run, isSecond) {
     if (run.phase === "starting")
       this.endAttempt({ ...run, cause: "stop" }, { ...UNSEEN, error: "stopped before it started" });
-    else if (run.phase === "backoff") this.drop(run, "stopped");
     else if (run.phase === "killed") this.setAlarm(run, LAST_GRACE_SECONDS);
     else if (run.phase === "ending") {
       if (isSecond) this.kill(run);
@@ -1491,6 +1527,15 @@ function resultOf(run, end) {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== void 0 || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+function isByHand({ reason }) {
+  return reason === "signal" || reason === "remote";
+}
+function describePause({ until }) {
+  return until === void 0 ? "paused" : `paused until ${formatTime(until)}`;
+}
+function countWords(count) {
+  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
 function memoryOf(text) {
   return isAscii(text) ? text.length : 2 * text.length;
@@ -3174,7 +3219,7 @@ var Journal = class {
   append(facts) {
     if (facts.length === 0) return;
     this.unwritten = [...this.unwritten, ...facts.map(journalLine)];
-    this.mustSync || (this.mustSync = facts.some(([, { type }]) => type === "starting"));
+    this.mustSync || (this.mustSync = facts.some(([, { type }]) => /^(starting|paused|resumed)$/.test(type)));
     this.flush();
   }
   yield(supervisor) {
@@ -3365,9 +3410,9 @@ var JobRunner = class {
   }
   moment() {
     const secondsToNextRun = () => this.secondsToNextRun();
-    const { isStopping, turns } = this.host;
+    const { isStopping, turns, now } = this.host;
     const { freeSlots } = turns;
-    return { at: Date.now() / 1e3, seconds: monotonicSeconds(), freeSlots, isStopping, secondsToNextRun };
+    return { at: Date.now() / 1e3, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun };
   }
   begin() {
     return new Decision(this.job, this.state, this.moment());
@@ -3660,6 +3705,7 @@ var JobRunner = class {
     decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
   dueBy(upTo, { serial, periodSeconds }, decision) {
+    if (decision.isStillPaused()) return;
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === void 0) return;
     const { due, is, count } = found;
@@ -3668,12 +3714,14 @@ var JobRunner = class {
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
   plan(tick, isSetBack) {
+    var _a, _b;
     const delay = this.delay;
     const { whenSeconds, periodSeconds } = tick;
     const due = this.job.schedule.firstAfter(Math.max(this.state.decided, whenSeconds - delay));
     const wait = due + delay - whenSeconds;
     if (delay > 0 && wait < periodSeconds) this.cancelDelayed = startTimer(wait, () => this.onDelayOver(due, tick));
-    this.wakeAt = isSetBack ? 0 : whenSeconds + wait - (delay > 0 ? periodSeconds - 1 : 0);
+    const wakeAt = isSetBack ? 0 : whenSeconds + wait - (delay > 0 ? periodSeconds - 1 : 0);
+    this.wakeAt = Math.min(wakeAt, (_b = (_a = this.state.paused) == null ? void 0 : _a.until) != null ? _b : wakeAt);
   }
   onDelayOver(due, tick) {
     if (this.host.isStopping) return;
@@ -3683,10 +3731,9 @@ var JobRunner = class {
     this.commit(decision);
   }
   secondsToNextRun() {
-    const { last, count, periodSeconds, lastSeconds } = this.host.ticks;
+    const { last, count, periodSeconds } = this.host.ticks;
     if (last === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    const next = nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds });
-    return next - (last.whenSeconds + monotonicSeconds() - lastSeconds);
+    return nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds }) - this.host.now;
   }
   onEvent(event, reason) {
     const { serial } = event;
@@ -3752,17 +3799,18 @@ var ids = 0;
 function createId() {
   return ID_PREFIX + (++ids).toString(16).padStart(12, "0");
 }
-function nextRun(schedule, { decided = 0, delay }, { whenSeconds, periodSeconds, count }) {
+function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, periodSeconds, count }) {
+  const { until = Infinity } = paused != null ? paused : { until: 0 };
+  if (until === Infinity || schedule instanceof TickSchedule && until > whenSeconds) return Infinity;
   if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count) * periodSeconds;
-  const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay)) + delay;
+  const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay, until)) + delay;
   return delay > 0 ? next : Math.ceil(next / periodSeconds) * periodSeconds;
 }
 function describeMissed({ due, is, count }, upTo, { pauseSeconds, periodSeconds }) {
-  const times = count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
   const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
-  return `${why}${times} missed, ${last}${end}`;
+  return `${why}${countWords(count)} missed, ${last}${end}`;
 }
 function verdictOf(end, isLate) {
   if (end.exit === 0) return { verdict: "allowed" };
@@ -4086,6 +4134,11 @@ var Listener = class {
     if (rival !== void 0) refuseToStart(inUseBy(this.statePath, rival), this.log);
     this.writeCounter();
   }
+  get now() {
+    const { last, periodSeconds, lastSeconds } = this.ticks;
+    if (last === void 0 || periodSeconds === 0) return Date.now() / 1e3;
+    return last.whenSeconds + monotonicSeconds() - lastSeconds;
+  }
   get supervisorName() {
     var _a;
     return (_a = this.supervisorId) != null ? _a : machineId();
@@ -4127,6 +4180,7 @@ var Listener = class {
     this.log.line(
       `${what}${tick}${count}; state ${this.statePath === void 0 ? "in memory only" : `in ${this.statePath}`}`
     );
+    for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
     if (signal === "SIGHUP")
@@ -5184,7 +5238,7 @@ function describeSilence({ tick, periodSeconds }, writtenAt, now) {
   return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
 }
 function jobReport(key, state, { tick, count, periodSeconds = 0 }) {
-  const { name, last, recent, failures, runs } = state;
+  const { name, last, recent, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== void 0 && tick !== void 0 && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
@@ -5199,6 +5253,7 @@ function jobReport(key, state, { tick, count, periodSeconds = 0 }) {
     }),
     failures,
     next: next === Infinity ? void 0 : next,
+    paused,
     running: running.map(({ number: run, at: since }) => ({ run, since }))
   };
 }
@@ -5214,15 +5269,16 @@ function describeReports(states, now) {
     if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${problem}`);
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
 }
-function tableRow({ job, last, recent, failures, next, running }, now) {
-  var _a;
+function tableRow({ job, last, recent, failures, next, paused, running }, now) {
+  var _a, _b;
   const coming = [];
+  if (paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now) coming.push(describePause(paused));
   if (next !== void 0) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
     quote(job).slice(1, -1),
     last === void 0 ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
-    ((_a = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _a : "").padStart(7),
+    ((_b = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _b : "").padStart(7),
     recent.map((result) => SIGNS[result]).join(""),
     String(failures).padStart(6),
     coming.join("; ") + (running.length > 1 ? ` (${running.length})` : "") || "\u2013"

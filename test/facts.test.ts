@@ -59,6 +59,8 @@ function possible(state: JobState, id: string, due: number, serial: number): Fac
   const facts: Fact[] = [
     { ...JOB, delay: due % 3 ? undefined : 7, decided: due % 2 ? undefined : due },
     { type: "missed", due, count: 3, at: AT },
+    { type: "paused", id, until: due % 2 ? undefined : due, at: AT },
+    { type: "resumed", count: 3, decided: due % 2 ? undefined : due, at: AT },
   ];
   for (const reason of ["schedule", "catch-up", "signal", "event", "remote"] as const) {
     const about = named(due, reason, more);
@@ -179,6 +181,11 @@ describe("what is decided", () => {
     ],
     ["where it begins anew; what was reached stays", [at(60), starting(1, 180), at(120)], 120, 180],
     ["not by what waited as it began anew", [waiting(180), at(60), starting(1, 180)], 60, 180],
+    [
+      "from where it goes on after a pause",
+      [at(60), { type: "paused", id: "", at: AT }, { type: "resumed", decided: 180, count: 2, at: AT }],
+      180,
+    ],
     ["as it was where only its name has changed", [at(60), starting(1, 180), JOB], 180, 180],
   ];
   for (const [title, facts, decided, reached] of cases) {
@@ -225,7 +232,11 @@ describe("what a job has come to", () => {
 
 describe("a journal", () => {
   const past = { lastRun: 9, failures: 1, recent: "f", counts: { failure: 1 } };
-  const whole: Fact[] = [JOB, starting(1, 60), started(1), { type: "ending", run: 1, cause: "stop", at: AT }, ended(1)];
+  const whole: Fact[] = [
+    ...[JOB, starting(1, 60), started(1), { type: "ending", run: 1, cause: "stop", at: AT } as const, ended(1)],
+    { type: "paused", id: "", at: AT },
+    { type: "resumed", count: 0, at: AT },
+  ];
   // What makes a line that is legal one that is not, by its type.
   const bad = {
     started: `type="toString" type="__proto__" type=["started"] type="job" at=-1 at="1" job=7 run=null start=1.5
@@ -234,6 +245,8 @@ describe("a journal", () => {
     ending: `cause="toString" cause=null`,
     ended: `result="constructor" exit={"toString":1} signal=[] seconds=-1 retryIn="9" error={}`,
     job: `name=7 decided=1e300 delay="7" past=null past=7 past={}`,
+    paused: `until="7" until=-1`,
+    resumed: `count=null decided=1e300`,
   };
   for (const [type, changes] of Object.entries(bad)) {
     for (const change of changes.split(/\s+/)) {
@@ -252,6 +265,8 @@ describe("a journal", () => {
     { last: 7 },
     { reached: "x" },
     { lastRun: -1 },
+    { paused: null },
+    { paused: { until: "x" } },
   ]) {
     it(`passes over a past with ${JSON.stringify(change)}`, () => {
       assert.deepEqual(read(JOB, { ...JOB, past: { ...past, ...change } }), read(JOB));
@@ -273,8 +288,8 @@ describe("a journal", () => {
     );
     const fields =
       `run due id serial reason attempt pid start result seconds retryIn exit signal cause why name schedule
-      past count decided was`.split(/\s+/);
-    const types = `job waiting skipped missed starting started ending ended dropped removed finished held givenUp toString`;
+      past count decided was until`.split(/\s+/);
+    const types = `job waiting skipped missed starting started ending ended dropped paused resumed removed finished held givenUp toString`;
     const type = fc.constantFrom(...types.split(" "));
     const line = fc
       .tuple(type, fc.dictionary(fc.constantFrom(...fields), value))

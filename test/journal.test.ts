@@ -338,7 +338,8 @@ class ModelListener {
   private moment(): Moment {
     const secondsToNextRun = () => (this.state.lastRun % 3 === 0 ? 5 : 1000);
     const { isStopping } = this;
-    return { at: 1, seconds: this.world.time, freeSlots: Number.POSITIVE_INFINITY, isStopping, secondsToNextRun };
+    const { time: seconds } = this.world;
+    return { at: 1, seconds, now: 1, freeSlots: Number.POSITIVE_INFINITY, isStopping, secondsToNextRun };
   }
 
   private apply(input: JobInput): void {

@@ -20,6 +20,7 @@ import {
   type ProcessEnd,
   type Reason,
   readJournal,
+  SliceSchedule,
   StartSchedule,
   slotsOf,
 } from "../listener";
@@ -47,7 +48,7 @@ function jobWith({ slots: _, next: __, ...policy }: Setting, key = "."): Job {
 }
 
 function momentOf({ slots = Infinity, next = Infinity }: Setting, isStopping: boolean, seconds = 0): Moment {
-  return { at: 1000, seconds, freeSlots: slots, isStopping, secondsToNextRun: () => next };
+  return { at: 1000, seconds, now: 1000, freeSlots: slots, isStopping, secondsToNextRun: () => next };
 }
 
 /** The state that a listener finds which comes after a kill: a journal of these facts, read. */
@@ -83,6 +84,8 @@ const ABOUT_RUN = {
 
 function inputOf(word: string, dues: number): JobInput {
   const [, number, name] = /^(?:(\d+):)?(\w+?)$/.exec(word)!;
+  if (name === "pause") return { type: "pause", id: "p", seconds: number === undefined ? undefined : Number(number) };
+  if (name === "resume") return { type: "resume", id: "r" };
   if (name === "stop") return { type: "stop", isSecond: number === "2" };
   if (name === "turn") return { type: "turn", id: number ?? "1" };
   if (name in ABOUT_RUN) return { ...ABOUT_RUN[name as "alarm"], run: Number(number ?? 1) } as JobInput;
@@ -104,7 +107,7 @@ function play(setting: Setting, words: string): Played {
   for (const word of words.split(" ").filter(Boolean)) {
     if (word === "kill") played.state = reread(facts);
     else {
-      if (/due|event|signal/.test(word)) dues++;
+      if (/due|event|signal|start$/.test(word)) dues++;
       isStopping ||= /stop/.test(word);
       const slots = /turn/.test(word) ? 1 : setting.slots;
       played.last = decide(job, played.state, inputOf(word, dues), momentOf({ ...setting, slots }, isStopping));
@@ -310,6 +313,28 @@ const CASES = [
     but one that was not: due kill gone alarm ⇒ starting, ask → 1.2 asking
     also after a second kill: due kill gone kill gone alarm ⇒ starting, ask → 1.2 asking
     held back then, it was interrupted: due kill gone alarm held ⇒ dropped held interrupted → none`,
+  withPolicy("a pause", { retries: 1 })`
+    what runs goes on: due started pause ⇒ paused, log → 1.1 running
+    nothing is due: pause due ⇒ → none
+    nor at the start: pause start ⇒ → none
+    nor for an event: pause event ⇒ → none
+    but what is asked for by hand: pause signal ⇒ starting, spawn → 1.1 starting
+    which is not tried again: pause signal started exit3 ⇒ ended paused failure → none
+    nor is what ran before: due started pause exit3 ⇒ ended paused failure → none
+    or waited to be: due started exit3 pause ⇒ paused, dropped paused failure, log → none
+    a killed listener knows: due started pause kill gone ⇒ ended paused interrupted → none
+    one that lasts: 60:pause due ⇒ → none
+    one that is over ends with what is due: 0:pause due ⇒ resumed, starting, log, spawn → 1.1 starting
+    or by hand: pause resume due ⇒ starting, spawn → 1.1 starting
+    once: pause resume resume ⇒ → none
+    a stop is a stop: due started pause stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
+  withPolicy("a pause and queue", { overlap: "queue" })`
+    what waits is skipped: due started due pause ⇒ paused, skipped, log → 1.1 running
+    what is asked for by hand waits: due started pause signal exit0 ⇒ ended success, starting, spawn → 2.1 starting`,
+  withPolicy("a pause and replace", { overlap: "replace" })`
+    what would start next does not: due started due pause ⇒ paused, dropped paused, log → 1.1 ending`,
+  withPolicy("a pause and only-if", { isAsking: true })`
+    what is asked about does not start: due pause ⇒ paused, dropped paused, log → none`,
   withPolicy("retries", { retries: 2 })`
     a failed run waits: due started exit3 ⇒ ended failure again in 10, alarm 10 → 1.1 backoff
     the wait doubles: due started exit3 alarm started exit3 ⇒ ended failure again in 20, alarm 20 → 1.2 backoff
@@ -471,6 +496,23 @@ describe("a run", () => {
     assert.deepEqual(effects.map(effectInWords), ["SIGTERM", "alarm 5"]);
   });
 
+  it("is due after a pause from its end on, and what went by is counted", () => {
+    const job = { ...jobWith({}), schedule: new SliceSchedule(60, 0) };
+    const known = { ...FRESH_STATE, decided: 600 };
+    const pause = decide(job, known, inputOf("90:pause", 0), momentOf({}, false));
+    assert.deepEqual(pause.state.paused, { until: 1090 });
+    const cases: Array<[paused: JobState["paused"], words: string, decided: number, count: number]> = [
+      [{}, "resume", 1000, 6],
+      [{ until: 900 }, "due", 900, 5],
+      [{ until: 5000 }, "resume", 1000, 6],
+    ];
+    for (const [paused, word, decided, count] of cases) {
+      const { notes, state } = decide(job, { ...known, paused }, inputOf(word, 4), momentOf({}, false));
+      const { fact } = notes[0] as { fact: Extract<Fact, { type: "resumed" }> };
+      assert.deepEqual([fact.type, fact.decided, fact.count, state.paused], ["resumed", decided, count, undefined]);
+    }
+  });
+
   it("that is gone is not brought back by what comes late", () => {
     const { state } = play({}, "due started exit0");
     for (const name of Object.keys(ABOUT_RUN)) {
@@ -523,6 +565,7 @@ class JobInWorld {
     if (fact.type === "ended") this.processes.delete(fact.run);
     if (fact.type !== "starting") return;
     assert.ok(!this.world.isStopping, "nothing begins after a stop");
+    assert.equal(this.state.paused, undefined, "nothing begins in a pause");
     assert.ok(fact.attempt <= this.job.options.policy.retries + 1, "too many attempts");
   }
 
@@ -618,6 +661,7 @@ class World {
   happen(event: Event): void {
     const job = this.jobs[event.which % this.jobs.length];
     if (event.type === "due") job.take(inputOf("due", ++this.dues));
+    else if (event.type === "pause") this.pause(job);
     else if (event.type === "stop") this.stop();
     else if (event.type === "kill") this.kill();
     else this.go(event.which, true);
@@ -627,6 +671,11 @@ class World {
     const word = this.isStopping ? "2:stop" : "stop";
     this.isStopping = true;
     for (const job of this.jobs) job.take(inputOf(word, 0));
+  }
+
+  private pause(job: JobInWorld): void {
+    job.take(inputOf(job.state.paused === undefined ? "pause" : "resume", 0));
+    this.giveTurns();
   }
 
   private kill(): void {
@@ -676,10 +725,10 @@ class World {
   }
 }
 
-type Event = { readonly type: "due" | "report" | "kill" | "stop"; readonly which: number };
+type Event = { readonly type: "due" | "report" | "kill" | "stop" | "pause"; readonly which: number };
 
 const which = fc.nat(20);
-const kinds = [...Array(6).fill("due"), ...Array(12).fill("report"), "kill"];
+const kinds = [...Array(6).fill("due"), ...Array(12).fill("report"), "kill", "pause"];
 const event: fc.Arbitrary<Event> = fc.record({ type: fc.constantFrom(...kinds), which });
 const policy: fc.Arbitrary<JobPolicy> = fc.record({
   overlap: fc.constantFrom("skip", "queue", "replace", "allow"),

@@ -127,6 +127,21 @@ describe("a health check", () => {
   });
 });
 
+it("a pause is shown until it is over, in the JSON too", (t) => {
+  const file = writeState(t);
+  const until = now() + 3600;
+  const cases: Array<[pause: object, next: RegExp]> = [
+    [{}, / {2}paused$/m],
+    [{ until }, / {2}paused until 20\S+Z$/m],
+    [{ until: 60 }, / {2}in \d+m$/m],
+  ];
+  for (const [pause, next] of cases) {
+    writeJournal(file, JOB, { type: "paused", ...pause });
+    assert.match(status([file]).stdout, next);
+    assert.deepEqual(statusJson(file).states[0].jobs[0].paused, pause);
+  }
+});
+
 it("an option that status does not have is refused", () => {
   const { status: exit, stderr } = status(["--verbose"]);
   assert.equal(exit, 2);
