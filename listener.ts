@@ -1352,9 +1352,9 @@ export interface Run extends Due {
 
 /**
  * Live: it waits for the answer of --only-if; for the end of the run that it replaces; a further attempt for its turn;
- * it was sent SIGKILL.
+ * at a stop it may go on for a while; it was sent SIGKILL.
  */
-type LivePhase = "asking" | "next" | "queued" | "killed";
+type LivePhase = "asking" | "next" | "queued" | "draining" | "killed";
 
 /** What facts keep of it. */
 type NamedDue = Pick<Due, "due" | "reason" | "id" | "serial" | "supervisor">;
@@ -1869,6 +1869,8 @@ export interface JobPolicy {
   readonly timeoutSeconds: number;
   /** The grace between SIGTERM and SIGKILL. */
   readonly killAfterSeconds: number;
+  /** How long an attempt may go on at a stop, before SIGTERM. */
+  readonly drainSeconds: number;
   /** How often a failed run is tried again. */
   readonly retries: number;
   /** Before the first retry; it doubles with each. */
@@ -1940,7 +1942,7 @@ export type JobInput =
   | ({ readonly type: "due" } & Due)
   /** What waited has a slot now. */
   | { readonly type: "turn"; readonly id: string }
-  | { readonly type: "stop"; readonly isSecond: boolean }
+  | { readonly type: "stop"; readonly how: Stop }
   /** `seconds`: how long; undefined: until `resume`. */
   | { readonly type: "pause"; readonly id: string; readonly seconds?: number }
   | { readonly type: "resume"; readonly id: string }
@@ -1962,6 +1964,9 @@ export type JobInput =
       readonly hasGroup: boolean;
       readonly ageSeconds: number;
     };
+
+/** What becomes of a run in progress: it goes on as long as --drain says; it is sent SIGTERM; SIGKILL, if it was before. */
+type Stop = "drain" | "end" | "kill";
 
 export type Effect =
   | { readonly do: "ask"; readonly run: Run }
@@ -2041,7 +2046,7 @@ export class Decision {
   take(input: JobInput): void {
     if (input.type === "due") return this.takeDue(input);
     if (input.type === "turn") return this.takeTurn(input.id);
-    if (input.type === "stop") return this.stop(input.isSecond);
+    if (input.type === "stop") return this.stop(input.how);
     if (input.type === "pause") return this.pause(input.id, input.seconds);
     if (input.type === "resume") return this.endPause(this.moment.now, input.id);
     const run = this.runOf(input.run);
@@ -2250,6 +2255,7 @@ export class Decision {
 
   private alarm(run: Run): void {
     if (run.phase === "running") this.terminate(run, "timeout");
+    else if (run.phase === "draining") this.terminate(run, "stop");
     else if (run.phase === "ending") this.kill(run);
     else if (run.phase === "backoff") this.retry(run);
     // Not even SIGKILL ended it. A stop must end, so it is left behind, as is what only belongs to its group; else it
@@ -2274,8 +2280,8 @@ export class Decision {
   }
 
   private leaderExited(run: Run, end: ProcessEnd): void {
-    if (run.phase !== "running") return;
-    this.setAlarm(this.change(run, { end, seconds: this.secondsOf(run) }), undefined);
+    if (!/running|draining/.test(run.phase)) return;
+    this.setAlarm(this.change(run, { phase: "running", end, seconds: this.secondsOf(run) }), undefined);
   }
 
   private exited(run: Run, end: ProcessEnd): void {
@@ -2352,20 +2358,32 @@ export class Decision {
     if (first !== undefined && !first.awaitsSlot && !this.moment.isStopping) this.admit(first);
   }
 
-  // The first stop asks every run to end, and what has not started is dropped; the second one kills.
-  private stop(isSecond: boolean): void {
+  // What has not started is dropped.
+  private stop(how: Stop): void {
     this.dismissAll("stopped");
-    for (const run of this.state.runs) this.stopOne(run, isSecond);
+    for (const run of this.state.runs) this.stopOne(run, how);
   }
 
-  private stopOne(run: Run, isSecond: boolean): void {
+  private stopOne(run: Run, how: Stop): void {
+    const { drainSeconds } = this.policyOf(run);
     if (run.phase === "starting")
       this.endAttempt({ ...run, cause: "stop" }, { ...UNSEEN, error: "stopped before it started" });
     else if (run.phase === "killed") this.setAlarm(run, LAST_GRACE_SECONDS);
     else if (run.phase === "ending") {
-      if (isSecond) this.kill(run);
-    } else if (run.end === undefined) this.terminate(run, "stop");
-    else if (isSecond) this.endAttempt(run, run.end);
+      if (how === "kill") this.kill(run);
+    } else if (run.end !== undefined) {
+      if (how === "kill") this.endAttempt(run, run.end);
+    } else if (how === "drain" && drainSeconds > 0) this.drain(run, drainSeconds);
+    else this.terminate(run, "stop");
+  }
+
+  // Its time limit may be over before that: then it keeps that alarm.
+  private drain(run: Run, seconds: number): void {
+    const { timeoutSeconds } = this.policyOf(run);
+    const isLimited = timeoutSeconds > 0 && timeoutSeconds - this.secondsOf(run) < seconds;
+    if (!isLimited) this.setAlarm(this.change(run, { phase: "draining" }), seconds);
+    const limit = isLimited ? "its --timeout" : `for ${formatDuration(seconds)} at most`;
+    this.effects.push({ do: "log", text: `run ${run.number} may go on ${limit} (--drain)` });
   }
 
   // What an earlier listener has left of a run:
@@ -2402,6 +2420,11 @@ function resultOf(run: Run, end: ProcessEnd): Result {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== undefined || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+
+/** Has it not ended, and is nothing done about that? At a stop it is draining then. */
+function isGoingOn({ phase, end }: Run): boolean {
+  return /running|draining/.test(phase) && end === undefined;
 }
 
 function isByHand({ reason }: Due): boolean {
@@ -2602,6 +2625,8 @@ const OPTIONS = {
     "end a run after D: SIGTERM to its process group, SIGKILL after --kill-after; 0: no limit", { default: "0" }),
   killAfter: option("--kill-after D", "how", "job", positiveDuration,
     "time from SIGTERM to SIGKILL, also at stop; keep it below supervisord's stopwaitsecs (10 s)", { default: "5s" }),
+  drain: option("--drain D", "how", "job", parseDuration,
+    "at a stop, let a run go on for D before SIGTERM; keep D and --kill-after below stopwaitsecs", { default: "0" }),
   retries: option("--retries N", "how", "job", wholeNumber(0, 1000),
     "try a failed run again up to N times (1000 at most); a retry gives way to the next due run", { default: "0" }),
   retryDelay: option("--retry-delay D", "how", "job", parseRetryDelay,
@@ -2828,6 +2853,7 @@ export function policyOf(settings: Settings): JobPolicy {
     queueLimit: on === undefined ? 1 : MAX_WAITING_EVENTS,
     timeoutSeconds: settings.timeout,
     killAfterSeconds: settings.killAfter,
+    drainSeconds: settings.drain,
     retries: settings.retries,
     retryDelaySeconds: settings.retryDelay,
     isRetryYielding: on === undefined || overlap === "replace",
@@ -5907,10 +5933,10 @@ class Listener {
     this.journal.append(this.roster.dismissDone().map((key) => [key, { type: "removed", at }]));
   }
 
-  // The second one kills at once. One that comes while supervisord's end is stopping us is the first.
+  // One that comes while supervisord's end is stopping us is the first.
   private onStopSignal(signal: NodeJS.Signals): void {
     this.stopSignals++;
-    if (!this.isStopping || this.stopSignals > 1) this.stop(signal);
+    if (!this.isStopping || this.stopSignals > 1) this.stop(signal, "drain");
   }
 
   // From bytes to the answer:
@@ -6115,18 +6141,22 @@ class Listener {
   }
 
   /**
-   * The first stop ends the runs, with a grace; the second one at once. What comes in is left for the next listener.
+   * The first stop ends the runs, with a grace; or lets them drain, and the next one ends them. One after that kills.
+   * What comes in is left for the next listener; but while runs drain, supervisord's end must be seen.
    */
-  private stop(why?: string): void {
+  private stop(why?: string, first: Stop = "end"): void {
     if (why !== undefined && this.exitStatus === 0) this.log.line(`${why}: stopping`);
-    this.input.pause();
-    const jobs = this.runners.flatMap(({ job, state }) => [job, ...state.runs.map((run) => run.job ?? job)]);
-    const grace = Math.max(0, ...jobs.map(({ options }) => options.policy.killAfterSeconds));
-    const isSecond = this.isStopping;
-    this.stopDeadlineSeconds = isSecond ? 0 : monotonicSeconds() + grace;
+    const how = !this.isStopping ? first : this.isAnyGoingOn ? "end" : "kill";
+    const seconds = Math.max(0, ...this.runners.map(({ job, state }) => longestStop(job, state, how)));
+    this.stopDeadlineSeconds = how === "kill" ? 0 : monotonicSeconds() + seconds;
     this.isStopping = true;
-    for (const runner of this.runners) runner.apply({ type: "stop", isSecond });
+    for (const runner of this.runners) runner.apply({ type: "stop", how });
+    if (!this.isAnyGoingOn) this.input.pause();
     this.settle();
+  }
+
+  private get isAnyGoingOn(): boolean {
+    return this.runners.some(({ state }) => state.runs.some(isGoingOn));
   }
 
   // After what is being done now.
@@ -6208,6 +6238,13 @@ function outcomesOf(runners: readonly JobRunner[], decide: (runner: JobRunner) =
     if (decision !== undefined) decided.push({ runner, decision });
   }
   return decided;
+}
+
+/** Until the last run of a job is killed; its hooks have the grace in any case. */
+function longestStop({ options }: Job, { runs }: JobState, how: Stop): number {
+  const policies = runs.map(({ job }) => (job?.options ?? options).policy);
+  const times = policies.map((policy) => policy.killAfterSeconds + (how === "drain" ? policy.drainSeconds : 0));
+  return Math.max(options.policy.killAfterSeconds, ...times);
 }
 
 const NO_SUPERVISORD =
@@ -6598,7 +6635,8 @@ export interface ListenerSection {
   readonly name: string;
   readonly command: readonly string[];
   readonly events: readonly string[];
-  readonly killAfterSeconds: number;
+  /** How long a stop may take, but for the last pings and hooks. */
+  readonly graceSeconds: number;
   readonly variables: readonly Given[];
 }
 
@@ -6613,7 +6651,7 @@ function init(args: readonly string[]): void {
     name: settings.name ?? baseName(settings.crontab ?? command[0]),
     command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), tick].filter(isPresent),
-    killAfterSeconds: longestGrace(jobs),
+    graceSeconds: longestGrace(jobs),
     variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
@@ -6624,7 +6662,7 @@ function init(args: readonly string[]): void {
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 function longestGrace(jobs: readonly PlannedJob[]): number {
-  return Math.max(0, ...jobs.map(({ settings }) => settings.killAfter));
+  return Math.max(0, ...jobs.map(({ settings: { drain, killAfter } }) => drain + killAfter));
 }
 
 /** Why ticks of this type can't meet the jobs exactly, each sentence once; see Schedule.misfits. */
@@ -6661,8 +6699,8 @@ function flagWords({ texts }: Layer, tick: string | undefined): string[] {
 }
 
 /** @throws UsageError for what a value in supervisord.conf can't hold */
-export function formatSection({ name, command, events, killAfterSeconds, variables }: ListenerSection): string {
-  const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+export function formatSection({ name, command, events, graceSeconds, variables }: ListenerSection): string {
+  const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
     `[eventlistener:${title}]`,
@@ -6677,7 +6715,7 @@ export function formatSection({ name, command, events, killAfterSeconds, variabl
     "stderr_logfile_maxbytes=0",
   ];
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
-  const patience = "; above --kill-after: until then supertick ends its job, then supervisord kills";
+  const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
   if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}\n`;
 }
@@ -7094,9 +7132,13 @@ const RULES: readonly Rule[] = [
   }],
   ["mistakes", "stopsignal", ({ stopsignal }) => ![2, 3, 15].includes(stopsignal) &&
     "supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM"],
-  ["mistakes", "stopwaitsecs", ({ stopwaitsecs, jobs }) => stopwaitsecs <= longestGrace(jobs) &&
-    `supervisord would kill supertick before --kill-after (${formatDuration(longestGrace(jobs))}) is over: ` +
-    `stopwaitsecs=${longestGrace(jobs) + STOP_MARGIN_SECONDS}`],
+  ["mistakes", "stopwaitsecs", ({ stopwaitsecs, jobs }) => {
+    const seconds = longestGrace(jobs);
+    const what = jobs.some(({ settings }) => settings.drain > 0) ? "--drain and --kill-after" : "--kill-after";
+    return stopwaitsecs <= seconds + (seconds > 0 ? LAST_SIDE_TASKS_SECONDS : 0) &&
+      `supervisord would kill supertick before ${what} (${formatDuration(seconds)}) and the last ping are over: ` +
+      `stopwaitsecs=${seconds + STOP_MARGIN_SECONDS}`;
+  }],
   ["mistakes", "stderr_logfile_maxbytes", ({ stderr_logfile: file, stderr_logfile_maxbytes: limit }) => limit !== 0 &&
     /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file ?? "") &&
     `supervisord can't rotate ${file} and would report an illegal seek at each line: stderr_logfile_maxbytes=0`],

@@ -1242,7 +1242,7 @@ var Decision = class {
   take(input) {
     if (input.type === "due") return this.takeDue(input);
     if (input.type === "turn") return this.takeTurn(input.id);
-    if (input.type === "stop") return this.stop(input.isSecond);
+    if (input.type === "stop") return this.stop(input.how);
     if (input.type === "pause") return this.pause(input.id, input.seconds);
     if (input.type === "resume") return this.endPause(this.moment.now, input.id);
     const run = this.runOf(input.run);
@@ -1408,6 +1408,7 @@ var Decision = class {
   alarm(run) {
     var _a;
     if (run.phase === "running") this.terminate(run, "timeout");
+    else if (run.phase === "draining") this.terminate(run, "stop");
     else if (run.phase === "ending") this.kill(run);
     else if (run.phase === "backoff") this.retry(run);
     else if (run.phase === "killed" && (run.end !== void 0 || this.moment.isStopping))
@@ -1426,8 +1427,8 @@ var Decision = class {
     this.setAlarm(killed, LAST_GRACE_SECONDS);
   }
   leaderExited(run, end) {
-    if (run.phase !== "running") return;
-    this.setAlarm(this.change(run, { end, seconds: this.secondsOf(run) }), void 0);
+    if (!/running|draining/.test(run.phase)) return;
+    this.setAlarm(this.change(run, { phase: "running", end, seconds: this.secondsOf(run) }), void 0);
   }
   exited(run, end) {
     if (run.phase !== "ending") return this.endAttempt(run, end);
@@ -1487,18 +1488,28 @@ var Decision = class {
     const [first] = this.state.waiting;
     if (first !== void 0 && !first.awaitsSlot && !this.moment.isStopping) this.admit(first);
   }
-  stop(isSecond) {
+  stop(how) {
     this.dismissAll("stopped");
-    for (const run of this.state.runs) this.stopOne(run, isSecond);
+    for (const run of this.state.runs) this.stopOne(run, how);
   }
-  stopOne(run, isSecond) {
+  stopOne(run, how) {
+    const { drainSeconds } = this.policyOf(run);
     if (run.phase === "starting")
       this.endAttempt({ ...run, cause: "stop" }, { ...UNSEEN, error: "stopped before it started" });
     else if (run.phase === "killed") this.setAlarm(run, LAST_GRACE_SECONDS);
     else if (run.phase === "ending") {
-      if (isSecond) this.kill(run);
-    } else if (run.end === void 0) this.terminate(run, "stop");
-    else if (isSecond) this.endAttempt(run, run.end);
+      if (how === "kill") this.kill(run);
+    } else if (run.end !== void 0) {
+      if (how === "kill") this.endAttempt(run, run.end);
+    } else if (how === "drain" && drainSeconds > 0) this.drain(run, drainSeconds);
+    else this.terminate(run, "stop");
+  }
+  drain(run, seconds) {
+    const { timeoutSeconds } = this.policyOf(run);
+    const isLimited = timeoutSeconds > 0 && timeoutSeconds - this.secondsOf(run) < seconds;
+    if (!isLimited) this.setAlarm(this.change(run, { phase: "draining" }), seconds);
+    const limit = isLimited ? "its --timeout" : `for ${formatDuration(seconds)} at most`;
+    this.effects.push({ do: "log", text: `run ${run.number} may go on ${limit} (--drain)` });
   }
   found(before, { leader, isAlive: isAlive2, hasGroup: hasGroup2, ageSeconds }) {
     const { at, seconds } = this.moment;
@@ -1527,6 +1538,9 @@ function resultOf(run, end) {
   if (run.cause === "timeout") return "timeout";
   if (run.cause !== void 0 || run.isOrphan) return "interrupted";
   return end.exit === 0 ? "success" : "failure";
+}
+function isGoingOn({ phase, end }) {
+  return /running|draining/.test(phase) && end === void 0;
 }
 function isByHand({ reason }) {
   return reason === "signal" || reason === "remote";
@@ -1747,6 +1761,14 @@ var OPTIONS = {
     positiveDuration,
     "time from SIGTERM to SIGKILL, also at stop; keep it below supervisord's stopwaitsecs (10 s)",
     { default: "5s" }
+  ),
+  drain: option(
+    "--drain D",
+    "how",
+    "job",
+    parseDuration,
+    "at a stop, let a run go on for D before SIGTERM; keep D and --kill-after below stopwaitsecs",
+    { default: "0" }
   ),
   retries: option(
     "--retries N",
@@ -1984,6 +2006,7 @@ function policyOf(settings) {
     queueLimit: on === void 0 ? 1 : MAX_WAITING_EVENTS,
     timeoutSeconds: settings.timeout,
     killAfterSeconds: settings.killAfter,
+    drainSeconds: settings.drain,
     retries: settings.retries,
     retryDelaySeconds: settings.retryDelay,
     isRetryYielding: on === void 0 || overlap === "replace",
@@ -4236,7 +4259,7 @@ var Listener = class {
   }
   onStopSignal(signal) {
     this.stopSignals++;
-    if (!this.isStopping || this.stopSignals > 1) this.stop(signal);
+    if (!this.isStopping || this.stopSignals > 1) this.stop(signal, "drain");
   }
   onBytes(bytes) {
     try {
@@ -4408,19 +4431,18 @@ var Listener = class {
     this.exitStatus = exitStatus;
     this.stop();
   }
-  stop(why) {
+  stop(why, first = "end") {
     if (why !== void 0 && this.exitStatus === 0) this.log.line(`${why}: stopping`);
-    this.input.pause();
-    const jobs = this.runners.flatMap(({ job, state }) => [job, ...state.runs.map((run) => {
-      var _a;
-      return (_a = run.job) != null ? _a : job;
-    })]);
-    const grace = Math.max(0, ...jobs.map(({ options }) => options.policy.killAfterSeconds));
-    const isSecond = this.isStopping;
-    this.stopDeadlineSeconds = isSecond ? 0 : monotonicSeconds() + grace;
+    const how = !this.isStopping ? first : this.isAnyGoingOn ? "end" : "kill";
+    const seconds = Math.max(0, ...this.runners.map(({ job, state }) => longestStop(job, state, how)));
+    this.stopDeadlineSeconds = how === "kill" ? 0 : monotonicSeconds() + seconds;
     this.isStopping = true;
-    for (const runner of this.runners) runner.apply({ type: "stop", isSecond });
+    for (const runner of this.runners) runner.apply({ type: "stop", how });
+    if (!this.isAnyGoingOn) this.input.pause();
     this.settle();
+  }
+  get isAnyGoingOn() {
+    return this.runners.some(({ state }) => state.runs.some(isGoingOn));
   }
   settleSoon() {
     if (!this.isSettling) setImmediate(() => this.settle());
@@ -4481,6 +4503,14 @@ function outcomesOf(runners, decide2) {
     if (decision !== void 0) decided.push({ runner, decision });
   }
   return decided;
+}
+function longestStop({ options }, { runs }, how) {
+  const policies = runs.map(({ job }) => {
+    var _a;
+    return ((_a = job == null ? void 0 : job.options) != null ? _a : options).policy;
+  });
+  const times = policies.map((policy) => policy.killAfterSeconds + (how === "drain" ? policy.drainSeconds : 0));
+  return Math.max(options.policy.killAfterSeconds, ...times);
 }
 var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
 function isRunNow(event, { name }) {
@@ -4779,7 +4809,7 @@ function init(args) {
     name: (_c = settings.name) != null ? _c : baseName((_b = settings.crontab) != null ? _b : command[0]),
     command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_d = settings.on) != null ? _d : [], tick].filter(isPresent),
-    killAfterSeconds: longestGrace(jobs),
+    graceSeconds: longestGrace(jobs),
     variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env)
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
@@ -4789,7 +4819,7 @@ function init(args) {
 }
 var baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
 function longestGrace(jobs) {
-  return Math.max(0, ...jobs.map(({ settings }) => settings.killAfter));
+  return Math.max(0, ...jobs.map(({ settings: { drain, killAfter } }) => drain + killAfter));
 }
 function misfitsOf(jobs, tick, from) {
   const period = tick === void 0 ? void 0 : TICK_PERIODS[tick];
@@ -4815,8 +4845,8 @@ function flagWords({ texts }, tick) {
   });
   return tick === void 0 || texts.has("tick") ? words : [...words, "--tick", tick];
 }
-function formatSection({ name, command, events, killAfterSeconds, variables }) {
-  const stopSeconds = killAfterSeconds + STOP_MARGIN_SECONDS;
+function formatSection({ name, command, events, graceSeconds, variables }) {
+  const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
     `[eventlistener:${title}]`,
@@ -4831,7 +4861,7 @@ function formatSection({ name, command, events, killAfterSeconds, variables }) {
     "stderr_logfile_maxbytes=0"
   ];
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
-  const patience = "; above --kill-after: until then supertick ends its job, then supervisord kills";
+  const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
   if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}
 `;
@@ -5157,7 +5187,11 @@ var RULES = [
     return autorestart !== "RestartUnconditionally" && final.length > 0 && `after an exit status ${final.join(" or ")} it stays down: autorestart=true`;
   }],
   ["mistakes", "stopsignal", ({ stopsignal }) => ![2, 3, 15].includes(stopsignal) && "supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM"],
-  ["mistakes", "stopwaitsecs", ({ stopwaitsecs, jobs }) => stopwaitsecs <= longestGrace(jobs) && `supervisord would kill supertick before --kill-after (${formatDuration(longestGrace(jobs))}) is over: stopwaitsecs=${longestGrace(jobs) + STOP_MARGIN_SECONDS}`],
+  ["mistakes", "stopwaitsecs", ({ stopwaitsecs, jobs }) => {
+    const seconds = longestGrace(jobs);
+    const what = jobs.some(({ settings }) => settings.drain > 0) ? "--drain and --kill-after" : "--kill-after";
+    return stopwaitsecs <= seconds + (seconds > 0 ? LAST_SIDE_TASKS_SECONDS : 0) && `supervisord would kill supertick before ${what} (${formatDuration(seconds)}) and the last ping are over: stopwaitsecs=${seconds + STOP_MARGIN_SECONDS}`;
+  }],
   ["mistakes", "stderr_logfile_maxbytes", ({ stderr_logfile: file, stderr_logfile_maxbytes: limit }) => limit !== 0 && /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file != null ? file : "") && `supervisord can't rotate ${file} and would report an illegal seek at each line: stderr_logfile_maxbytes=0`],
   ["mistakes", "events", eventsMistake],
   ["mistakes", "command", ({ state }, before) => {

@@ -84,11 +84,15 @@ autorestart > autorestart=unexpected: after an exit status 0 it stays down: auto
 autorestart=unexpected | exitcodes=0,2,7
 > autorestart=unexpected: after an exit status 0 or 2 it stays down: autorestart=true
 stopsignal=HUP > stopsignal=HUP: supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM
-stopwaitsecs=5 > stopwaitsecs=5: supervisord would kill supertick before --kill-after (5s) is over: stopwaitsecs=10
+stopwaitsecs=5 > stopwaitsecs=5: supervisord would kill supertick before --kill-after (5s) and the last ping are over: stopwaitsecs=10
 command=supertick --ticks 5 --kill-after 10s -- x
-> stopwaitsecs=10: supervisord would kill supertick before --kill-after (10s) is over: stopwaitsecs=15
+> stopwaitsecs=10: supervisord would kill supertick before --kill-after (10s) and the last ping are over: stopwaitsecs=15
 environment=TICK_KILL_AFTER=1m
-> stopwaitsecs=10: supervisord would kill supertick before --kill-after (1m) is over: stopwaitsecs=65
+> stopwaitsecs=10: supervisord would kill supertick before --kill-after (1m) and the last ping are over: stopwaitsecs=65
+command=supertick --ticks 5 --kill-after 9s -- x
+> stopwaitsecs=10: supervisord would kill supertick before --kill-after (9s) and the last ping are over: stopwaitsecs=14
+command=supertick --ticks 5 --drain 2m -- x
+> stopwaitsecs=10: supervisord would kill supertick before --drain and --kill-after (2m5s) and the last ping are over:
 stderr_logfile_maxbytes
 > stderr_logfile_maxbytes=50MB: supervisord can't rotate /dev/stderr and would report an illegal seek
 command=supertick --every 5m -- x | events=TICK_3600

@@ -35,7 +35,7 @@ function parse(t: TestContext, sections: string): Program[] {
 /** @throws UsageError */
 function sectionWith(name: string, command: readonly string[], environment: Env): string {
   const variables = Object.entries(environment).map(([origin, text]) => ({ origin, text }));
-  return formatSection({ name, command, events: ["TICK_60"], killAfterSeconds: 5, variables });
+  return formatSection({ name, command, events: ["TICK_60"], graceSeconds: 5, variables });
 }
 
 // Each test is skipped, not their suite, so that the summary counts them.
@@ -101,9 +101,11 @@ describe("init", () => {
     assert.equal(new Set(priorities).size, 40);
   });
 
-  it("gives supervisord more patience than --kill-after, if the usual ten seconds are too few", () => {
-    const stopLine = (grace: string) => linesOf(["--ticks", "5", "--kill-after", grace, "--", "true"]).at(-2);
-    assert.deepEqual(["5s", "6s"].map(stopLine), ["stderr_logfile_maxbytes=0", "stopwaitsecs=11"]);
+  it("gives supervisord more patience than --drain and --kill-after, if the usual ten seconds are too few", () => {
+    const stopLine = (flag: string, grace: string) => linesOf(["--ticks", "5", flag, grace, "--", "true"]).at(-2);
+    assert.equal(stopLine("--kill-after", "5s"), "stderr_logfile_maxbytes=0");
+    assert.equal(stopLine("--kill-after", "6s"), "stopwaitsecs=11");
+    assert.equal(stopLine("--drain", "10m"), "stopwaitsecs=610");
   });
 
   const whole: Array<[args: string[], env?: Env]> = [

@@ -297,9 +297,9 @@ class ModelListener {
     else if (happening.type === "rotate") this.rotate();
     else if (happening.type === "due") this.takeDue(happening.reason);
     else {
-      const isSecond = this.isStopping;
+      const how = this.isStopping ? "kill" : "end";
       this.isStopping = true;
-      this.apply({ type: "stop", isSecond });
+      this.apply({ type: "stop", how });
     }
     assert.deepEqual(persistent(this.world.read()), persistent(this.state));
   }
@@ -429,6 +429,7 @@ const anyPolicy: fc.Arbitrary<JobPolicy> = fc.record({
   queueLimit: fc.constantFrom(1, 3),
   timeoutSeconds: fc.constantFrom(0, 300),
   killAfterSeconds: fc.constant(5),
+  drainSeconds: fc.constant(0),
   retries: fc.constantFrom(0, 1, 3),
   retryDelaySeconds: fc.constant(10),
   isRetryYielding: fc.boolean(),

@@ -36,6 +36,7 @@ const POLICY: JobPolicy = {
   queueLimit: 1,
   timeoutSeconds: 300,
   killAfterSeconds: 5,
+  drainSeconds: 0,
   retries: 0,
   retryDelaySeconds: 10,
   isRetryYielding: true,
@@ -86,7 +87,7 @@ function inputOf(word: string, dues: number): JobInput {
   const [, number, name] = /^(?:(\d+):)?(\w+?)$/.exec(word)!;
   if (name === "pause") return { type: "pause", id: "p", seconds: number === undefined ? undefined : Number(number) };
   if (name === "resume") return { type: "resume", id: "r" };
-  if (name === "stop") return { type: "stop", isSecond: number === "2" };
+  if (name === "stop") return { type: "stop", how: number === "2" ? "kill" : number === "1" ? "end" : "drain" };
   if (name === "turn") return { type: "turn", id: number ?? "1" };
   if (name in ABOUT_RUN) return { ...ABOUT_RUN[name as "alarm"], run: Number(number ?? 1) } as JobInput;
   const due = { type: "due", due: 300 * dues, id: String(dues) } as const;
@@ -123,8 +124,8 @@ function outcome(setting: Setting, words: string): string {
   const { state, last } = play(setting, words);
   const done = [...last!.notes.map(({ fact }) => factInWords(fact)), ...last!.effects.map(effectInWords)];
   const runs = state.runs.map(({ number, attempt, phase, end }) => {
-    const isDraining = phase === "running" && end !== undefined;
-    return `${number}.${attempt} ${isDraining ? "draining" : phase}`;
+    const isReading = phase === "running" && end !== undefined;
+    return `${number}.${attempt} ${isReading ? "reading" : phase}`;
   });
   return `${done.join(", ")} → ${runs.join(", ") || "none"}`.trim();
 }
@@ -159,7 +160,7 @@ const INPUTS =
   "due 1:turn allowed held started startFailed outputLeft exit0 exit3 died groupGone alarm stop 2:stop".split(" ");
 
 /** In which phases a process reports. Its start, or that it failed, comes once. */
-const WITH_PROCESS = /^(running|draining|ending|killed|idle)/;
+const WITH_PROCESS = /^(running|reading|ending|killed|idle)/;
 const REPORTS: Record<string, RegExp> = {
   ...{ started: /^(starting|idle)/, startFailed: /^(starting|idle)/ },
   ...{ outputLeft: WITH_PROCESS, exit0: WITH_PROCESS, exit3: WITH_PROCESS, died: WITH_PROCESS },
@@ -190,17 +191,17 @@ const TABLE = [
     stop 2:stop ⇒ ended interrupted → none`,
   inPhase("running", "due started")`
     due ⇒ skipped → 1.1 running
-    outputLeft ⇒ no alarm → 1.1 draining
+    outputLeft ⇒ no alarm → 1.1 reading
     exit0 ⇒ ended success → none
     exit3 died ⇒ ended failure → none
     alarm ⇒ ending timeout, SIGTERM, alarm 5 → 1.1 ending
     stop 2:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
-  inPhase("draining", "due started outputLeft")`
-    due ⇒ skipped → 1.1 draining
-    outputLeft ⇒ no alarm → 1.1 draining
+  inPhase("reading", "due started outputLeft")`
+    due ⇒ skipped → 1.1 reading
+    outputLeft ⇒ no alarm → 1.1 reading
     exit0 exit3 died 2:stop ⇒ ended success → none`,
-  inPhase("draining at a stop", "due started outputLeft stop")`
-    outputLeft ⇒ no alarm → 1.1 draining
+  inPhase("reading at a stop", "due started outputLeft stop")`
+    outputLeft ⇒ no alarm → 1.1 reading
     exit0 exit3 died 2:stop ⇒ ended success → none`,
   inPhase("ending", "due started alarm")`
     due ⇒ skipped → 1.1 ending
@@ -265,7 +266,7 @@ const CASES = [
     one that comes while the last one starts ends it then: due due started
       ⇒ started, ending replace, SIGTERM, alarm 5 → 1.1 ending, 2.1 next
     one that could not be started is in no way: due due startFailed ⇒ ended failure, spawn → 2.1 starting
-    what is left of its output is waited for: due started outputLeft due ⇒ starting → 1.1 draining, 2.1 next
+    what is left of its output is waited for: due started outputLeft due ⇒ starting → 1.1 reading, 2.1 next
     then it starts: due started outputLeft due exit0 ⇒ ended success, spawn → 2.1 starting`,
   withPolicy("replace and only-if", { overlap: "replace", isAsking: true })`
     the last one goes on until the question is answered: due allowed started due
@@ -313,6 +314,25 @@ const CASES = [
     but one that was not: due kill gone alarm ⇒ starting, ask → 1.2 asking
     also after a second kill: due kill gone kill gone alarm ⇒ starting, ask → 1.2 asking
     held back then, it was interrupted: due kill gone alarm held ⇒ dropped held interrupted → none`,
+  withPolicy("drain", { drainSeconds: 60, retries: 1 })`
+    what runs goes on at a stop: due started stop ⇒ alarm 60, log → 1.1 draining
+    and comes to its own end: due started stop exit0 ⇒ ended success → none
+    also while its output is read: due started stop outputLeft ⇒ no alarm → 1.1 reading
+    a failure is not tried again: due started stop exit3 ⇒ ended stopped failure → none
+    when the time is over it is ended: due started stop alarm ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending
+    the next stop ends it at once: due started stop 1:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending
+    one more kills: due started stop 1:stop 2:stop ⇒ SIGKILL, alarm 1 → 1.1 killed
+    supervisord's end is no reason to wait: due started 1:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending
+    nothing starts: due stop ⇒ ended stopped interrupted → none
+    nor is due: due started stop due ⇒ → 1.1 draining
+    nor is tried again: due started exit3 stop ⇒ dropped stopped failure → none
+    what is being ended has its grace: due started alarm stop ⇒ → 1.1 ending`,
+  withPolicy("drain and queue", { drainSeconds: 60, overlap: "queue" })`
+    what waits is skipped: due started due stop ⇒ skipped, alarm 60, log → 1.1 draining`,
+  withPolicy("drain beyond the time limit", { drainSeconds: 600 })`
+    the limit holds: due started stop ⇒ log → 1.1 running
+    and ends it as such: due started stop alarm ⇒ ending timeout, SIGTERM, alarm 5 → 1.1 ending
+    the next stop ends it before: due started stop 1:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
   withPolicy("a pause", { retries: 1 })`
     what runs goes on: due started pause ⇒ paused, log → 1.1 running
     nothing is due: pause due ⇒ → none
@@ -596,7 +616,7 @@ class JobInWorld {
       "too many wait",
     );
     for (const { number, phase, end, hasSlot } of runs) {
-      const isTimed = phase === "running" && end === undefined && timeoutSeconds > 0;
+      const isTimed = end === undefined && (phase === "draining" || (phase === "running" && timeoutSeconds > 0));
       if (isTimed || phase === "ending" || phase === "backoff") assert.ok(this.alarms.has(number), `${phase} for ever`);
       if (phase === "backoff" || phase === "queued") assert.ok(!hasSlot, `${phase} with a slot`);
     }
@@ -735,6 +755,7 @@ const policy: fc.Arbitrary<JobPolicy> = fc.record({
   queueLimit: fc.constantFrom(1, 3),
   timeoutSeconds: fc.constantFrom(0, 300),
   killAfterSeconds: fc.constantFrom(1, 5),
+  drainSeconds: fc.constantFrom(0, 600),
   retries: fc.constantFrom(0, 1, 3),
   retryDelaySeconds: fc.constantFrom(1, 10, 3600),
   isRetryYielding: fc.boolean(),

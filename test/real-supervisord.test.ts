@@ -3,6 +3,7 @@
 
 import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
 import { describe, test as nodeTest, type TestContext } from "node:test";
 import {
   CLOCK_START,
@@ -162,6 +163,31 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
 
     await supervisord.end("SIGKILL");
     await supervisord.waitUntil("the listener to end", () => !isAlive(listener));
+    await untilGone(supervisord, group);
+  });
+
+  test("with --drain the job goes on at supervisorctl stop, and ends with supervisord", async (t) => {
+    const supervisord = createSupervisord(t);
+    const job = supervisord.script("wait-for-release", waitForRelease);
+    const args = ["--ticks", "1", "--drain", "10m", "--", job];
+    supervisord.listener("drained", args, { settings: { stopwaitsecs: "610" } });
+    await supervisord.start();
+    await supervisord.tick();
+    await supervisord.pidOfRun(1);
+    const stopped = supervisord.ctl("stop", "drained");
+    await supervisord.waitForStderr("run 1 may go on for 10m at most");
+    supervisord.write("release", "");
+    await stopped;
+    await supervisord.waitForLog("stopped: drained (exit status 0)");
+    assert.match(supervisord.stderr(), /run 1 finished: exit 0/);
+
+    fs.unlinkSync(supervisord.path("release"));
+    await supervisord.ctl("start", "drained");
+    await supervisord.tick();
+    const group = await supervisord.pidOfRun(2);
+    process.kill(supervisord.pidOfListener(), "SIGTERM");
+    await supervisord.waitForStderr("run 2 may go on for 10m at most");
+    await supervisord.end("SIGKILL");
     await untilGone(supervisord, group);
   });
 

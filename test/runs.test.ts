@@ -53,6 +53,48 @@ describe("overlap", { concurrency: 4 }, () => {
   });
 });
 
+describe("at a stop, with --drain", { concurrency: 4 }, () => {
+  const DRAIN = ["--drain", "1h", "--kill-after", "1h"];
+  const begin = async (t: TestContext, script: string) => {
+    const supervisord = await start(t, [...DRAIN, ...shell(`echo begin; ${script}`)]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/begin/);
+    supervisord.signal("SIGTERM");
+    await supervisord.waitForLog(/run 1 may go on for 1h at most \(--drain\)/);
+    return supervisord;
+  };
+  const end = async (supervisord: Supervisord, result: string) => {
+    assert.deepEqual(await supervisord.exited, { code: 0, signal: null });
+    assert.deepEqual(facts(supervisord, "ended")[0].result, result);
+  };
+
+  it("the run goes on to its end, and nothing new starts", async (t) => {
+    const supervisord = await begin(t, "while [ ! -e go ]; do sleep 0.05; done");
+    supervisord.advance(60);
+    supervisord.signal("SIGUSR2");
+    fs.writeFileSync(`${supervisord.directory}/go`, "");
+    await end(supervisord, "success");
+    assert.equal(facts(supervisord, "starting").length, 1);
+    assert.doesNotMatch(supervisord.stderr, /sent SIG/);
+  });
+
+  it("a second signal ends it, a third one kills", async (t) => {
+    const supervisord = await begin(t, "trap 'echo trapped' TERM; while :; do sleep 0.05; done");
+    supervisord.signal("SIGTERM");
+    await supervisord.waitForLog(/is being stopped; sent SIGTERM[\s\S]*trapped/);
+    assert.doesNotMatch(supervisord.stderr, /sent SIGKILL/);
+    supervisord.signal("SIGTERM");
+    await supervisord.waitForLog(/sent SIGKILL/);
+    await end(supervisord, "interrupted");
+  });
+
+  it("supervisord's death ends it at once", async (t) => {
+    const supervisord = await begin(t, "exec sleep 1000");
+    supervisord.closeStdin();
+    await end(supervisord, "interrupted");
+  });
+});
+
 describe("what waits when the listener is killed", { concurrency: 4 }, () => {
   const LOOP = "echo begin $SUPERTICK_DUE $SUPERTICK_RUN; while [ ! -e go ]; do sleep 0.05; done";
   const begun = (supervisord: Supervisord) => supervisord.stderr.match(/^begin .*$/gm) ?? [];

@@ -36,6 +36,7 @@ describe("an option", () => {
     ["--overlap", "TICK_OVERLAP", "queue", "overlap", "queue", undefined],
     ["--timeout", "TICK_TIMEOUT", "1h30m", "timeout", 5400, 0],
     ["--kill-after", "TICK_KILL_AFTER", "90", "killAfter", 90, 5],
+    ["--drain", "TICK_DRAIN", "10m", "drain", 600, 0],
     ["--retries", "TICK_RETRIES", "3", "retries", 3, 0],
     ["--retry-delay", "TICK_RETRY_DELAY", "1m", "retryDelay", 60, 10],
     ["--only-if", "TICK_ONLY_IF", "test -e /x && true", "onlyIf", "test -e /x && true", undefined],
@@ -124,12 +125,13 @@ function noZone(): never {
 }
 
 it("the policy is made of overlap, times, retries and the question", () => {
-  const args = ["--ticks", "5", "--timeout", "1m", "--kill-after", "7s"];
+  const args = ["--ticks", "5", "--timeout", "1m", "--kill-after", "7s", "--drain", "3m"];
   const standard = {
     overlap: "skip",
     queueLimit: 1,
     timeoutSeconds: 60,
     killAfterSeconds: 7,
+    drainSeconds: 180,
     retries: 0,
     retryDelaySeconds: 10,
     isRetryYielding: true,
@@ -297,7 +299,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --json";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  TICK_VARIABLE  text`.
   const rows = supertick(["--help"]).stdout.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm);
