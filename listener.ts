@@ -31,6 +31,7 @@
 //   Files                      opened with care, for their names are known to all
 //   Counter file               the count, the last tick, and who counts; whole at every instant
 //   Run journal                the facts of all jobs, appended
+//   Requests                   what a listener is asked for while it is at work
 //   Jobs at work               a runner for each job: it holds the state, and carries out the effects
 //   Crontab file               where the jobs come from when there are many, and when it is read again
 //   Roster                     all runners, kept when the crontab changes
@@ -41,6 +42,7 @@
 //   check                      what will happen, in words
 //   check supervisord.conf     what is wrong with its sections that run supertick
 //   status                     what has happened
+//   run, pause, resume         ask the listener that has the job
 //   main
 //
 // Two rules. Stdout belongs to supervisord: nothing but READY and RESULT is ever written to it, or supervisord stops
@@ -1793,21 +1795,26 @@ const DROP_REASONS = {
 /** Why a run does not start, or is not tried again. */
 export type DropReason = keyof typeof DROP_REASONS;
 
-/** What the log says of a fact; undefined: nothing. `about`: the run, as it was before. */
-export function describeFact(fact: Fact, about: Due & Partial<Run>): string | undefined {
+/** What the log says of a fact; undefined: nothing. `about`: the run, as it was before, if there is one. */
+export function describeFact(fact: Fact, about?: Due & Partial<Run>): string | undefined {
   switch (fact.type) {
+    case "paused":
+      return describePause(fact);
+    case "resumed":
+      return `resumed${fact.count === 0 ? "" : `; ${countWords(fact.count)} went by while it was paused`}`;
     case "waiting":
       return `the run due ${formatTime(fact.due)} waits ${fact.why}`;
     case "skipped":
       return `skipped the run due ${formatTime(fact.due)} (${fact.reason}): ${fact.why}`;
     case "started":
-      return `run ${fact.run} started (pid ${fact.pid}, due ${formatTime(about.due)}, ${reasonOf(about)})`;
+      return `run ${fact.run} started (pid ${fact.pid}, due ${formatTime(about!.due)}, ${reasonOf(about!)})`;
     case "ending":
-      return describeEnding(fact, about.job!.options.policy);
+      return describeEnding(fact, about!.job!.options.policy);
     case "ended":
-      return describeEnded(fact, about);
+      return describeEnded(fact, about!);
     case "dropped": {
-      const what = fact.result === undefined ? `, due ${formatTime(about.due)}, does not start` : " is not tried again";
+      const what =
+        fact.result === undefined ? `, due ${formatTime(about!.due)}, does not start` : " is not tried again";
       const detail = fact.error === undefined ? "" : ` (${fact.error})`;
       return `run ${fact.run}${what}: ${DROP_REASONS[fact.why]}${detail}`;
     }
@@ -2221,7 +2228,6 @@ export class Decision {
   private pause(id: string, seconds?: number): void {
     const until = seconds && Math.ceil(this.moment.now) + seconds;
     this.record({ type: "paused", until, id, at: this.moment.at });
-    this.effects.push({ do: "log", text: describePause({ until }) });
     this.dismissAll("paused");
   }
 
@@ -2240,8 +2246,6 @@ export class Decision {
     const decided = isByClock(schedule) ? Math.floor(from) : undefined;
     const count = before === undefined || decided === undefined ? 0 : schedule.countIn(before, decided);
     this.record({ type: "resumed", decided, count, id, at: this.moment.at });
-    const gone = count === 0 ? "" : `; ${countWords(count)} went by while it was paused`;
-    this.effects.push({ do: "log", text: `resumed${gone}` });
   }
 
   // A later attempt belongs to a run that has started before, and so has a result.
@@ -2560,7 +2564,7 @@ function parseEventNames(text: string): string[] {
 const GROUPS = { schedule: "Schedule, one of", when: "When", how: "How", telling: "Telling", trial: "Subcommands" };
 
 /** A job's option may differ between the jobs of one listener; the last four are options of subcommands. */
-type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report";
+type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report" | "run" | "pause" | "request";
 
 interface OptionExtras {
   /** Its variable, if that is not TICK_ and the flag in capitals. The options of subcommands have none. */
@@ -2661,6 +2665,11 @@ const OPTIONS = {
     "simulate, check: the time to begin at, as 2025-03-30T00:55:00Z; UTC without a zone", { defaultText: "now" }),
   number: option("-n N", "trial", "check", wholeNumber(1, 1000),
     "check: how many of the next runs to list, 1 to 1000", { default: "5" }),
+  wait: option("--wait", "trial", "run", parseSwitch, "run: follow the run to its end, and exit as it does",
+    { default: "no" }),
+  pauseFor: option("--for D", "trial", "pause", positiveDuration, "pause: for so long; else until resume"),
+  requestState: option("--state FILE", "trial", "request", parsePath,
+    "run, pause, resume: the counter file of the listener that is meant"),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
 };
 
@@ -2714,7 +2723,8 @@ export function parseCommandLine(args: readonly string[], scopes: readonly Scope
 /** @throws UsageError for a flag that is unknown, or legal elsewhere only */
 function optionOf(flag: string, scopes: readonly Scope[]): OptionKey {
   const isLegal = (key: OptionKey) => scopes.includes(specOf(key).scope);
-  const key = OPTION_KEYS.find((k) => flagOf(k) === flag);
+  const keys = OPTION_KEYS.filter((k) => flagOf(k) === flag);
+  const key = keys.find(isLegal) ?? keys[0];
   if (key !== undefined && isLegal(key)) return key;
   if (key !== undefined) throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
   const flags = OPTION_KEYS.filter(isLegal).map(flagOf);
@@ -2891,6 +2901,7 @@ function helpText(): string {
   supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs
   supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1
   supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames
+  supertick run|pause|resume NAME                  asks the listener that has the job; run --wait, pause --for D
   supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong
   supertick --help | --version
 
@@ -2898,7 +2909,7 @@ Each option is a flag or an environment variable; the flag wins. Durations D: 90
 
 ${groups.join("\n")}
 Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
-Run now:  supervisorctl signal USR2 NAME
+Run now:  supertick run NAME
 `;
 }
 
@@ -4509,7 +4520,7 @@ function createCounterFile(path: string, isLinked: boolean, bytes: Buffer): numb
 }
 
 /** What the files beside a counter file are called; no job's own counter file is called so. */
-const FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
+const FURTHER_FILES = /\.(runs|runs\.1|bad|new|req)$/;
 
 /**
  * Where the files are when --state says nothing: /var/lib/supertick if that is writable, else a directory of our own
@@ -4725,6 +4736,76 @@ class Journal {
 function journalLine([key, fact]: KeyedFact): string {
   const head = `{"type":"${fact.type}"`;
   return `${head},"job":${JSON.stringify(key)}${JSON.stringify(fact).slice(head.length)}\n`;
+}
+
+// ── Requests ────────────────────────────────────────────────────────────────
+// What `run`, `pause` and `resume` ask a listener for: a file beside its counter file, FILE.ID.req, and SIGURG, which a
+// process without a handler ignores. Who removes the file decides: the listener, which then does what it says; or who
+// made it, where nobody has come. So it is done once or, if the listener is killed right then, not at all.
+
+const REQUEST_NAME = /^\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.req$/;
+const REQUEST_KINDS = ["run", "pause", "resume"] as const;
+const MAX_REQUEST_SECONDS = 60;
+
+interface Request {
+  /** A UUID: of the run, or of the fact, that comes of it too. */
+  readonly id: string;
+  readonly ask: (typeof REQUEST_KINDS)[number];
+  /** Its key. */
+  readonly job: string;
+  /** For how long to pause; undefined: until `resume`. */
+  readonly seconds?: number;
+  /** Epoch seconds of the machine's clock. */
+  readonly at: number;
+  /** See machineId. After a power cut a file may be back that was removed. */
+  readonly machine: string;
+}
+
+const REQUEST_FIELDS = {
+  ask: isOneOf(REQUEST_KINDS),
+  job: isText,
+  seconds: isOptional(isCount),
+  at: isAmount,
+  machine: (value: unknown) => value === machineId(),
+};
+
+/** The ids of the requests that wait beside a counter file. */
+function requestsBeside(statePath: string): string[] {
+  const { length } = baseName(statePath);
+  const ends = namesIn(directoryOf(statePath)).map(
+    (name) => name.startsWith(baseName(statePath)) && name.slice(length),
+  );
+  return ends.map((end) => REQUEST_NAME.exec(end || "")?.[1]).filter(isPresent);
+}
+
+const requestFile = (statePath: string, id: string) => `${statePath}.${id}.req`;
+
+/** Removes the file, and returns what it says. @throws with a code that says why it is not to be done */
+function takeRequest(statePath: string, id: string): Request {
+  const path = requestFile(statePath, id);
+  const text = readStart(path);
+  fs.unlinkSync(path);
+  const request = tryTo(() => JSON.parse(text));
+  if (!has(REQUEST_FIELDS)(request)) throw codedError("it is not a request of this machine");
+  if (Math.abs(Date.now() / 1000 - request.at) > MAX_REQUEST_SECONDS) throw codedError("it is older than a minute");
+  return { ...request, id };
+}
+
+/** Whole, for the listener's user alone. @throws with a code of the system's */
+function makeRequest(statePath: string, { id, ...request }: Request): void {
+  const draft = `${statePath}.${id}.new`;
+  const { uid, gid } = fs.statSync(statePath);
+  const fd = fs.openSync(draft, "wx", 0o600);
+  try {
+    fs.writeSync(fd, JSON.stringify(request));
+    if (process.geteuid!() === 0) fs.fchownSync(fd, uid, gid);
+    fs.renameSync(draft, requestFile(statePath, id));
+  } catch (error) {
+    fs.unlinkSync(draft);
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 // ── Jobs at work ────────────────────────────────────────────────────────────
@@ -5077,11 +5158,11 @@ class JobRunner {
   // What is reported: the log, the hooks and the pings follow from the facts.
 
   private report({ fact, about }: Note): void {
-    const text = about && describeFact(fact, about);
+    const text = describeFact(fact, about);
     if (text !== undefined)
       this.log.line(text, () => {
         const { type: event, at: _, ...fields } = fact;
-        return { event, due: about!.due, reason: reasonOf(about!), ...fields };
+        return { event, due: about?.due, reason: about && reasonOf(about), ...fields };
       });
     this.reportOutside(fact, about as Run);
   }
@@ -5317,6 +5398,13 @@ class JobRunner {
   /** A run that no tick and no event brings: it is due now. */
   runNow(reason: "start" | "signal"): Decision | undefined {
     return this.isLeaving ? undefined : this.decide({ type: "due", ...dueNow(reason) });
+  }
+
+  /** What `run`, `pause` or `resume` asks for. */
+  onRequest({ ask, id, seconds }: Request): Decision {
+    this.wakeAt = 0;
+    if (ask === "run") return this.decide({ type: "due", ...dueNow("remote"), id });
+    return this.decide(ask === "pause" ? { type: "pause", id, seconds } : { type: "resume", id });
   }
 
   // What an earlier listener left:
@@ -5843,6 +5931,7 @@ class Listener {
     this.describeJobs();
     this.takeOver(this.runners);
     this.runNow("start", ({ job }) => isRunOnStart(job));
+    this.takeRequests();
     this.dismissDone();
     if (this.isTicking) this.expectTicks();
   }
@@ -5874,6 +5963,7 @@ class Listener {
   onSignal(signal: NodeJS.Signals): void {
     if (signal === "SIGHUP")
       this.reload(false); // HUP is not a stop
+    else if (signal === "SIGURG") this.takeRequests();
     else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
@@ -5881,6 +5971,25 @@ class Listener {
 
   private runNow(reason: "start" | "signal", isMeant: (runner: JobRunner) => boolean): void {
     this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.runNow(reason)));
+  }
+
+  private takeRequests(): void {
+    if (this.isStopping || this.statePath === undefined) return;
+    for (const id of requestsBeside(this.statePath)) this.takeRequest(this.statePath, id);
+  }
+
+  private takeRequest(statePath: string, id: string): void {
+    const ignore = (why: string) => this.log.line(`${requestFile(statePath, id)}: ${why}; nothing is done for it`);
+    let request: Request;
+    try {
+      request = takeRequest(statePath, id);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") ignore(errorCode(error)); // else it was withdrawn
+      return;
+    }
+    const runners = this.runners.filter(({ job, isLeaving }) => job.key === request.job && !isLeaving);
+    if (runners.length === 0) ignore("its job is not here any more");
+    this.commit(outcomesOf(runners, (runner) => runner.onRequest(request)));
   }
 
   // The order that makes a kill at any instant harmless: facts, counter, answer, and only then the effects. However
@@ -6299,7 +6408,7 @@ function startListener(args: readonly string[]): void {
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
     // The signals are caught first, for a USR2 would otherwise end us, and a USR1 open Node's debugger; the handlers
     // run when the listener is there.
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGURG"] as const)
       process.on(signal, () => listener.onSignal(signal));
     const listener = new Listener(jobs, settings, crontab, statePath, counter, log);
     sayReady(log);
@@ -7101,7 +7210,10 @@ function callOf(program: Program): { args?: readonly string[]; variables?: NodeJ
   const isForShell = (i: number) => /^-\w*c$/.test(words[i - 1] ?? "");
   const at = words.findIndex((word, i) => (isForShell(i) ? word.split(/[\s;&|()'"]+/) : [word]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
-  if (at < 0 || (!isListener(program) && (isForShell(at) || /^(init|check|simulate|status)$/.test(args[0]))))
+  if (
+    at < 0 ||
+    (!isListener(program) && (isForShell(at) || /^(init|check|simulate|status|run|pause|resume)$/.test(args[0])))
+  )
     return undefined;
   if (isForShell(at)) return {};
   const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
@@ -7319,6 +7431,159 @@ function formatAge(seconds: number): string {
   return formatDuration(Math.max(0, Math.round(seconds))).replace(/(\D).*/, "$1");
 }
 
+// ── run, pause, resume ──────────────────────────────────────────────────────
+// Finds the listener that has the job, makes a request (see Requests), and reads in the journal what comes of it. To ask
+// for something more: REQUEST_KINDS, then JobRunner.onRequest.
+
+const TAKING_SECONDS = 2;
+const ANSWER_SECONDS = 5;
+const LISTENER_ABSENCE_SECONDS = 60;
+const JOURNAL_POLL_MS = 50;
+
+/** A job of a listener, as its files say. */
+interface FoundJob {
+  readonly file: string;
+  readonly key: string;
+  readonly name: string;
+  readonly state: JobState;
+}
+
+function ask(kind: Request["ask"], args: readonly string[]): void {
+  const words: string[] = [];
+  const { layer, command } = parseCommandLine(args, kind === "resume" ? ["request"] : ["request", kind], words);
+  const [name, ...more] = [...words, ...command];
+  if (name === undefined || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
+  const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
+  const job = findJob(name, requestState);
+  if (kind === "resume" && job.state.paused === undefined) return writeFully(1, `${job.name}: it is not paused\n`);
+  const request = { id: createId(), ask: kind, job: job.key, seconds, at: Date.now() / 1000, machine: machineId() };
+  submit(job.file, request);
+  process.exitCode = follow(job, request.id, wait);
+}
+
+/** @throws UsageError where it is not one job, of a listener that may be asked */
+function findJob(name: string, file: string | undefined): FoundJob {
+  const jobs = (file === undefined ? findStateFiles() : [file]).flatMap(jobsOf);
+  const named = jobs.filter((job) => job.name === name);
+  const meant = named.length > 0 ? named : jobs.filter(({ key }) => key === name);
+  // What a listener has left that is gone counts where no other one has the name: it may be about to start again.
+  const atWork = meant.filter((job) => listenerOf(job.file) !== undefined);
+  const [job, ...others] = atWork.length > 0 ? atWork : meant;
+  if (job !== undefined && others.length === 0) return job;
+  const files = [job, ...others].map((one) => one?.file).filter(isPresent);
+  if (files.length > 0)
+    throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
+  const hint = process.geteuid!() === 0 ? "" : "; those of another user's listener are known to root and to that user";
+  throw new UsageError(
+    `no listener has a job ${quote(name)}${suggestion(
+      name,
+      jobs.map((one) => one.name),
+    )}${hint}`,
+  );
+}
+
+function jobsOf(file: string): FoundJob[] {
+  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  return states
+    .filter(([key]) => key !== LISTENER)
+    .map(([key, state]) => ({ file, key, name: state.name ?? key, state }));
+}
+
+function listenerOf(file: string): Rival | undefined {
+  return tryTo(() => rivalOf(parseCounter(readStart(file))));
+}
+
+/** Until somebody has taken it. @throws UsageError where nobody does: then it is withdrawn */
+function submit(file: string, request: Request): void {
+  let problem = "no listener is at work on it";
+  const refuse = (why: string) => new UsageError(`${jsonText(file).slice(1, -1)}: ${why}`);
+  try {
+    if (listenerOf(file)?.isElsewhere) throw codedError("its listener is in another container or machine: ask there");
+    makeRequest(file, request);
+  } catch (error) {
+    const code = errorCode(error);
+    throw refuse(/^E(ACCES|PERM)$/.test(code) ? `${code}: ask as root, or as the listener's user` : code);
+  }
+  const path = requestFile(file, request.id);
+  const end = monotonicSeconds() + TAKING_SECONDS;
+  while (monotonicSeconds() < end) {
+    const listener = listenerOf(file);
+    try {
+      if (listener !== undefined) {
+        problem = `its listener (pid ${listener.pid}) does not take it: it is stopping or busy, or its log says why`;
+        process.kill(listener.pid, "SIGURG");
+      }
+    } catch (error) {
+      problem = `the listener (pid ${listener!.pid}) can't be asked: ${errorCode(error)}; ask as root, or as its user`;
+    }
+    sleep(JOURNAL_POLL_MS);
+    if (!fs.existsSync(path)) return;
+  }
+  if (tryTo(() => fs.unlinkSync(path) ?? true)) throw refuse(problem);
+}
+
+/** Prints what comes of a request. Returns the exit status: with `isWaiting`, that of the command. */
+function follow(job: FoundJob, id: string, isWaiting: boolean): number {
+  const said = new Set<string>();
+  let [stamp, seen] = ["", monotonicSeconds()];
+  for (;;) {
+    const before = stamp;
+    stamp = stampOf(`${job.file}.runs`).text;
+    const { lines, status } = stamp === before ? { lines: [], status: undefined } : outcomeOf(job, id, isWaiting);
+    for (const line of lines) if (!said.has(line)) writeFully(1, `${quote(job.name).slice(1, -1)}: ${line}\n`);
+    for (const line of lines) said.add(line);
+    if (status !== undefined) return status;
+    if (said.size > 0 && listenerOf(job.file) !== undefined) seen = monotonicSeconds();
+    if (monotonicSeconds() - seen > (said.size > 0 ? LISTENER_ABSENCE_SECONDS : ANSWER_SECONDS)) break;
+    sleep(JOURNAL_POLL_MS);
+  }
+  writeFully(2, "supertick: what comes of it is not known: the listener is gone, or its log says why\n");
+  return 1;
+}
+
+/** What the journal says of a request so far. `status`: once there is no more to come. */
+function outcomeOf({ file, key }: FoundJob, id: string, isWaiting: boolean): { lines: string[]; status?: number } {
+  const lines: string[] = [];
+  let state = FRESH_STATE;
+  let number: number | undefined;
+  for (const text of readJournalFiles(`${file}.runs`).split("\n")) {
+    const line = tryParseLine(text);
+    if (line?.job !== key) continue;
+    const { fact } = line;
+    if (fact.type === "starting" && fact.id === id) number = fact.run;
+    const about = state.runs.find((run) => run.number === number);
+    state = remember(state, fact);
+    if ("run" in fact ? fact.run !== number : !("id" in fact) || fact.id !== id) continue;
+    lines.push(...describeForAsker(fact, about));
+    const status = statusAfter(fact, state, isWaiting);
+    if (status !== undefined) return { lines, status };
+  }
+  return { lines };
+}
+
+function describeForAsker(fact: Fact, about: Run | undefined): string[] {
+  if (fact.type === "starting")
+    return [`run ${fact.run}${fact.attempt > 1 ? `, attempt ${fact.attempt},` : ""} starts`];
+  if (fact.type === "ending" || ("run" in fact && about === undefined)) return [];
+  if (fact.type !== "ended") return [describeFact(fact, about)].filter(isPresent);
+  const { tail, ...end } = fact as FactOf<"ended"> & { tail?: unknown };
+  const text = describeFact({ ...end, retryIn: undefined, why: undefined }, { ...about!, since: 0 })!;
+  const output = isText(tail) ? [`it wrote:\n${(tail as string).replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit)}`] : [];
+  return [
+    ...output,
+    text + (fact.retryIn === undefined ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`),
+  ];
+}
+
+function statusAfter(fact: Fact, { last }: JobState, isWaiting: boolean): number | undefined {
+  if (fact.type === "paused" || fact.type === "resumed") return 0;
+  if (fact.type === "skipped") return 1;
+  if (!isWaiting) return 0;
+  if (fact.type !== "dropped" && (fact.type !== "ended" || fact.retryIn !== undefined)) return undefined;
+  if (last?.run !== fact.run || !/success|failure/.test(last.result)) return 1;
+  return last.result === "success" ? 0 : last.exit || 1;
+}
+
 // ── main ────────────────────────────────────────────────────────────────────
 // To add a subcommand: its line in helpText, a section like those above, and its line in main.
 
@@ -7340,6 +7605,7 @@ export function main(): void {
     else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
+    else if (isOneOf(REQUEST_KINDS)(args[0])) ask(args[0] as Request["ask"], args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {

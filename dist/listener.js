@@ -1147,6 +1147,10 @@ var DROP_REASONS = {
 };
 function describeFact(fact, about) {
   switch (fact.type) {
+    case "paused":
+      return describePause(fact);
+    case "resumed":
+      return `resumed${fact.count === 0 ? "" : `; ${countWords(fact.count)} went by while it was paused`}`;
     case "waiting":
       return `the run due ${formatTime(fact.due)} waits ${fact.why}`;
     case "skipped":
@@ -1381,7 +1385,6 @@ var Decision = class {
   pause(id, seconds) {
     const until = seconds && Math.ceil(this.moment.now) + seconds;
     this.record({ type: "paused", until, id, at: this.moment.at });
-    this.effects.push({ do: "log", text: describePause({ until }) });
     this.dismissAll("paused");
   }
   isStillPaused() {
@@ -1397,8 +1400,6 @@ var Decision = class {
     const decided = isByClock(schedule) ? Math.floor(from) : void 0;
     const count = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
     this.record({ type: "resumed", decided, count, id, at: this.moment.at });
-    const gone = count === 0 ? "" : `; ${countWords(count)} went by while it was paused`;
-    this.effects.push({ do: "log", text: `resumed${gone}` });
   }
   drop({ number, attempt, end, result = "interrupted" }, why, error) {
     const isOver = attempt > 1 || end !== void 0;
@@ -1873,6 +1874,22 @@ var OPTIONS = {
     "check: how many of the next runs to list, 1 to 1000",
     { default: "5" }
   ),
+  wait: option(
+    "--wait",
+    "trial",
+    "run",
+    parseSwitch,
+    "run: follow the run to its end, and exit as it does",
+    { default: "no" }
+  ),
+  pauseFor: option("--for D", "trial", "pause", positiveDuration, "pause: for so long; else until resume"),
+  requestState: option(
+    "--state FILE",
+    "trial",
+    "request",
+    parsePath,
+    "run, pause, resume: the counter file of the listener that is meant"
+  ),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" })
 };
 var OPTION_KEYS = Object.keys(OPTIONS);
@@ -1904,8 +1921,10 @@ function parseCommandLine(args, scopes, files) {
   return { layer: { texts }, command: args.slice(words.length + 1) };
 }
 function optionOf(flag, scopes) {
+  var _a;
   const isLegal = (key2) => scopes.includes(specOf(key2).scope);
-  const key = OPTION_KEYS.find((k) => flagOf(k) === flag);
+  const keys = OPTION_KEYS.filter((k) => flagOf(k) === flag);
+  const key = (_a = keys.find(isLegal)) != null ? _a : keys[0];
   if (key !== void 0 && isLegal(key)) return key;
   if (key !== void 0) throw new UsageError(`${flag} does not belong here: see supertick --help for what takes it`);
   const flags = OPTION_KEYS.filter(isLegal).map(flagOf);
@@ -2040,6 +2059,7 @@ ${rows.map(helpRow).join("")}`;
   supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs
   supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1
   supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames
+  supertick run|pause|resume NAME                  asks the listener that has the job; run --wait, pause --for D
   supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong
   supertick --help | --version
 
@@ -2047,7 +2067,7 @@ Each option is a flag or an environment variable; the flag wins. Durations D: 90
 
 ${groups.join("\n")}
 Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
-Run now:  supervisorctl signal USR2 NAME
+Run now:  supertick run NAME
 `;
 }
 function helpRow({ flag, metavar, env = "", about, defaultText, default: standard = defaultText }) {
@@ -3163,7 +3183,7 @@ function createCounterFile(path, isLinked, bytes) {
     return fs.openSync(path, O_RDWR | (isLinked ? O_CREAT : isThere ? O_NOFOLLOW : O_CREAT | O_EXCL), 384);
   }
 }
-var FURTHER_FILES = /\.(runs|runs\.1|bad|new)$/;
+var FURTHER_FILES = /\.(runs|runs\.1|bad|new|req)$/;
 function defaultStatePath(name, log) {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
   const [standard, uid] = ["/var/lib/supertick", process.getuid()];
@@ -3330,6 +3350,51 @@ function journalLine([key, fact]) {
   const head = `{"type":"${fact.type}"`;
   return `${head},"job":${JSON.stringify(key)}${JSON.stringify(fact).slice(head.length)}
 `;
+}
+var REQUEST_NAME = /^\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.req$/;
+var REQUEST_KINDS = ["run", "pause", "resume"];
+var MAX_REQUEST_SECONDS = 60;
+var REQUEST_FIELDS = {
+  ask: isOneOf(REQUEST_KINDS),
+  job: isText,
+  seconds: isOptional(isCount),
+  at: isAmount,
+  machine: (value) => value === machineId()
+};
+function requestsBeside(statePath) {
+  const { length } = baseName(statePath);
+  const ends = namesIn(directoryOf(statePath)).map(
+    (name) => name.startsWith(baseName(statePath)) && name.slice(length)
+  );
+  return ends.map((end) => {
+    var _a;
+    return (_a = REQUEST_NAME.exec(end || "")) == null ? void 0 : _a[1];
+  }).filter(isPresent);
+}
+var requestFile = (statePath, id) => `${statePath}.${id}.req`;
+function takeRequest(statePath, id) {
+  const path = requestFile(statePath, id);
+  const text = readStart(path);
+  fs.unlinkSync(path);
+  const request = tryTo(() => JSON.parse(text));
+  if (!has(REQUEST_FIELDS)(request)) throw codedError("it is not a request of this machine");
+  if (Math.abs(Date.now() / 1e3 - request.at) > MAX_REQUEST_SECONDS) throw codedError("it is older than a minute");
+  return { ...request, id };
+}
+function makeRequest(statePath, { id, ...request }) {
+  const draft = `${statePath}.${id}.new`;
+  const { uid, gid } = fs.statSync(statePath);
+  const fd = fs.openSync(draft, "wx", 384);
+  try {
+    fs.writeSync(fd, JSON.stringify(request));
+    if (process.geteuid() === 0) fs.fchownSync(fd, uid, gid);
+    fs.renameSync(draft, requestFile(statePath, id));
+  } catch (error) {
+    fs.unlinkSync(draft);
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 var Turns = class {
   constructor(limit) {
@@ -3573,11 +3638,11 @@ var JobRunner = class {
     return { ...payloadTokens((_a = event == null ? void 0 : event.payload) != null ? _a : ""), ...this.host.env, ...own, ...job.env, ...facts };
   }
   report({ fact, about }) {
-    const text = about && describeFact(fact, about);
+    const text = describeFact(fact, about);
     if (text !== void 0)
       this.log.line(text, () => {
         const { type: event, at: _, ...fields } = fact;
-        return { event, due: about.due, reason: reasonOf(about), ...fields };
+        return { event, due: about == null ? void 0 : about.due, reason: about && reasonOf(about), ...fields };
       });
     this.reportOutside(fact, about);
   }
@@ -3767,6 +3832,11 @@ var JobRunner = class {
   }
   runNow(reason) {
     return this.isLeaving ? void 0 : this.decide({ type: "due", ...dueNow(reason) });
+  }
+  onRequest({ ask: ask2, id, seconds }) {
+    this.wakeAt = 0;
+    if (ask2 === "run") return this.decide({ type: "due", ...dueNow("remote"), id });
+    return this.decide(ask2 === "pause" ? { type: "pause", id, seconds } : { type: "resume", id });
   }
   takeOver() {
     if (!this.hasLeftovers) return;
@@ -4181,6 +4251,7 @@ var Listener = class {
     this.describeJobs();
     this.takeOver(this.runners);
     this.runNow("start", ({ job }) => isRunOnStart(job));
+    this.takeRequests();
     this.dismissDone();
     if (this.isTicking) this.expectTicks();
   }
@@ -4208,12 +4279,30 @@ var Listener = class {
   onSignal(signal) {
     if (signal === "SIGHUP")
       this.reload(false);
+    else if (signal === "SIGURG") this.takeRequests();
     else if (signal === "SIGUSR1") this.log.line("SIGUSR1 does nothing; SIGUSR2 runs every job now");
     else if (signal !== "SIGUSR2") this.onStopSignal(signal);
     else this.runNow("signal", () => true);
   }
   runNow(reason, isMeant) {
     this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.runNow(reason)));
+  }
+  takeRequests() {
+    if (this.isStopping || this.statePath === void 0) return;
+    for (const id of requestsBeside(this.statePath)) this.takeRequest(this.statePath, id);
+  }
+  takeRequest(statePath, id) {
+    const ignore = (why) => this.log.line(`${requestFile(statePath, id)}: ${why}; nothing is done for it`);
+    let request;
+    try {
+      request = takeRequest(statePath, id);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") ignore(errorCode(error));
+      return;
+    }
+    const runners = this.runners.filter(({ job, isLeaving }) => job.key === request.job && !isLeaving);
+    if (runners.length === 0) ignore("its job is not here any more");
+    this.commit(outcomesOf(runners, (runner) => runner.onRequest(request)));
   }
   commit(outcomes, isEvent = false) {
     const facts = outcomes.flatMap(
@@ -4543,7 +4632,7 @@ function startListener(args) {
   for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = (_f = settings.state) != null ? _f : tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"])
+    for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGURG"])
       process.on(signal, () => listener.onSignal(signal));
     const listener = new Listener(jobs, settings, crontab, statePath, counter, log);
     sayReady(log);
@@ -5165,7 +5254,7 @@ function callOf(program) {
   };
   const at = words.findIndex((word2, i) => (isForShell(i) ? word2.split(/[\s;&|()'"]+/) : [word2]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
-  if (at < 0 || !isListener(program) && (isForShell(at) || /^(init|check|simulate|status)$/.test(args[0])))
+  if (at < 0 || !isListener(program) && (isForShell(at) || /^(init|check|simulate|status|run|pause|resume)$/.test(args[0])))
     return void 0;
   if (isForShell(at)) return {};
   const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
@@ -5321,6 +5410,140 @@ function tableRow({ job, last, recent, failures, next, paused, running }, now) {
 function formatAge(seconds) {
   return formatDuration(Math.max(0, Math.round(seconds))).replace(/(\D).*/, "$1");
 }
+var TAKING_SECONDS = 2;
+var ANSWER_SECONDS = 5;
+var LISTENER_ABSENCE_SECONDS = 60;
+var JOURNAL_POLL_MS = 50;
+function ask(kind, args) {
+  const words = [];
+  const { layer, command } = parseCommandLine(args, kind === "resume" ? ["request"] : ["request", kind], words);
+  const [name, ...more] = [...words, ...command];
+  if (name === void 0 || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
+  const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
+  const job = findJob(name, requestState);
+  if (kind === "resume" && job.state.paused === void 0) return writeFully(1, `${job.name}: it is not paused
+`);
+  const request = { id: createId(), ask: kind, job: job.key, seconds, at: Date.now() / 1e3, machine: machineId() };
+  submit(job.file, request);
+  process.exitCode = follow(job, request.id, wait);
+}
+function findJob(name, file) {
+  const jobs = (file === void 0 ? findStateFiles() : [file]).flatMap(jobsOf);
+  const named = jobs.filter((job2) => job2.name === name);
+  const meant = named.length > 0 ? named : jobs.filter(({ key }) => key === name);
+  const atWork = meant.filter((job2) => listenerOf(job2.file) !== void 0);
+  const [job, ...others] = atWork.length > 0 ? atWork : meant;
+  if (job !== void 0 && others.length === 0) return job;
+  const files = [job, ...others].map((one) => one == null ? void 0 : one.file).filter(isPresent);
+  if (files.length > 0)
+    throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
+  const hint = process.geteuid() === 0 ? "" : "; those of another user's listener are known to root and to that user";
+  throw new UsageError(
+    `no listener has a job ${quote(name)}${suggestion(
+      name,
+      jobs.map((one) => one.name)
+    )}${hint}`
+  );
+}
+function jobsOf(file) {
+  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  return states.filter(([key]) => key !== LISTENER).map(([key, state]) => {
+    var _a;
+    return { file, key, name: (_a = state.name) != null ? _a : key, state };
+  });
+}
+function listenerOf(file) {
+  return tryTo(() => rivalOf(parseCounter(readStart(file))));
+}
+function submit(file, request) {
+  var _a;
+  let problem = "no listener is at work on it";
+  const refuse = (why) => new UsageError(`${jsonText(file).slice(1, -1)}: ${why}`);
+  try {
+    if ((_a = listenerOf(file)) == null ? void 0 : _a.isElsewhere) throw codedError("its listener is in another container or machine: ask there");
+    makeRequest(file, request);
+  } catch (error) {
+    const code = errorCode(error);
+    throw refuse(/^E(ACCES|PERM)$/.test(code) ? `${code}: ask as root, or as the listener's user` : code);
+  }
+  const path = requestFile(file, request.id);
+  const end = monotonicSeconds() + TAKING_SECONDS;
+  while (monotonicSeconds() < end) {
+    const listener = listenerOf(file);
+    try {
+      if (listener !== void 0) {
+        problem = `its listener (pid ${listener.pid}) does not take it: it is stopping or busy, or its log says why`;
+        process.kill(listener.pid, "SIGURG");
+      }
+    } catch (error) {
+      problem = `the listener (pid ${listener.pid}) can't be asked: ${errorCode(error)}; ask as root, or as its user`;
+    }
+    sleep(JOURNAL_POLL_MS);
+    if (!fs.existsSync(path)) return;
+  }
+  if (tryTo(() => {
+    var _a2;
+    return (_a2 = fs.unlinkSync(path)) != null ? _a2 : true;
+  })) throw refuse(problem);
+}
+function follow(job, id, isWaiting) {
+  const said = /* @__PURE__ */ new Set();
+  let [stamp, seen] = ["", monotonicSeconds()];
+  for (; ; ) {
+    const before = stamp;
+    stamp = stampOf(`${job.file}.runs`).text;
+    const { lines, status: status2 } = stamp === before ? { lines: [], status: void 0 } : outcomeOf(job, id, isWaiting);
+    for (const line of lines) if (!said.has(line)) writeFully(1, `${quote(job.name).slice(1, -1)}: ${line}
+`);
+    for (const line of lines) said.add(line);
+    if (status2 !== void 0) return status2;
+    if (said.size > 0 && listenerOf(job.file) !== void 0) seen = monotonicSeconds();
+    if (monotonicSeconds() - seen > (said.size > 0 ? LISTENER_ABSENCE_SECONDS : ANSWER_SECONDS)) break;
+    sleep(JOURNAL_POLL_MS);
+  }
+  writeFully(2, "supertick: what comes of it is not known: the listener is gone, or its log says why\n");
+  return 1;
+}
+function outcomeOf({ file, key }, id, isWaiting) {
+  const lines = [];
+  let state = FRESH_STATE;
+  let number;
+  for (const text of readJournalFiles(`${file}.runs`).split("\n")) {
+    const line = tryParseLine(text);
+    if ((line == null ? void 0 : line.job) !== key) continue;
+    const { fact } = line;
+    if (fact.type === "starting" && fact.id === id) number = fact.run;
+    const about = state.runs.find((run) => run.number === number);
+    state = remember(state, fact);
+    if ("run" in fact ? fact.run !== number : !("id" in fact) || fact.id !== id) continue;
+    lines.push(...describeForAsker(fact, about));
+    const status2 = statusAfter(fact, state, isWaiting);
+    if (status2 !== void 0) return { lines, status: status2 };
+  }
+  return { lines };
+}
+function describeForAsker(fact, about) {
+  if (fact.type === "starting")
+    return [`run ${fact.run}${fact.attempt > 1 ? `, attempt ${fact.attempt},` : ""} starts`];
+  if (fact.type === "ending" || "run" in fact && about === void 0) return [];
+  if (fact.type !== "ended") return [describeFact(fact, about)].filter(isPresent);
+  const { tail, ...end } = fact;
+  const text = describeFact({ ...end, retryIn: void 0, why: void 0 }, { ...about, since: 0 });
+  const output = isText(tail) ? [`it wrote:
+${tail.replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit)}`] : [];
+  return [
+    ...output,
+    text + (fact.retryIn === void 0 ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`)
+  ];
+}
+function statusAfter(fact, { last }, isWaiting) {
+  if (fact.type === "paused" || fact.type === "resumed") return 0;
+  if (fact.type === "skipped") return 1;
+  if (!isWaiting) return 0;
+  if (fact.type !== "dropped" && (fact.type !== "ended" || fact.retryIn !== void 0)) return void 0;
+  if ((last == null ? void 0 : last.run) !== fact.run || !/success|failure/.test(last.result)) return 1;
+  return last.result === "success" ? 0 : last.exit || 1;
+}
 function commandLineWords() {
   const words = process.argv.slice(2);
   if (!isBun) return words;
@@ -5337,6 +5560,7 @@ function main() {
     else if (args[0] === "init") init(args.slice(1));
     else if (args[0] === "check") check(args.slice(1));
     else if (args[0] === "status") status(args.slice(1));
+    else if (isOneOf(REQUEST_KINDS)(args[0])) ask(args[0], args.slice(1));
     else if (args[0] === "simulate") simulate(args.slice(1));
     else startListener(args);
   } catch (error) {

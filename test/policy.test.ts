@@ -334,27 +334,27 @@ const CASES = [
     and ends it as such: due started stop alarm ⇒ ending timeout, SIGTERM, alarm 5 → 1.1 ending
     the next stop ends it before: due started stop 1:stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
   withPolicy("a pause", { retries: 1 })`
-    what runs goes on: due started pause ⇒ paused, log → 1.1 running
+    what runs goes on: due started pause ⇒ paused → 1.1 running
     nothing is due: pause due ⇒ → none
     nor at the start: pause start ⇒ → none
     nor for an event: pause event ⇒ → none
     but what is asked for by hand: pause signal ⇒ starting, spawn → 1.1 starting
     which is not tried again: pause signal started exit3 ⇒ ended paused failure → none
     nor is what ran before: due started pause exit3 ⇒ ended paused failure → none
-    or waited to be: due started exit3 pause ⇒ paused, dropped paused failure, log → none
+    or waited to be: due started exit3 pause ⇒ paused, dropped paused failure → none
     a killed listener knows: due started pause kill gone ⇒ ended paused interrupted → none
     one that lasts: 60:pause due ⇒ → none
-    one that is over ends with what is due: 0:pause due ⇒ resumed, starting, log, spawn → 1.1 starting
+    one that is over ends with what is due: 0:pause due ⇒ resumed, starting, spawn → 1.1 starting
     or by hand: pause resume due ⇒ starting, spawn → 1.1 starting
     once: pause resume resume ⇒ → none
     a stop is a stop: due started pause stop ⇒ ending stop, SIGTERM, alarm 5 → 1.1 ending`,
   withPolicy("a pause and queue", { overlap: "queue" })`
-    what waits is skipped: due started due pause ⇒ paused, skipped, log → 1.1 running
+    what waits is skipped: due started due pause ⇒ paused, skipped → 1.1 running
     what is asked for by hand waits: due started pause signal exit0 ⇒ ended success, starting, spawn → 2.1 starting`,
   withPolicy("a pause and replace", { overlap: "replace" })`
-    what would start next does not: due started due pause ⇒ paused, dropped paused, log → 1.1 ending`,
+    what would start next does not: due started due pause ⇒ paused, dropped paused → 1.1 ending`,
   withPolicy("a pause and only-if", { isAsking: true })`
-    what is asked about does not start: due pause ⇒ paused, dropped paused, log → none`,
+    what is asked about does not start: due pause ⇒ paused, dropped paused → none`,
   withPolicy("retries", { retries: 2 })`
     a failed run waits: due started exit3 ⇒ ended failure again in 10, alarm 10 → 1.1 backoff
     the wait doubles: due started exit3 alarm started exit3 ⇒ ended failure again in 20, alarm 20 → 1.2 backoff
