@@ -80,7 +80,7 @@ interface Life {
 type Calls = Record<string, (...args: any[]) => unknown>;
 
 export class World {
-  /** Writes so far, to the journal, to the counter file and to supervisord, by all listeners together. */
+  /** Writes so far, to the journal, to the counter file and to supervisord, and files removed, by all listeners together. */
   writes = 0;
   /** What was written to stderr, and by whom. */
   log = "";
@@ -170,6 +170,13 @@ export class World {
 
   loseCounterFile(): void {
     this.files.delete(STATE);
+  }
+
+  /** A request of `supertick run`. */
+  ask(key: string, id: string): void {
+    const request = { ask: "run", job: key, at: this.clockMs / 1000, machine: ":" };
+    this.files.set(`${STATE}.${id}.req`, this.createFile(JSON.stringify(request), this.clockMs));
+    this.sendSignal("SIGURG");
   }
 
   setClock(seconds: number): void {
@@ -416,7 +423,9 @@ export class World {
       },
       fsyncSync: () => {},
       fdatasyncSync: () => {},
-      readdirSync: () => [...this.processes.keys()].map(String), // of /proc
+      unlinkSync: (path: string) => this.writeAndMayDie(() => files.delete(path)),
+      readdirSync: (path: string) =>
+        path === "/proc" ? [...this.processes.keys()].map(String) : [...files.keys()].map((file) => file.slice(1)),
       existsSync: (path: string) => files.has(path),
     };
   }

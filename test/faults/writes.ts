@@ -74,11 +74,12 @@ interface Kind {
   readonly happens?: readonly Happening[];
 }
 
-type Happening = "clock" | "late" | "again" | "lost" | "by hand";
+type Happening = "clock" | "late" | "again" | "lost" | "by hand" | "ask";
 
 const KINDS: readonly Kind[] = [
   { title: "commands that end at once" },
   { title: "runs by hand", happens: ["by hand", "by hand", "by hand", "by hand"] },
+  { title: "runs that are asked for", happens: ["ask", "ask", "ask", "ask", "by hand"] },
   { title: "a clock that is set", happens: ["clock", "clock", "clock"] },
   { title: "late ticks, and ticks that come again", happens: ["late", "late", "again", "again", "again"] },
   { title: "a counter file that is lost", happens: ["lost", "lost", "lost", "late", "again"] },
@@ -109,7 +110,7 @@ type Crontab = readonly CrontabJob[];
 
 /** `at`: epoch seconds, of a clock that is never set. */
 type Step = { readonly at: number } & (
-  | { readonly do: "tick" | "hold" | "release" | "again" | "lost" | "by hand" }
+  | { readonly do: "tick" | "hold" | "release" | "again" | "lost" | "by hand" | "ask" }
   /** By so many seconds, back if below 0. */
   | { readonly do: "clock"; readonly seconds: number }
   /** It takes the place of the one before. */
@@ -240,6 +241,8 @@ interface Life {
   readonly starts: readonly Start[];
   /** By signal. */
   readonly byHand: number;
+  /** How often each request is in the journal: as a run, or as skipped. */
+  readonly asked: ReadonlyMap<string, number>;
   /** Processes that were started beside others. */
   readonly besides: readonly string[];
   /** When a listener was killed. */
@@ -253,6 +256,7 @@ function live({ kind, pace, steps }: Story, kills: readonly Kill[]): Life {
   const besides: string[] = [];
   const commands = new Map<string, string>(); // by name; without TICK_NAME the command is the name
   const names = new Map<string, string>(); // by key
+  const asked = new Map<string, number>();
   let byHand = 0;
   const options = ["--crontab", CRONTAB, "--tick", pace.tick, ...(kind.options ?? [])];
   // By default what is over an hour late is missed, and a --jitter of nearly an hour may come to that.
@@ -264,10 +268,12 @@ function live({ kind, pace, steps }: Story, kills: readonly Kill[]): Life {
     kills,
     (line) => {
       if (line.type === "job") names.set(line.job, line.name);
+      if (/starting|skipped/.test(line.type) && asked.has(line.id)) asked.set(line.id, asked.get(line.id)! + 1);
       if (line.type !== "starting") return;
       const command = commands.get(names.get(line.job) ?? "");
       if (line.reason === "signal") byHand++;
-      else if (command !== undefined) starts.push({ command, due: line.due, at: world.seconds });
+      else if (line.reason !== "remote" && command !== undefined)
+        starts.push({ command, due: line.due, at: world.seconds });
     },
     ({ environment: { SUPERTICK_JOB: name } }, others) => {
       const other = others.find(({ environment }) => isOneAtATime || environment.SUPERTICK_JOB === name);
@@ -277,16 +283,22 @@ function live({ kind, pace, steps }: Story, kills: readonly Kill[]): Life {
   for (const [i, step] of steps.entries()) {
     world.passUntil(step.at);
     if (step.do === "crontab") for (const { name, command } of step.crontab) commands.set(name ?? command, command);
-    take(world, pace, step, i === 0);
+    if (step.do !== "ask") {
+      take(world, pace, step, i === 0);
+      continue;
+    }
+    const id = `00000000-0000-4000-a000-${String(i).padStart(12, "0")}`;
+    asked.set(id, 0);
+    world.ask([...names.keys()].sort()[0], id);
   }
   for (let n = 1; n <= LAST_TICKS || (!world.isIdle && n < MOST_LAST_TICKS); n++) {
     world.passUntil(steps[steps.length - 1].at + (n - 0.95) * pace.period + pace.period);
     world.sendTick(pace.tick, pace.period);
   }
-  return { starts, byHand, besides, deaths: world.deaths, writes: world.writes, log: world.log };
+  return { starts, byHand, asked, besides, deaths: world.deaths, writes: world.writes, log: world.log };
 }
 
-function take(world: World, { tick, period }: Pace, step: Step, isFirst: boolean): void {
+function take(world: World, { tick, period }: Pace, step: Exclude<Step, { do: "ask" }>, isFirst: boolean): void {
   switch (step.do) {
     case "tick":
       return world.sendTick(tick, period);
@@ -352,7 +364,7 @@ function staysOf({ steps }: Story): Map<string, Stay> {
  * - A job that goes may take with it what a kill has put off.
  * - So may a clock that is set: forward, and the run is missed or made up for; back, and its due time comes again.
  * - A counter file that is lost takes the count of @ticks with it.
- * - A run by hand may be lost, but there is never one more.
+ * - A run by hand, or one that is asked for, may be lost, but there is never one more.
  */
 function differences(story: Story, unkilled: Life, killed: Life): string[] {
   const { kind, pace, steps, end } = story;
@@ -376,6 +388,7 @@ function differences(story: Story, unkilled: Life, killed: Life): string[] {
   return [
     ...killed.besides,
     ...(killed.byHand > unkilled.byHand ? [`${killed.byHand} runs by hand`] : []),
+    ...[...killed.asked].filter(([, times]) => times > 1).map(([id]) => `${id}, which was asked for, begins twice`),
     ...[...started]
       .filter(([run, times]) => times > Math.max(1, expected.get(run) ?? 0) && !open.has(run))
       .map(([run]) => `${run}, runs twice`),
