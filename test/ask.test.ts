@@ -395,6 +395,19 @@ describe("users", { concurrency: 4, skip: process.getuid?.() === 0 ? false : "on
   });
 });
 
+it("a request of another user, in a directory where everyone may make names, is left alone", {
+  skip: process.getuid?.() === 0 ? false : "only root can be another user",
+}, async (t) => {
+  const supervisord = await start(t, [...EACH_TICK, ...shell("true")]);
+  const request = `${supervisord.stateFile}.12345678-1234-4123-a123-123456789abc.req`;
+  fs.writeFileSync(request, "{}");
+  fs.chownSync(request, 65534, 65534);
+  fs.chmodSync(supervisord.directory, 0o1777);
+  supervisord.signal("SIGURG");
+  await supervisord.waitForLog(/\.req: it belongs to another user; nothing is done for it/);
+  assert.ok(fs.existsSync(request));
+});
+
 // ── Kills ──────────────────────────────────────────────────────────────────
 
 it(`a listener that is killed at random moments runs what was asked for once or not at all (seed ${SEED})`, async (t) => {
