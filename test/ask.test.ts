@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { formatCounter, SerialSet } from "../listener";
 import { type Chance, createChance, pause, SEED } from "./chance";
-import { atEnd, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
+import { type Answer, asked, atEnd, LISTENER, RUNTIME, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
@@ -22,22 +22,6 @@ async function start(t: TestContext, args: string[], options: Options = {}): Pro
 }
 
 const shell = (text: string) => ["--", "/bin/sh", "-c", text];
-
-interface Answer {
-  readonly status: number | string | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** The shipped file, to its end; the model of supervisord goes on meanwhile. */
-function asked(words: string[], env: NodeJS.ProcessEnv, file = [...RUNTIME, LISTENER]): Promise<Answer> {
-  const [program, ...args] = [...file, ...words];
-  return new Promise((resolve) => {
-    execFile(program, args, { env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
-      resolve({ status: error === null ? 0 : (error.signal ?? error.code ?? null), stdout, stderr }),
-    );
-  });
-}
 
 /** Asks the listener of this supervisord. */
 const ask = ({ stateFile }: Supervisord, ...words: string[]) => asked(words, { TICK_STATE: stateFile });
@@ -374,7 +358,7 @@ describe("users", { concurrency: 4, skip: process.getuid?.() === 0 ? false : "on
   it("root asks another user's listener, with nothing configured", async (t) => {
     const { file, state } = placeFor(t, 65534);
     const command = [...NOBODY, ...RUNTIME, file, "--state", state, ...EACH_TICK, ...shell("echo ran")];
-    const supervisord = await start(t, [], { command });
+    const supervisord = await start(t, [], { command, cwd: "/" });
     const answer = await asked(["run", "job", "--wait"], { TICK_STATE: state });
     assert.deepEqual([answer.status, answer.stderr], [0, ""], supervisord.stderr);
   });
@@ -382,7 +366,7 @@ describe("users", { concurrency: 4, skip: process.getuid?.() === 0 ? false : "on
   it("another user gets one clear line", async (t) => {
     const { file, state } = placeFor(t, 0);
     const command = [...RUNTIME, file, "--state", state, ...EACH_TICK, ...shell("true")];
-    const supervisord = await start(t, [], { command });
+    const supervisord = await start(t, [], { command, cwd: "/" });
     const other = () => asked(["run", "job", "--state", state], {}, [...NOBODY, ...RUNTIME, file]);
     const strange = await other();
     assert.equal(strange.status, 2);

@@ -1,6 +1,6 @@
 // What the tests of the shipped file share: which file, what runs it, a directory for it, and the end of all of it.
 
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -54,6 +54,22 @@ export function run(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
 /** Runs the shipped file to its end. */
 export function supertick(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return run([...RUNTIME, LISTENER, ...args], env);
+}
+
+export interface Answer {
+  readonly status: number | string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the shipped file to its end, while the test and its model of supervisord go on. */
+export function asked(words: string[], env: NodeJS.ProcessEnv, file = [...RUNTIME, LISTENER]): Promise<Answer> {
+  const [program, ...args] = [...file, ...words];
+  return new Promise((resolve) => {
+    execFile(program, args, { env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
+      resolve({ status: error === null ? 0 : (error.signal ?? error.code ?? null), stdout, stderr }),
+    );
+  });
 }
 
 // Root ignores permissions; without these two capabilities it does not.

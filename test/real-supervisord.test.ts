@@ -5,6 +5,7 @@ import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { describe, test as nodeTest, type TestContext } from "node:test";
+import { asked } from "./harness.ts";
 import {
   CLOCK_START,
   createSupervisord,
@@ -278,6 +279,30 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
     await supervisord.tick(2);
     await supervisord.waitForStderr("run 2 finished: exit 0");
     assert.deepEqual(runsIn(supervisord), ["1", "2"]);
+  });
+
+  test("supertick run, pause and resume: the run leaves the count alone, and in a pause no tick brings one", async (t) => {
+    const supervisord = createSupervisord(t);
+    const job = supervisord.script("note-reason", "echo $SUPERTICK_RUN $SUPERTICK_REASON >> runs; exit 3");
+    supervisord.listener("asked", ["--every", "1m", "--tick", "TICK_60", "--", job]);
+    await supervisord.start();
+    await supervisord.tick();
+    await supervisord.waitForStderr("run 1 failed: exit 3");
+    const ask = (...words: string[]) => asked(words, { TICK_STATE: supervisord.path("state") });
+    assert.equal((await ask("pause", "asked")).stdout, "asked: paused\n");
+    await supervisord.tick(2);
+    await supervisord.ctl("restart", "asked");
+    await supervisord.waitForStart(2);
+    await supervisord.tick(2);
+    const run = await ask("run", "asked", "--wait");
+    assert.deepEqual([run.status, run.stderr], [3, ""], run.stdout);
+    assert.match(
+      (await ask("resume", "asked")).stdout,
+      /^asked: resumed; [45] due times went by while it was paused\n$/,
+    );
+    await supervisord.tick();
+    await supervisord.waitForStderr("run 3 failed: exit 3");
+    assert.deepEqual(runsIn(supervisord), ["1 schedule", "2 remote", "3 schedule"]);
   });
 
   test("supervisorctl signal USR2 runs the job now and leaves the count alone", async (t) => {
