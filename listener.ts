@@ -2055,7 +2055,7 @@ export class Decision {
     if (input.type === "turn") return this.takeTurn(input.id);
     if (input.type === "stop") return this.stop(input.how);
     if (input.type === "pause") return this.pause(input.id, input.seconds);
-    if (input.type === "resume") return this.endPause(this.moment.now, input.id);
+    if (input.type === "resume") return this.endPause(input.id);
     const run = this.runOf(input.run);
     if (run !== undefined) this.takeOfRun(run, input);
   }
@@ -2234,16 +2234,17 @@ export class Decision {
   /** Ends a pause whose time is over. */
   isStillPaused(): boolean {
     const { until = Infinity } = this.state.paused ?? {};
-    if (until <= this.moment.now) this.endPause(until);
+    if (until <= this.moment.now) this.endPause();
     return this.state.paused !== undefined;
   }
 
-  // The job counts from there on.
-  private endPause(from: number, id?: string): void {
+  // The job counts from then on, or from where the time was over.
+  private endPause(id?: string): void {
     const { paused, decided: before } = this.state;
     if (paused === undefined) return;
     const { schedule } = this.job;
-    const decided = isByClock(schedule) ? Math.floor(from) : undefined;
+    const { now } = this.moment;
+    const decided = isByClock(schedule) ? Math.floor(Math.min(now, paused.until ?? now)) : undefined;
     const count = before === undefined || decided === undefined ? 0 : schedule.countIn(before, decided);
     this.record({ type: "resumed", decided, count, id, at: this.moment.at });
   }
@@ -2386,7 +2387,7 @@ export class Decision {
     const { timeoutSeconds } = this.policyOf(run);
     const isLimited = timeoutSeconds > 0 && timeoutSeconds - this.secondsOf(run) < seconds;
     if (!isLimited) this.setAlarm(this.change(run, { phase: "draining" }), seconds);
-    const limit = isLimited ? "its --timeout" : `for ${formatDuration(seconds)} at most`;
+    const limit = isLimited ? "until its --timeout" : `for ${formatDuration(seconds)} at most`;
     this.effects.push({ do: "log", text: `run ${run.number} may go on ${limit} (--drain)` });
   }
 
@@ -4771,11 +4772,9 @@ const REQUEST_FIELDS = {
 
 /** The ids of the requests that wait beside a counter file. */
 function requestsBeside(statePath: string): string[] {
-  const { length } = baseName(statePath);
-  const ends = namesIn(directoryOf(statePath)).map(
-    (name) => name.startsWith(baseName(statePath)) && name.slice(length),
-  );
-  return ends.map((end) => REQUEST_NAME.exec(end || "")?.[1]).filter(isPresent);
+  const base = baseName(statePath);
+  const names = namesIn(directoryOf(statePath)).filter((name) => name.startsWith(base));
+  return names.map((name) => REQUEST_NAME.exec(name.slice(base.length))?.[1]).filter(isPresent);
 }
 
 const requestFile = (statePath: string, id: string) => `${statePath}.${id}.req`;
@@ -5979,7 +5978,7 @@ class Listener {
   }
 
   private takeRequest(statePath: string, id: string): void {
-    const ignore = (why: string) => this.log.line(`${requestFile(statePath, id)}: ${why}; nothing is done for it`);
+    const ignore = (why: string) => this.warnOnce(id, `${requestFile(statePath, id)}: ${why}; nothing is done for it`);
     let request: Request;
     try {
       request = takeRequest(statePath, id);
@@ -7473,13 +7472,9 @@ function findJob(name: string, file: string | undefined): FoundJob {
   const files = [job, ...others].map((one) => one?.file).filter(isPresent);
   if (files.length > 0)
     throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
+  const names = jobs.map((one) => one.name);
   const hint = process.geteuid!() === 0 ? "" : "; those of another user's listener are known to root and to that user";
-  throw new UsageError(
-    `no listener has a job ${quote(name)}${suggestion(
-      name,
-      jobs.map((one) => one.name),
-    )}${hint}`,
-  );
+  throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 
 function jobsOf(file: string): FoundJob[] {

@@ -1248,7 +1248,7 @@ var Decision = class {
     if (input.type === "turn") return this.takeTurn(input.id);
     if (input.type === "stop") return this.stop(input.how);
     if (input.type === "pause") return this.pause(input.id, input.seconds);
-    if (input.type === "resume") return this.endPause(this.moment.now, input.id);
+    if (input.type === "resume") return this.endPause(input.id);
     const run = this.runOf(input.run);
     if (run !== void 0) this.takeOfRun(run, input);
   }
@@ -1390,14 +1390,16 @@ var Decision = class {
   isStillPaused() {
     var _a;
     const { until = Infinity } = (_a = this.state.paused) != null ? _a : {};
-    if (until <= this.moment.now) this.endPause(until);
+    if (until <= this.moment.now) this.endPause();
     return this.state.paused !== void 0;
   }
-  endPause(from, id) {
+  endPause(id) {
+    var _a;
     const { paused, decided: before } = this.state;
     if (paused === void 0) return;
     const { schedule } = this.job;
-    const decided = isByClock(schedule) ? Math.floor(from) : void 0;
+    const { now } = this.moment;
+    const decided = isByClock(schedule) ? Math.floor(Math.min(now, (_a = paused.until) != null ? _a : now)) : void 0;
     const count = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
     this.record({ type: "resumed", decided, count, id, at: this.moment.at });
   }
@@ -1509,7 +1511,7 @@ var Decision = class {
     const { timeoutSeconds } = this.policyOf(run);
     const isLimited = timeoutSeconds > 0 && timeoutSeconds - this.secondsOf(run) < seconds;
     if (!isLimited) this.setAlarm(this.change(run, { phase: "draining" }), seconds);
-    const limit = isLimited ? "its --timeout" : `for ${formatDuration(seconds)} at most`;
+    const limit = isLimited ? "until its --timeout" : `for ${formatDuration(seconds)} at most`;
     this.effects.push({ do: "log", text: `run ${run.number} may go on ${limit} (--drain)` });
   }
   found(before, { leader, isAlive: isAlive2, hasGroup: hasGroup2, ageSeconds }) {
@@ -3362,13 +3364,11 @@ var REQUEST_FIELDS = {
   machine: (value) => value === machineId()
 };
 function requestsBeside(statePath) {
-  const { length } = baseName(statePath);
-  const ends = namesIn(directoryOf(statePath)).map(
-    (name) => name.startsWith(baseName(statePath)) && name.slice(length)
-  );
-  return ends.map((end) => {
+  const base = baseName(statePath);
+  const names = namesIn(directoryOf(statePath)).filter((name) => name.startsWith(base));
+  return names.map((name) => {
     var _a;
-    return (_a = REQUEST_NAME.exec(end || "")) == null ? void 0 : _a[1];
+    return (_a = REQUEST_NAME.exec(name.slice(base.length))) == null ? void 0 : _a[1];
   }).filter(isPresent);
 }
 var requestFile = (statePath, id) => `${statePath}.${id}.req`;
@@ -4292,7 +4292,7 @@ var Listener = class {
     for (const id of requestsBeside(this.statePath)) this.takeRequest(this.statePath, id);
   }
   takeRequest(statePath, id) {
-    const ignore = (why) => this.log.line(`${requestFile(statePath, id)}: ${why}; nothing is done for it`);
+    const ignore = (why) => this.warnOnce(id, `${requestFile(statePath, id)}: ${why}; nothing is done for it`);
     let request;
     try {
       request = takeRequest(statePath, id);
@@ -5437,13 +5437,9 @@ function findJob(name, file) {
   const files = [job, ...others].map((one) => one == null ? void 0 : one.file).filter(isPresent);
   if (files.length > 0)
     throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
+  const names = jobs.map((one) => one.name);
   const hint = process.geteuid() === 0 ? "" : "; those of another user's listener are known to root and to that user";
-  throw new UsageError(
-    `no listener has a job ${quote(name)}${suggestion(
-      name,
-      jobs.map((one) => one.name)
-    )}${hint}`
-  );
+  throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 function jobsOf(file) {
   const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];

@@ -309,8 +309,8 @@ describe("a request", { concurrency: 4 }, () => {
     fs.symlinkSync("/no/such/file", `${stateFile}.${ID.replace("1", "3")}.req`);
     supervisord.signal("SIGURG");
     await supervisord.waitForLog(/\.req: not a regular file; [\s\S]*\.req: not a regular file; /);
-    await supervisord.tick();
-    await supervisord.waitForLog(/run 1 finished/);
+    assert.equal((await ask(supervisord, "run", "job", "--wait")).status, 0);
+    assert.equal(supervisord.stderr.match(/not a regular file/g)?.length, 2, "each is logged once");
   });
 
   it("that nobody takes is withdrawn: the listener is stopped, or is in another container", async (t) => {
