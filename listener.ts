@@ -3051,6 +3051,12 @@ function runnerOf(program: string): string | undefined {
   return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : undefined;
 }
 
+/** What an argument vector is about. */
+function programName(command: readonly string[]): string {
+  const name = programOf(command);
+  return runnerOf(name) === undefined ? name : "";
+}
+
 /** The name of what the words of a simple command run; "" where the runner in front of them is all there is to say. */
 function programOf(words: readonly string[], runner = ""): string {
   const at = words.findIndex(
@@ -6746,7 +6752,14 @@ export interface ListenerSection {
   /** How long a stop may take, but for the last pings and hooks. */
   readonly graceSeconds: number;
   readonly variables: readonly Given[];
+  /** For a log of its own; undefined: it goes to supervisord's stderr. */
+  readonly logDirectory?: string;
 }
+
+/** Debian's directory for the logs of supervisord's programs, and what every host has. */
+const HOST_LOGS = ["/var/log/supervisor", "/var/log"];
+/** Is it the machine's init? Then supervisord's stderr is a socket, which can't be opened by its name. */
+const isSystemd = () => fs.existsSync("/run/systemd/system");
 
 function init(args: readonly string[]): void {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
@@ -6756,11 +6769,12 @@ function init(args: readonly string[]): void {
   const from = Math.floor(Date.now() / 1000);
   const tick = settings.tick ?? fittingTick(jobs, from);
   const section = formatSection({
-    name: settings.name ?? baseName(settings.crontab ?? command[0]),
+    name: settings.name ?? (settings.crontab === undefined ? programName(command) : baseName(settings.crontab)),
     command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
     variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
+    logDirectory: isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : undefined,
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
   for (const note of notes) writeFully(2, `supertick: note: ${note}\n`);
@@ -6800,27 +6814,27 @@ function ownCommand(): string[] {
 function flagWords({ texts }: Layer, tick: string | undefined): string[] {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
     if (isSwitch(key)) return text === "yes" ? [origin] : [`${origin}=${text}`];
-    const value = key === "crontab" ? (require("path") as typeof import("path")).resolve(text) : text;
+    const value = specOf(key).parse === parsePath ? (require("path") as typeof import("path")).resolve(text) : text;
     return value === "--" ? [`${origin}=--`] : [origin, value];
   });
   return tick === undefined || texts.has("tick") ? words : [...words, "--tick", tick];
 }
 
 /** @throws UsageError for what a value in supervisord.conf can't hold */
-export function formatSection({ name, command, events, graceSeconds, variables }: ListenerSection): string {
+export function formatSection(section: ListenerSection): string {
+  const { name, command, events, graceSeconds, variables, logDirectory } = section;
   const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
     `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
+    ...(events.every((name) => name in TICK_PERIODS) ? [] : [`buffer_size=${EVENT_BUFFER}`]),
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
     `priority=${-2 - (hash32(title) % PRIORITIES)}`,
     "autorestart=true",
     "stdout_logfile=NONE",
-    "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
-    "stderr_logfile=/dev/stderr",
-    "stderr_logfile_maxbytes=0",
+    ...(logDirectory === undefined ? CONTAINER_LOG : [`stderr_logfile=${logDirectory}/${title}.log`]),
   ];
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
@@ -6828,6 +6842,13 @@ export function formatSection({ name, command, events, graceSeconds, variables }
   return `${lines.join("\n")}\n`;
 }
 
+/** Events that come in a burst; beyond supervisord's buffer of ten, the oldest would be lost. */
+const EVENT_BUFFER = 1000;
+const CONTAINER_LOG = [
+  "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
+  "stderr_logfile=/dev/stderr",
+  "stderr_logfile_maxbytes=0",
+];
 /** Below -1, the default of event listeners: what is lower starts earlier, and programs have 999. */
 const PRIORITIES = 9998;
 /** supervisord's default. */

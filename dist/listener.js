@@ -2143,6 +2143,10 @@ function runnerOf(program) {
   const name = program.replace(/[\d.]+$/, "");
   return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : void 0;
 }
+function programName(command) {
+  const name = programOf(command);
+  return runnerOf(name) === void 0 ? name : "";
+}
 function programOf(words, runner = "") {
   var _a, _b;
   const at = words.findIndex(
@@ -4886,8 +4890,10 @@ function countRuns(statePath) {
   }
   return counts;
 }
+var HOST_LOGS = ["/var/log/supervisor", "/var/log"];
+var isSystemd = () => fs.existsSync("/run/systemd/system");
 function init(args) {
-  var _a, _b, _c, _d;
+  var _a, _b, _c;
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
@@ -4895,11 +4901,12 @@ function init(args) {
   const from = Math.floor(Date.now() / 1e3);
   const tick = (_a = settings.tick) != null ? _a : fittingTick(jobs, from);
   const section = formatSection({
-    name: (_c = settings.name) != null ? _c : baseName((_b = settings.crontab) != null ? _b : command[0]),
+    name: (_b = settings.name) != null ? _b : settings.crontab === void 0 ? programName(command) : baseName(settings.crontab),
     command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
-    events: [...(_d = settings.on) != null ? _d : [], tick].filter(isPresent),
+    events: [...(_c = settings.on) != null ? _c : [], tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
-    variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env)
+    variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
+    logDirectory: isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : void 0
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
   for (const note of notes) writeFully(2, `supertick: note: ${note}
@@ -4929,25 +4936,25 @@ function ownCommand() {
 function flagWords({ texts }, tick) {
   const words = [...texts].flatMap(([key, { text, origin }]) => {
     if (isSwitch(key)) return text === "yes" ? [origin] : [`${origin}=${text}`];
-    const value = key === "crontab" ? require("path").resolve(text) : text;
+    const value = specOf(key).parse === parsePath ? require("path").resolve(text) : text;
     return value === "--" ? [`${origin}=--`] : [origin, value];
   });
   return tick === void 0 || texts.has("tick") ? words : [...words, "--tick", tick];
 }
-function formatSection({ name, command, events, graceSeconds, variables }) {
+function formatSection(section) {
+  const { name, command, events, graceSeconds, variables, logDirectory } = section;
   const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
   const lines = [
     `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
+    ...events.every((name2) => name2 in TICK_PERIODS) ? [] : [`buffer_size=${EVENT_BUFFER}`],
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
     `priority=${-2 - hash32(title) % PRIORITIES}`,
     "autorestart=true",
     "stdout_logfile=NONE",
-    "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
-    "stderr_logfile=/dev/stderr",
-    "stderr_logfile_maxbytes=0"
+    ...logDirectory === void 0 ? CONTAINER_LOG : [`stderr_logfile=${logDirectory}/${title}.log`]
   ];
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
@@ -4955,6 +4962,12 @@ function formatSection({ name, command, events, graceSeconds, variables }) {
   return `${lines.join("\n")}
 `;
 }
+var EVENT_BUFFER = 1e3;
+var CONTAINER_LOG = [
+  "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
+  "stderr_logfile=/dev/stderr",
+  "stderr_logfile_maxbytes=0"
+];
 var PRIORITIES = 9998;
 var STOP_WAIT_SECONDS = 10;
 var STOP_MARGIN_SECONDS = 5;

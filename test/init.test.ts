@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatSection, UsageError } from "../listener";
-import { LISTENER, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
+import { isDeno, LISTENER, RUNTIME, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 import { createSupervisord, type Program, skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -77,14 +77,33 @@ describe("init", () => {
     for (const [args, events, flag, env] of ticks) {
       const [, command, eventsLine, ...rest] = linesOf([...args, "--", "true"], env);
       assert.equal(eventsLine, `events=${events}`, args.join(" "));
+      assert.equal(rest.includes("buffer_size=1000"), args[0] === "--on", args.join(" "));
       assert.equal(/--tick[ =](\w+)/.exec(command)?.[1], flag, args.join(" "));
       assert.doesNotMatch(rest.join("\n"), /^environment/m);
     }
   });
 
+  it("writes a log file on a host under systemd, where /dev/stderr can't be opened", { skip: isDeno }, (t) => {
+    const preload = path.join(temporaryDirectory(t), "systemd.cjs");
+    const fake = `const { existsSync } = fs; fs.existsSync = (file) => file === "/run/systemd/system" || existsSync(file);`;
+    fs.writeFileSync(preload, `const fs = require("fs"); ${fake}`);
+    const { stdout } = run([...runtimeWith(preload), LISTENER, "init", "--ticks", "5", "--", "/opt/my sync"]);
+    assert.match(stdout, /^stdout_logfile=NONE\nstderr_logfile=\/var\/log\/(supervisor\/)?my-sync\.log\n$/m);
+  });
+
+  it("makes the names of files absolute, for supervisord has another working directory", () => {
+    const [, command] = linesOf(["--ticks", "5", "--state", "state/x", "--", "true"]);
+    assert.ok(command.includes(` --state ${process.cwd()}/state/x `), command);
+  });
+
   const names: Array<[args: string[], header: string]> = [
     [["--name", "nightly sync: a", "--", "x"], "nightly-sync-a"],
-    [["--", "/opt/back:up %;#[x].sh"], "back-up-x-.sh"],
+    [["--", "/opt/back:up %;#[x].sh"], "back-up-x"],
+    [["--", "sh", "-c", "cd /srv && exec php artisan schedule:run >/dev/null"], "schedule-run"],
+    [["--", "/usr/bin/flock", "-n", "/run/x", "nice", "-n", "5", "python3", "/srv/report.py"], "report"],
+    [["--", "su", "-s", "/bin/sh", "www-data", "-c", "php -f /srv/cron.php"], "cron"],
+    [["--", "node", "-e", "f( 1 )"], "job"],
+    [["--", "bash"], "job"],
     [["--", "/opt/täglich"], "täglich"],
     [["--", "/opt/:"], "job"],
   ];
