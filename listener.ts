@@ -2662,6 +2662,8 @@ const OPTIONS = {
     "simulate: how much of supervisord's time to play", { default: "1h" }),
   speed: option("--speed N", "trial", "simulate", parseSpeed,
     "simulate: how many times faster than the clock, or max: no pause, but no tick during a run", { default: "600" }),
+  frames: option("--frames", "trial", "simulate", parseSwitch, "simulate: show the bytes of every message",
+    { default: "no" }),
   from: option("--from TIME", "trial", "trial", parseTime,
     "simulate, check: the time to begin at, as 2025-03-30T00:55:00Z; UTC without a zone", { defaultText: "now" }),
   number: option("-n N", "trial", "check", wholeNumber(1, 1000),
@@ -3862,7 +3864,7 @@ const LAST_OUTPUT_SECONDS = 1;
 
 // What a command left behind may hold its pipes open. They are let go after a second, but for one that is paused
 // because the log is full: what is in it would be lost.
-function whenRead(streams: readonly Readable[], plan: ProcessPlan, end: ProcessEnd): void {
+function whenRead(streams: readonly Readable[], plan: Pick<ProcessPlan, "onExit" | "onEnd">, end: ProcessEnd): void {
   const open = new Set(streams.filter((stream) => !stream.destroyed));
   if (open.size === 0) return plan.onEnd(end);
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
@@ -4162,8 +4164,8 @@ function openInputStream(onRead: (buffer: Buffer, length: number) => void): Node
 }
 
 /** Writes all of it, in several writes if need be. @throws EPIPE when nobody reads it any more */
-function writeFully(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeFully(fd: number, text: string | Buffer): void {
+  const bytes = Buffer.from(text as string);
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
@@ -6190,7 +6192,7 @@ class Listener {
   private onInputEnd(): void {
     if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== undefined)
       return this.stop("supervisord closed our stdin");
-    this.log.line(NO_SUPERVISORD);
+    this.log.line(noSupervisord("supertick simulate --ticks 5 --for 15m -- echo hello".split(" ")));
     this.exitStatus = 2;
     this.stop("stdin ended");
   }
@@ -6361,8 +6363,10 @@ function longestStop({ options }: Job, { runs }: JobState, how: Stop): number {
   return Math.max(options.policy.killAfterSeconds, ...times);
 }
 
-const NO_SUPERVISORD =
-  "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
+function noSupervisord(trial: readonly string[]): string {
+  const words = trial.map((word) => (/^[\w%+=:@,./-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`));
+  return `supervisord must start this, as an [eventlistener:x] program; to try it here: ${words.join(" ")}`;
+}
 
 /** Does the event ask for a run of this job, by its name or for all? */
 function isRunNow(event: SupervisorEvent, { name }: Job): boolean {
@@ -6397,7 +6401,7 @@ function startListener(args: readonly string[]): void {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
   const { settings, environment, command } = invocation;
   checkCommand(invocation);
-  checkDescriptors();
+  checkDescriptors(args);
   const allLog = createLog(settings.log);
   const mistake = poolMistake(allLog);
   if (mistake !== undefined) throw new UsageError(mistake);
@@ -6437,9 +6441,9 @@ function onlyJobOf(name: string, { settings, command }: Invocation): Job {
 }
 
 /** @throws UsageError on a terminal, and where what we log would go to supervisord as an answer */
-function checkDescriptors(): void {
+function checkDescriptors(args: readonly string[]): void {
   if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
-    throw new UsageError(NO_SUPERVISORD);
+    throw new UsageError(noSupervisord([...ownCommand(), "simulate", ...args]));
   const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
   const isSame = stdout?.ino === stderr?.ino && stdout?.dev === stderr?.dev;
   if (isSame && (stdout?.isFIFO() || stdout?.isSocket()))
@@ -6561,8 +6565,8 @@ function zoneDoubts(schedules: readonly Schedule[]): string[] {
 
 // ── simulate ────────────────────────────────────────────────────────────────
 // Plays supervisord, so that you can try a command line without one: starts this file as a child, sends it ticks over
-// pipes and shows every frame, and what it logs in between. It is as strict as Python's supervisord. Without --state
-// the files of a trial are temporary.
+// pipes, and shows what it logs, each time below the tick that it follows. It is as strict as Python's supervisord.
+// Without --state the files of a trial are temporary.
 // To send other events than ticks: planTicks and sendTicks.
 
 function simulate(args: readonly string[]): void {
@@ -6606,19 +6610,19 @@ type TickPlan = ReturnType<typeof planTicks>;
 
 /** Which ticks to send; `pauseSeconds`: real seconds between two, 0: each one when all runs have ended. */
 function planTicks(invocation: Invocation) {
-  const { tick, from = Date.now() / 1000, for: seconds, speed } = invocation.settings;
+  const { tick, from = Date.now() / 1000, for: seconds, speed, frames } = invocation.settings;
   const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
   const type = tick ?? (isFine ? "TICK_5" : USUAL_TICK);
   const periodSeconds = TICK_PERIODS[type]!;
   const count = Math.floor(seconds / periodSeconds);
   if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed };
+  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
 }
 
 /** Returns the exit status. @throws Error when the listener breaks the protocol */
 async function play(plan: TickPlan, statePath: string, words: readonly string[]): Promise<number> {
-  const listener = new SimulatedListener(words);
+  const listener = new SimulatedListener(words, plan.frames);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => listener.stop());
   const before = countRuns(statePath);
   try {
@@ -6630,10 +6634,21 @@ async function play(plan: TickPlan, statePath: string, words: readonly string[])
   const end = await listener.ended;
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what] as const);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  const summary = counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
-  const ticks = listener.ticks === 1 ? "1 tick" : `${listener.ticks} ticks`;
-  show(`simulate: ${ticks}, ${summary}; the listener ended ${end}`);
+  const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
+  show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
+}
+
+const countTicks = (count: number) => `${count} tick${count === 1 ? "" : "s"}`;
+
+/** When it would be, and how to see it; "" where due times were held back, and where there is none. */
+function describeFirstRun(statePath: string, { firstWhen, periodSeconds, pauseSeconds }: TickPlan): string {
+  const { jobs } = reportOf(statePath, 0);
+  const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
+  if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
+  const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
+  const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
+  return `; the first would be at ${formatTime(first)}: ${options} shows it`;
 }
 
 async function sendTicks(plan: TickPlan, statePath: string, listener: SimulatedListener): Promise<void> {
@@ -6643,7 +6658,7 @@ async function sendTicks(plan: TickPlan, statePath: string, listener: SimulatedL
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${count} ticks of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < count; i++) {
@@ -6664,29 +6679,49 @@ class SimulatedListener {
   private received = "";
   private onBytes = () => {};
   private isStopping = false;
+  private lastTick = ""; // that nothing was logged after
 
-  /** It logs to our stdout itself: through a socket of Node's, `echo x >/dev/stderr` would fail in a job. */
-  constructor(words: readonly string[]) {
+  constructor(
+    words: readonly string[],
+    private readonly isShowingFrames: boolean,
+  ) {
     const { spawn } = require("child_process") as typeof import("child_process");
     const env: NodeJS.ProcessEnv = { ...process.env, SUPERVISOR_ENABLED: "1" };
     delete env.SUPERVISOR_PROCESS_NAME; // of a supervisord that simulate runs under
     delete env.SUPERVISOR_GROUP_NAME;
     const self = [...(isDeno ? ["run", "-A"] : process.execArgv), process.argv[1]];
-    const child = spawn(process.execPath, [...self, ...words], { env, stdio: ["pipe", "pipe", 1] });
+    const [pipe] = tryMakePipes(1);
+    const child = spawn(process.execPath, [...self, ...words], {
+      env,
+      stdio: ["pipe", "pipe", pipe?.writeEnd ?? "pipe"],
+    });
+    if (pipe !== undefined) fs.closeSync(pipe.writeEnd);
+    const log = pipe?.reader ?? child.stderr!;
+    log.on("data", (bytes: Buffer) => this.onLog(bytes));
     this.stdin = child.stdin!.on("error", () => {}); // it has ended
     child.stdout!.on("data", (bytes: Buffer) => {
       this.received += bytes.toString("latin1");
       this.onBytes();
     });
     this.ended = new Promise((resolve) => {
-      child.on("close", (exit, signal) =>
-        resolve(`${this.isStopping ? "" : "early "}with ${howEnded({ exit, signal })}`),
-      );
+      const onEnd = (end: ProcessEnd) => resolve(`${this.isStopping ? "" : "early "}with ${howEnded(end)}`);
+      child.on("exit", (exit, signal) => whenRead([child.stdout!, log], { onEnd }, { exit, signal }));
     });
+  }
+
+  private onLog(bytes: Buffer): void {
+    try {
+      if (this.lastTick !== "") show(this.lastTick);
+      this.lastTick = "";
+      writeFully(1, bytes);
+    } catch {
+      this.stop(); // our reader is gone
+    }
   }
 
   stop(): void {
     this.isStopping = true;
+    this.lastTick = ""; // what follows is not of a tick
     this.stdin.end();
   }
 
@@ -6697,7 +6732,8 @@ class SimulatedListener {
     // As Python's supervisord writes it.
     const header = `ver:3.0 server:supervisor serial:${serial} pool:supertick poolserial:${serial} eventname:${type}`;
     const frame = `${header} len:${payload.length}\n${payload}`;
-    show(`${formatTime(when)} → ${JSON.stringify(frame)}`);
+    if (this.isShowingFrames) show(`${formatTime(when)} → ${JSON.stringify(frame)}`);
+    else this.lastTick = `${formatTime(when)} tick ${serial}`;
     this.stdin.write(frame);
     await this.expect(ANSWER, "BUSY");
     this.ticks++;
@@ -6717,7 +6753,7 @@ class SimulatedListener {
       });
     }
     this.received = "";
-    if (text !== "") show(`${" ".repeat(21)}← ${JSON.stringify(text)}`);
+    if (this.isShowingFrames && text !== "") show(`${" ".repeat(21)}← ${JSON.stringify(text)}`);
   }
 }
 
@@ -6726,12 +6762,16 @@ function show(line: string): void {
   writeFully(1, `${line}\n`);
 }
 
+const statesIn = (statePath: string): JobState[] => [
+  ...readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values(),
+];
+
 /**
  * How many runs came to each result, and how many are not over. A run is in the journal before its tick is answered.
  */
 function countRuns(statePath: string): Record<string, number> {
   const counts: Record<string, number> = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
-  for (const state of readJournal(linesOf(readJournalFiles(`${statePath}.runs`))).values()) {
+  for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += state.counts[result] ?? 0;
     counts.unfinished += state.runs.length + state.waiting.length;
   }

@@ -1860,6 +1860,14 @@ var OPTIONS = {
     "simulate: how many times faster than the clock, or max: no pause, but no tick during a run",
     { default: "600" }
   ),
+  frames: option(
+    "--frames",
+    "trial",
+    "simulate",
+    parseSwitch,
+    "simulate: show the bytes of every message",
+    { default: "no" }
+  ),
   from: option(
     "--from TIME",
     "trial",
@@ -4470,7 +4478,7 @@ var Listener = class {
   onInputEnd() {
     if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== void 0)
       return this.stop("supervisord closed our stdin");
-    this.log.line(NO_SUPERVISORD);
+    this.log.line(noSupervisord("supertick simulate --ticks 5 --for 15m -- echo hello".split(" ")));
     this.exitStatus = 2;
     this.stop("stdin ended");
   }
@@ -4605,7 +4613,10 @@ function longestStop({ options }, { runs }, how) {
   const times = policies.map((policy) => policy.killAfterSeconds + (how === "drain" ? policy.drainSeconds : 0));
   return Math.max(options.policy.killAfterSeconds, ...times);
 }
-var NO_SUPERVISORD = "supervisord must start this, as an [eventlistener:x] program; to try it here: supertick simulate --ticks 5 --for 15m -- echo hello";
+function noSupervisord(trial) {
+  const words = trial.map((word) => /^[\w%+=:@,./-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`);
+  return `supervisord must start this, as an [eventlistener:x] program; to try it here: ${words.join(" ")}`;
+}
 function isRunNow(event, { name }) {
   if (event.name !== "REMOTE_COMMUNICATION") return false;
   const { type, data } = parseRemoteCommunication(event.payload);
@@ -4623,7 +4634,7 @@ function startListener(args) {
   const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
   const { settings, environment, command } = invocation;
   checkCommand(invocation);
-  checkDescriptors();
+  checkDescriptors(args);
   const allLog = createLog(settings.log);
   const mistake = poolMistake(allLog);
   if (mistake !== void 0) throw new UsageError(mistake);
@@ -4655,9 +4666,9 @@ function onlyJobOf(name, { settings, command }) {
   const user = settings.user === void 0 ? void 0 : userNamed(settings.user);
   return jobOf(name, command, scheduleOf(settings, defaultZone), settings, user);
 }
-function checkDescriptors() {
+function checkDescriptors(args) {
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
-    throw new UsageError(NO_SUPERVISORD);
+    throw new UsageError(noSupervisord([...ownCommand(), "simulate", ...args]));
   const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
   const isSame = (stdout == null ? void 0 : stdout.ino) === (stderr == null ? void 0 : stderr.ino) && (stdout == null ? void 0 : stdout.dev) === (stderr == null ? void 0 : stderr.dev);
   if (isSame && ((stdout == null ? void 0 : stdout.isFIFO()) || (stdout == null ? void 0 : stdout.isSocket())))
@@ -4778,17 +4789,17 @@ function makeTemporaryDirectory() {
   }
 }
 function planTicks(invocation) {
-  const { tick, from = Date.now() / 1e3, for: seconds, speed } = invocation.settings;
+  const { tick, from = Date.now() / 1e3, for: seconds, speed, frames } = invocation.settings;
   const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
   const type = tick != null ? tick : isFine ? "TICK_5" : USUAL_TICK;
   const periodSeconds = TICK_PERIODS[type];
   const count = Math.floor(seconds / periodSeconds);
   if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed };
+  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
 }
 async function play(plan, statePath, words) {
-  const listener = new SimulatedListener(words);
+  const listener = new SimulatedListener(words, plan.frames);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => listener.stop());
   const before = countRuns(statePath);
   try {
@@ -4800,10 +4811,18 @@ async function play(plan, statePath, words) {
   const end = await listener.ended;
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what]);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
-  const summary = counts.length === 0 ? "no run" : `runs: ${counts.join(", ")}`;
-  const ticks = listener.ticks === 1 ? "1 tick" : `${listener.ticks} ticks`;
-  show(`simulate: ${ticks}, ${summary}; the listener ended ${end}`);
+  const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
+  show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
+}
+var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
+function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
+  const { jobs } = reportOf(statePath, 0);
+  const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
+  if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
+  const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
+  const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
+  return `; the first would be at ${formatTime(first)}: ${options} shows it`;
 }
 async function sendTicks(plan, statePath, listener) {
   const { type, periodSeconds, firstWhen, count, pauseSeconds } = plan;
@@ -4812,7 +4831,7 @@ async function sendTicks(plan, statePath, listener) {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${count} ticks of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < count; i++) {
@@ -4823,18 +4842,28 @@ async function sendTicks(plan, statePath, listener) {
   await listener.expect("", "READY");
 }
 var SimulatedListener = class {
-  constructor(words) {
+  constructor(words, isShowingFrames) {
+    this.isShowingFrames = isShowingFrames;
     this.ticks = 0;
     this.received = "";
     this.onBytes = () => {
     };
     this.isStopping = false;
+    this.lastTick = "";
+    var _a, _b;
     const { spawn } = require("child_process");
     const env = { ...process.env, SUPERVISOR_ENABLED: "1" };
     delete env.SUPERVISOR_PROCESS_NAME;
     delete env.SUPERVISOR_GROUP_NAME;
     const self = [...isDeno ? ["run", "-A"] : process.execArgv, process.argv[1]];
-    const child = spawn(process.execPath, [...self, ...words], { env, stdio: ["pipe", "pipe", 1] });
+    const [pipe] = tryMakePipes(1);
+    const child = spawn(process.execPath, [...self, ...words], {
+      env,
+      stdio: ["pipe", "pipe", (_a = pipe == null ? void 0 : pipe.writeEnd) != null ? _a : "pipe"]
+    });
+    if (pipe !== void 0) fs.closeSync(pipe.writeEnd);
+    const log = (_b = pipe == null ? void 0 : pipe.reader) != null ? _b : child.stderr;
+    log.on("data", (bytes) => this.onLog(bytes));
     this.stdin = child.stdin.on("error", () => {
     });
     child.stdout.on("data", (bytes) => {
@@ -4842,14 +4871,22 @@ var SimulatedListener = class {
       this.onBytes();
     });
     this.ended = new Promise((resolve) => {
-      child.on(
-        "close",
-        (exit, signal) => resolve(`${this.isStopping ? "" : "early "}with ${howEnded({ exit, signal })}`)
-      );
+      const onEnd = (end) => resolve(`${this.isStopping ? "" : "early "}with ${howEnded(end)}`);
+      child.on("exit", (exit, signal) => whenRead([child.stdout, log], { onEnd }, { exit, signal }));
     });
+  }
+  onLog(bytes) {
+    try {
+      if (this.lastTick !== "") show(this.lastTick);
+      this.lastTick = "";
+      writeFully(1, bytes);
+    } catch {
+      this.stop();
+    }
   }
   stop() {
     this.isStopping = true;
+    this.lastTick = "";
     this.stdin.end();
   }
   async tick(type, serial, when) {
@@ -4859,7 +4896,8 @@ var SimulatedListener = class {
     const header = `ver:3.0 server:supervisor serial:${serial} pool:supertick poolserial:${serial} eventname:${type}`;
     const frame = `${header} len:${payload.length}
 ${payload}`;
-    show(`${formatTime(when)} \u2192 ${JSON.stringify(frame)}`);
+    if (this.isShowingFrames) show(`${formatTime(when)} \u2192 ${JSON.stringify(frame)}`);
+    else this.lastTick = `${formatTime(when)} tick ${serial}`;
     this.stdin.write(frame);
     await this.expect(ANSWER, "BUSY");
     this.ticks++;
@@ -4874,17 +4912,20 @@ ${payload}`;
       });
     }
     this.received = "";
-    if (text !== "") show(`${" ".repeat(21)}\u2190 ${JSON.stringify(text)}`);
+    if (this.isShowingFrames && text !== "") show(`${" ".repeat(21)}\u2190 ${JSON.stringify(text)}`);
   }
 };
 function show(line) {
   writeFully(1, `${line}
 `);
 }
+var statesIn = (statePath) => [
+  ...readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values()
+];
 function countRuns(statePath) {
   var _a;
   const counts = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
-  for (const state of readJournal(linesOf(readJournalFiles(`${statePath}.runs`))).values()) {
+  for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += (_a = state.counts[result]) != null ? _a : 0;
     counts.unfinished += state.runs.length + state.waiting.length;
   }

@@ -299,7 +299,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --from -n --wait --for --state --json";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  TICK_VARIABLE  text`.
   const rows = supertick(["--help"]).stdout.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm);

@@ -78,10 +78,10 @@ const count = (text: string, pattern: RegExp) => (text.match(pattern) ?? []).len
 const MAX = ["--speed", "max"];
 
 describe("simulate shows", { concurrency: 4 }, () => {
-  it("three runs in fifteen ticks of README's job, and every frame", async (t) => {
+  it("three runs in fifteen ticks of README's job, and with --frames every byte", async (t) => {
     // --overlap: where a run takes longer than the half second to the next one, that one is not to be skipped.
     const args = ["--ticks", "5", "--overlap", "allow", "--for", "15m", "--", "echo", "hello"];
-    const shown = await outputOf(t, args);
+    const shown = await outputOf(t, ["--frames", ...args]);
     assert.match(shown, /^simulate: 15 ticks of TICK_60 from \S+Z, every 0\.1s$/m);
     assert.equal(count(shown, /^\S+Z → "ver:3.0 .* eventname:TICK_60 len:15\\nwhen:\d+"$/gm), 15);
     assert.equal(count(shown, /^ +← "READY\\n"$/gm), 1);
@@ -90,6 +90,25 @@ describe("simulate shows", { concurrency: 4 }, () => {
     assert.equal(count(shown, /^supertick: echo: run \d started \(pid \d+, due .*Z, schedule\)$/gm), 3);
     assert.equal(count(shown, /^supertick: echo: run \d finished: exit 0, /gm), 3);
     assert.match(shown, /^simulate: 15 ticks, runs: 3 success; the listener ended with exit 0$/m);
+  });
+
+  it("of the ticks only those that something is logged after, above that", async (t) => {
+    const args = ["--ticks", "5", "--for", "11m", "--from", "2025-11-24", ...MAX, "--", "echo", "hello"];
+    const shown = await outputOf(t, args);
+    const [, , ...ticks] = shown.split(/^(?=2025-\S+Z tick)/m);
+    assert.equal(ticks.length, 2, shown);
+    for (const [i, text] of ticks.entries()) {
+      assert.ok(text.startsWith(`2025-11-24T00:${i === 0 ? "04" : "09"}:00Z tick ${5 * (i + 1)}\n`), shown);
+      for (const line of ["hello", "run \\d started", "run \\d finished"])
+        assert.match(text, new RegExp(`^.*${line}`, "m"));
+    }
+    assert.doesNotMatch(shown, /[→←]/);
+  });
+
+  it("what a job writes to /dev/stderr by that name, as under supervisord", { skip: isBun }, async (t) => {
+    const script = "echo hello >/dev/stderr; echo world >>/proc/self/fd/2";
+    const shown = await outputOf(t, ["--ticks", "1", "--for", "1m", ...MAX, "--", "sh", "-c", script]);
+    assert.match(shown, /^hello\nworld\n[\s\S]* runs: 1 success;/m);
   });
 
   it("the due times from where --from says", async (t) => {
@@ -103,18 +122,32 @@ describe("simulate shows", { concurrency: 4 }, () => {
   const retries = ["--ticks", "1", "--for", "2m", "--retries", "1", "--retry-delay", "1s"];
   const supervised = { SUPERVISOR_PROCESS_NAME: "shell_03", SUPERVISOR_GROUP_NAME: "shell" };
   const cases: Array<[title: string, args: string[], shown: RegExp, env?: Record<string, string>, command?: string]> = [
-    ["the first tick at midnight UTC of a day", from("2025-11-24"), /^2025-11-24T00:00:00Z → /m],
-    ["the first tick not before --from", from("2025-11-24T10:00:01"), /^2025-11-24T10:01:00Z → .*when:1763978460"$/m],
-    ["a time of another zone in UTC", from("2025-11-24T10:00:00+01:00"), /^2025-11-24T09:00:00Z → /m],
+    ["the first tick at midnight UTC of a day", from("2025-11-24"), /^2025-11-24T00:00:00Z tick 1$/m],
+    ["the first tick not before --from", from("2025-11-24T10:00:01"), /^2025-11-24T10:01:00Z tick 1$/m],
+    ["a time of another zone in UTC", from("2025-11-24T10:00:00+01:00"), /^2025-11-24T09:00:00Z tick 1$/m],
     ["the type that --tick names", ["--ticks", "1", "--tick", "TICK_3600", "--for", "2h"], / 2 ticks of TICK_3600 /],
     ["the type of TICK_EVENT", ["--ticks", "1", "--for", "10s"], / 2 ticks of TICK_5 /, { TICK_EVENT: "TICK_5" }],
     ["TICK_60 where that fits the schedule", ["--every", "5m", "--for", "5m"], / 5 ticks of TICK_60 /],
     ["TICK_5 where TICK_60 is too coarse", ["--every", "90s", "--for", "1m"], / 12 ticks of TICK_5 /],
-    ["that nothing was due", ["--ticks", "5", "--for", "4m"], /: 4 ticks, no run; .* exit 0$/m],
+    [
+      "one tick as such",
+      from("2025-11-24"),
+      /^simulate: 1 tick of TICK_60 .*\n[\s\S]*\nsimulate: 1 tick, runs: 1 success;/,
+    ],
+    [
+      "that nothing was due, and how to see the first run",
+      ["--ticks", "5", "--for", "4m", "--from", "2025-11-24"],
+      /: 4 ticks, no run; the first would be at 2025-11-24T00:04:00Z: --for 5m shows it; .* exit 0$/m,
+    ],
+    [
+      "the same of a run that is far away",
+      ["--cron", "30 2 1 * *", "--tz", "UTC", "--for", "1h", "--from", "2025-11-24"],
+      /: 60 ticks, no run; the first would be at 2025-12-01T02:30:00Z: --for 7d2h31m shows it; /m,
+    ],
     [
       "that runs were held back",
       ["--ticks", "1", "--for", "2m", "--only-if", "false"],
-      /: 2 ticks, no run; .* exit 0$/m,
+      /: 2 ticks, no run; the listener ended with exit 0$/m,
     ],
     ["a run once, with its retries", retries, /: 2 ticks, runs: 2 failure; .* exit 0$/m, {}, `${FIXTURES}/exit-3`],
     ["the command's name, under any supervisord", from("2025-11-24"), /^supertick: true: run 1 started/m, supervised],
@@ -165,6 +198,11 @@ describe("--speed", { concurrency: 4 }, () => {
   it("N sends them all the same, and shows what that does", async (t) => {
     const args = ["--ticks", "1", "--for", "6m", "--speed", "6000", "--", "sh", "-c", "sleep 0.5"];
     assert.match(await outputOf(t, args), /skipped the run due/);
+  });
+
+  it("max is suggested where the first run would be more than a minute away", async (t) => {
+    const args = ["--cron", "@yearly", "--tick", "TICK_3600", "--from", "2025-11-24", "--for", "1h", "--", "true"];
+    assert.match(await outputOf(t, [...args]), /: --for 38d1h --speed max shows it;/);
   });
 });
 
@@ -251,7 +289,7 @@ describe("simulate ends", { concurrency: 4 }, () => {
 
   it("without a stack trace when its reader is gone, as with `| head`", async (t) => {
     const simulation = simulate(t, ["--ticks", "1", "--for", "1h", "--", "/bin/true"]);
-    await simulation.waitFor("the first frame", () => simulation.stdout.includes("→"));
+    await simulation.waitFor("the first run", () => simulation.stdout.includes("finished"));
     simulation.child.stdout?.destroy();
     await simulation.end();
     assert.equal(simulation.stderr, "");
