@@ -2605,7 +2605,7 @@ const OPTIONS = {
     "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin"),
   crontab: option("--crontab FILE", "schedule", "listener", parsePath,
     "many jobs: a crontab, or a directory such as /etc/cron.d, read again when it changes and on SIGHUP"),
-  userColumn: option("--user-column Y", "schedule", "listener", oneOf("auto", "yes", "no"),
+  userColumn: option("--user-column WHICH", "schedule", "listener", oneOf("auto", "yes", "no"),
     "with --crontab: is there a user before each command? auto looks at the words", { default: "auto",
       onlyWith: ["crontab"] }),
   offset: option("--offset D", "schedule", "job", parseDuration,
@@ -2888,37 +2888,6 @@ function isNear(a: string, b: string, edits: number): boolean {
   if (a[0] === b[0]) return isNear(restOfA, restOfB, edits);
   const isNearer = (x: string, y: string) => isNear(x, y, edits - 1);
   return edits > 0 && (isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
-}
-
-/** The text of --help, from the table. */
-function helpText(): string {
-  const groups = Object.entries(GROUPS).map(([group, title]) => {
-    const rows = OPTION_KEYS.map(specOf).filter((spec) => spec.group === group);
-    return `${title}:\n${rows.map(helpRow).join("")}`;
-  });
-  return `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file
-
-  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)
-  supertick [options] --crontab FILE               the same for many jobs
-  supertick init     [options] -- command ...      prints the section for supervisord.conf
-  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs
-  supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1
-  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames
-  supertick run|pause|resume NAME                  asks the listener that has the job; run --wait, pause --for D
-  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong
-  supertick --help | --version
-
-Each option is a flag or an environment variable; the flag wins. Durations D: 90, 90s, 5m, 1h30m, 2d, 1w.
-
-${groups.join("\n")}
-Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
-Run now:  supertick run NAME
-`;
-}
-
-function helpRow({ flag, metavar, env = "", about, defaultText, default: standard = defaultText }: OptionSpec) {
-  const note = standard === undefined ? "" : ` (default: ${standard})`;
-  return `  ${`${flag} ${metavar}`.padEnd(18)} ${env.padEnd(18)} ${about}${note}\n`;
 }
 
 // ── Jobs ────────────────────────────────────────────────────────────────────
@@ -6397,8 +6366,8 @@ function readInvocation({ layer: flags, command }: CommandLine, env: NodeJS.Proc
   return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
 }
 
-function startListener(args: readonly string[]): void {
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+function startListener(args: readonly string[], scopes: readonly Scope[]): void {
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   const { settings, environment, command } = invocation;
   checkCommand(invocation);
   checkDescriptors(args);
@@ -6569,8 +6538,8 @@ function zoneDoubts(schedules: readonly Schedule[]): string[] {
 // Without --state the files of a trial are temporary.
 // To send other events than ticks: planTicks and sendTicks.
 
-function simulate(args: readonly string[]): void {
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener", "simulate", "trial"]));
+function simulate(args: readonly string[], scopes: readonly Scope[]): void {
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   const { flags, settings, command } = invocation;
   checkCommand(invocation);
   if (settings.on !== undefined)
@@ -6801,8 +6770,8 @@ const HOST_LOGS = ["/var/log/supervisor", "/var/log"];
 /** Is it the machine's init? Then supervisord's stderr is a socket, which can't be opened by its name. */
 const isSystemd = () => fs.existsSync("/run/systemd/system");
 
-function init(args: readonly string[]): void {
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+function init(args: readonly string[], scopes: readonly Scope[]): void {
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
   const jobs = plannedJobs(invocation);
@@ -6919,9 +6888,9 @@ function quoteVariable({ origin, text }: Given): string {
 // Explains a schedule before you trust it: in words, with what may surprise, and the next runs.
 // To warn of something more: forecastOf for what an option does, scheduleWarnings for what a schedule does.
 
-function check(args: readonly string[]): void {
+function check(args: readonly string[], scopes: readonly Scope[]): void {
   const files: string[] = [];
-  const commandLine = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  const commandLine = parseCommandLine(args, scopes, files);
   if (files.length > 0) {
     const { layer, command } = commandLine;
     if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
@@ -7270,11 +7239,7 @@ function callOf(program: Program): { args?: readonly string[]; variables?: NodeJ
   const isForShell = (i: number) => /^-\w*c$/.test(words[i - 1] ?? "");
   const at = words.findIndex((word, i) => (isForShell(i) ? word.split(/[\s;&|()'"]+/) : [word]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
-  if (
-    at < 0 ||
-    (!isListener(program) && (isForShell(at) || /^(init|check|simulate|status|run|pause|resume)$/.test(args[0])))
-  )
-    return undefined;
+  if (at < 0 || (!isListener(program) && (isForShell(at) || args[0] in SUBCOMMANDS))) return undefined;
   if (isForShell(at)) return {};
   const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
   if (at > 0 && !/^(--|\w+=.*)$/s.test(words[at - 1]) && !(word.includes("/") && isRun)) return undefined;
@@ -7382,9 +7347,9 @@ export interface JobReport {
   readonly running: ReadonlyArray<{ readonly run: number; readonly since: number }>;
 }
 
-function status(args: readonly string[]): void {
+function status(args: readonly string[], scopes: readonly Scope[]): void {
   const words: string[] = [];
-  const { layer, command } = parseCommandLine(args, ["report"], words);
+  const { layer, command } = parseCommandLine(args, scopes, words);
   const files = [...words, ...command]; // also behind --
   const now = Date.now() / 1000;
   const states = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
@@ -7508,9 +7473,9 @@ interface FoundJob {
   readonly state: JobState;
 }
 
-function ask(kind: Request["ask"], args: readonly string[]): void {
+function ask(kind: Request["ask"], args: readonly string[], scopes: readonly Scope[]): void {
   const words: string[] = [];
-  const { layer, command } = parseCommandLine(args, kind === "resume" ? ["request"] : ["request", kind], words);
+  const { layer, command } = parseCommandLine(args, scopes, words);
   const [name, ...more] = [...words, ...command];
   if (name === undefined || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
@@ -7641,7 +7606,111 @@ function statusAfter(fact: Fact, { last }: JobState, isWaiting: boolean): number
 }
 
 // ── main ────────────────────────────────────────────────────────────────────
-// To add a subcommand: its line in helpText, a section like those above, and its line in main.
+// To add a subcommand: its row in SUBCOMMANDS, and a section like those above.
+
+interface Subcommand {
+  readonly usage: readonly string[];
+  readonly about: string;
+  /** Which options it takes. */
+  readonly scopes: readonly Scope[];
+  readonly run: (args: readonly string[], scopes: readonly Scope[]) => void;
+}
+
+/** By the first word; "" where that is none of them. */
+const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
+  "": {
+    usage: ["[options] -- command [argument ...]", "[options] --crontab FILE"],
+    about: "run a command, or the jobs of a crontab, on schedule: an event listener, which supervisord starts",
+    scopes: ["job", "listener"],
+    run: startListener,
+  },
+  init: {
+    usage: ["init [options] -- command ..."],
+    about: "print the section for supervisord.conf",
+    scopes: ["job", "listener"],
+    run: init,
+  },
+  check: {
+    usage: ["check [options] [-- command ...]", "check [--json] supervisord.conf"],
+    about:
+      "say in words what will happen and list the next runs, or what is wrong with the sections that run supertick; " +
+      "exit status 1 for a mistake in a file",
+    scopes: ["job", "listener", "check", "trial", "report"],
+    run: check,
+  },
+  simulate: {
+    usage: ["simulate [options] -- command ..."],
+    about: "try it: play supervisord, fast, and send ticks over pipes",
+    scopes: ["job", "listener", "simulate", "trial"],
+    run: simulate,
+  },
+  run: {
+    usage: ["run NAME [--wait]"],
+    about: "run a job now: asks the listener that has it",
+    scopes: ["request", "run"],
+    run: (args, scopes) => ask("run", args, scopes),
+  },
+  pause: {
+    usage: ["pause NAME [--for D]"],
+    about: "nothing of the job is due until it is resumed, or for D",
+    scopes: ["request", "pause"],
+    run: (args, scopes) => ask("pause", args, scopes),
+  },
+  resume: {
+    usage: ["resume NAME"],
+    about: "end a pause",
+    scopes: ["request"],
+    run: (args, scopes) => ask("resume", args, scopes),
+  },
+  status: {
+    usage: ["status [--json] [FILE ...]"],
+    about: "show what the state files say; exit status 1 if something is wrong",
+    scopes: ["report"],
+    run: status,
+  },
+};
+
+/** The text of --help: of all, or of one subcommand with the options that only subcommands have. */
+function helpText(name: string): string {
+  const isOverview = name === "";
+  const names = isOverview ? Object.keys(SUBCOMMANDS) : [name];
+  const usages = names.map((name) => {
+    const { usage, about } = SUBCOMMANDS[name];
+    const lines = usage.map((words) => `  supertick ${words}`);
+    return [...lines.slice(0, -1), helpRow(lines[lines.length - 1], about)].join("\n");
+  });
+  const { scopes } = SUBCOMMANDS[name];
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
+    const specs = OPTION_KEYS.map(specOf).filter((spec) => spec.group === group);
+    const own = specs.filter(({ scope }) => isOverview || (group === "trial" && scopes.includes(scope)));
+    return own.length === 0 ? "" : `\n${isOverview ? title : "Options"}:\n${own.map(optionRow).join("\n")}\n`;
+  });
+  const more = scopes.includes("job") ? "It takes the options of a listener too: see supertick --help.\n" : "";
+  return `supertick ${SUPERTICK_VERSION}: cron for supervisord, in one file
+
+${usages.join("\n")}
+${isOverview ? `  supertick [SUBCOMMAND] --help | --version\n\n${OVERVIEW}` : more && `\n${more}`}${groups.join("")}`;
+}
+
+const OVERVIEW = `Each option is a flag or an environment variable, as in brackets; the flag wins.
+Durations D: 90, 90s, 5m, 1h30m, 2d, 1w.
+Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
+Run now:  supertick run NAME
+`;
+
+function optionRow({ flag, metavar, env, about, defaultText, default: standard = defaultText }: OptionSpec): string {
+  const notes = [env, standard && `default: ${standard}`].filter(isPresent).join("; ");
+  return helpRow(`  ${flag} ${metavar}`, notes === "" ? about : `${about} [${notes}]`);
+}
+
+/** A text of at most 80 columns beside what it explains, or below that where it is long. */
+function helpRow(head: string, text: string): string {
+  const indent = 21;
+  const lines = text.match(new RegExp(`\\S.{0,${79 - indent}}(?= |$)`, "g"))!;
+  const margin = " ".repeat(indent);
+  const start = head.length < indent ? head.padEnd(indent) : `${head}\n${margin}`;
+  return start + lines.join(`\n${margin}`);
+}
 
 // Bun leaves out a `--` that is the first word. The kernel has it.
 function commandLineWords(): string[] {
@@ -7655,15 +7724,11 @@ function commandLineWords(): string[] {
 export function main(): void {
   const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const name = Object.keys(SUBCOMMANDS).find((name) => name === args[0]) ?? "";
   try {
-    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText());
-    else if (options.includes("--version")) writeFully(1, `supertick ${SUPERTICK_VERSION}\n`);
-    else if (args[0] === "init") init(args.slice(1));
-    else if (args[0] === "check") check(args.slice(1));
-    else if (args[0] === "status") status(args.slice(1));
-    else if (isOneOf(REQUEST_KINDS)(args[0])) ask(args[0] as Request["ask"], args.slice(1));
-    else if (args[0] === "simulate") simulate(args.slice(1));
-    else startListener(args);
+    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText(name));
+    else if (options.includes("--version") || options.includes("-V")) writeFully(1, `supertick ${SUPERTICK_VERSION}\n`);
+    else SUBCOMMANDS[name].run(name === "" ? args : args.slice(1), SUBCOMMANDS[name].scopes);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     try {

@@ -1682,7 +1682,7 @@ var OPTIONS = {
     "many jobs: a crontab, or a directory such as /etc/cron.d, read again when it changes and on SIGHUP"
   ),
   userColumn: option(
-    "--user-column Y",
+    "--user-column WHICH",
     "schedule",
     "listener",
     oneOf("auto", "yes", "no"),
@@ -2054,36 +2054,6 @@ function isNear(a, b, edits) {
   if (a[0] === b[0]) return isNear(restOfA, restOfB, edits);
   const isNearer = (x, y) => isNear(x, y, edits - 1);
   return edits > 0 && (isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
-}
-function helpText() {
-  const groups = Object.entries(GROUPS).map(([group, title]) => {
-    const rows = OPTION_KEYS.map(specOf).filter((spec) => spec.group === group);
-    return `${title}:
-${rows.map(helpRow).join("")}`;
-  });
-  return `supertick ${"0.1.0"}: cron for supervisord, in one file
-
-  supertick [options] -- command [argument ...]    an event listener (supervisord starts it)
-  supertick [options] --crontab FILE               the same for many jobs
-  supertick init     [options] -- command ...      prints the section for supervisord.conf
-  supertick check    [options] [-- command ...]    says in words what will happen, and lists the next runs
-  supertick check    supervisord.conf [--json]     what is wrong with its sections that run supertick; exit status 1
-  supertick simulate [options] -- command ...      try it: plays supervisord, sends ticks over pipes, shows the frames
-  supertick run|pause|resume NAME                  asks the listener that has the job; run --wait, pause --for D
-  supertick status   [FILE ...] [--json]           what the state files say; exit status 1 if something is wrong
-  supertick --help | --version
-
-Each option is a flag or an environment variable; the flag wins. Durations D: 90, 90s, 5m, 1h30m, 2d, 1w.
-
-${groups.join("\n")}
-Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
-Run now:  supertick run NAME
-`;
-}
-function helpRow({ flag, metavar, env = "", about, defaultText, default: standard = defaultText }) {
-  const note = standard === void 0 ? "" : ` (default: ${standard})`;
-  return `  ${`${flag} ${metavar}`.padEnd(18)} ${env.padEnd(18)} ${about}${note}
-`;
 }
 var ONLY_JOB = ".";
 function optionsOf(settings) {
@@ -4629,9 +4599,9 @@ function readInvocation({ layer: flags, command }, env = process.env) {
   const environment = parseEnvironment(env, readSecret);
   return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
 }
-function startListener(args) {
+function startListener(args, scopes) {
   var _a, _b, _c, _d, _e, _f;
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   const { settings, environment, command } = invocation;
   checkCommand(invocation);
   checkDescriptors(args);
@@ -4759,8 +4729,8 @@ function zoneDoubts(schedules) {
   if (!schedules.some(isByLocalHour) || systemZoneName() !== void 0) return [];
   return [`${LOCALTIME} is not a link into a zoneinfo tree, so local time is a guess: name the zone by --tz or TZ`];
 }
-function simulate(args) {
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener", "simulate", "trial"]));
+function simulate(args, scopes) {
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   const { flags, settings, command } = invocation;
   checkCommand(invocation);
   if (settings.on !== void 0)
@@ -4933,9 +4903,9 @@ function countRuns(statePath) {
 }
 var HOST_LOGS = ["/var/log/supervisor", "/var/log"];
 var isSystemd = () => fs.existsSync("/run/systemd/system");
-function init(args) {
+function init(args, scopes) {
   var _a, _b, _c;
-  const invocation = readInvocation(parseCommandLine(args, ["job", "listener"]));
+  const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
   const jobs = plannedJobs(invocation);
@@ -5029,9 +4999,9 @@ function quoteVariable({ origin, text }) {
   const flag = (_a = OPTION_KEYS.map(specOf).find(({ env }) => env === origin)) == null ? void 0 : _a.flag;
   throw new UsageError(`${origin} ${quote(text)} can't be a variable in supervisord.conf: give it as ${flag}`);
 }
-function check(args) {
+function check(args, scopes) {
   const files = [];
-  const commandLine = parseCommandLine(args, ["job", "listener", "check", "trial", "report"], files);
+  const commandLine = parseCommandLine(args, scopes, files);
   if (files.length > 0) {
     const { layer, command } = commandLine;
     if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
@@ -5308,8 +5278,7 @@ function callOf(program) {
   };
   const at = words.findIndex((word2, i) => (isForShell(i) ? word2.split(/[\s;&|()'"]+/) : [word2]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
-  if (at < 0 || !isListener(program) && (isForShell(at) || /^(init|check|simulate|status|run|pause|resume)$/.test(args[0])))
-    return void 0;
+  if (at < 0 || !isListener(program) && (isForShell(at) || args[0] in SUBCOMMANDS)) return void 0;
   if (isForShell(at)) return {};
   const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
   if (at > 0 && !/^(--|\w+=.*)$/s.test(words[at - 1]) && !(word.includes("/") && isRun)) return void 0;
@@ -5365,9 +5334,9 @@ function eventsMistake({ events, settings, jobs }) {
   if (fitting === void 0 || tick !== void 0) return void 0;
   return `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`;
 }
-function status(args) {
+function status(args, scopes) {
   const words = [];
-  const { layer, command } = parseCommandLine(args, ["report"], words);
+  const { layer, command } = parseCommandLine(args, scopes, words);
   const files = [...words, ...command];
   const now = Date.now() / 1e3;
   const states = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
@@ -5468,9 +5437,9 @@ var TAKING_SECONDS = 2;
 var ANSWER_SECONDS = 5;
 var LISTENER_ABSENCE_SECONDS = 60;
 var JOURNAL_POLL_MS = 50;
-function ask(kind, args) {
+function ask(kind, args, scopes) {
   const words = [];
-  const { layer, command } = parseCommandLine(args, kind === "resume" ? ["request"] : ["request", kind], words);
+  const { layer, command } = parseCommandLine(args, scopes, words);
   const [name, ...more] = [...words, ...command];
   if (name === void 0 || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
@@ -5594,6 +5563,100 @@ function statusAfter(fact, { last }, isWaiting) {
   if ((last == null ? void 0 : last.run) !== fact.run || !/success|failure/.test(last.result)) return 1;
   return last.result === "success" ? 0 : last.exit || 1;
 }
+var SUBCOMMANDS = {
+  "": {
+    usage: ["[options] -- command [argument ...]", "[options] --crontab FILE"],
+    about: "run a command, or the jobs of a crontab, on schedule: an event listener, which supervisord starts",
+    scopes: ["job", "listener"],
+    run: startListener
+  },
+  init: {
+    usage: ["init [options] -- command ..."],
+    about: "print the section for supervisord.conf",
+    scopes: ["job", "listener"],
+    run: init
+  },
+  check: {
+    usage: ["check [options] [-- command ...]", "check [--json] supervisord.conf"],
+    about: "say in words what will happen and list the next runs, or what is wrong with the sections that run supertick; exit status 1 for a mistake in a file",
+    scopes: ["job", "listener", "check", "trial", "report"],
+    run: check
+  },
+  simulate: {
+    usage: ["simulate [options] -- command ..."],
+    about: "try it: play supervisord, fast, and send ticks over pipes",
+    scopes: ["job", "listener", "simulate", "trial"],
+    run: simulate
+  },
+  run: {
+    usage: ["run NAME [--wait]"],
+    about: "run a job now: asks the listener that has it",
+    scopes: ["request", "run"],
+    run: (args, scopes) => ask("run", args, scopes)
+  },
+  pause: {
+    usage: ["pause NAME [--for D]"],
+    about: "nothing of the job is due until it is resumed, or for D",
+    scopes: ["request", "pause"],
+    run: (args, scopes) => ask("pause", args, scopes)
+  },
+  resume: {
+    usage: ["resume NAME"],
+    about: "end a pause",
+    scopes: ["request"],
+    run: (args, scopes) => ask("resume", args, scopes)
+  },
+  status: {
+    usage: ["status [--json] [FILE ...]"],
+    about: "show what the state files say; exit status 1 if something is wrong",
+    scopes: ["report"],
+    run: status
+  }
+};
+function helpText(name) {
+  const isOverview = name === "";
+  const names = isOverview ? Object.keys(SUBCOMMANDS) : [name];
+  const usages = names.map((name2) => {
+    const { usage, about } = SUBCOMMANDS[name2];
+    const lines = usage.map((words) => `  supertick ${words}`);
+    return [...lines.slice(0, -1), helpRow(lines[lines.length - 1], about)].join("\n");
+  });
+  const { scopes } = SUBCOMMANDS[name];
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
+    const specs = OPTION_KEYS.map(specOf).filter((spec) => spec.group === group);
+    const own = specs.filter(({ scope }) => isOverview || group === "trial" && scopes.includes(scope));
+    return own.length === 0 ? "" : `
+${isOverview ? title : "Options"}:
+${own.map(optionRow).join("\n")}
+`;
+  });
+  const more = scopes.includes("job") ? "It takes the options of a listener too: see supertick --help.\n" : "";
+  return `supertick ${"0.1.0"}: cron for supervisord, in one file
+
+${usages.join("\n")}
+${isOverview ? `  supertick [SUBCOMMAND] --help | --version
+
+${OVERVIEW}` : more && `
+${more}`}${groups.join("")}`;
+}
+var OVERVIEW = `Each option is a flag or an environment variable, as in brackets; the flag wins.
+Durations D: 90, 90s, 5m, 1h30m, 2d, 1w.
+Try it:   supertick simulate --ticks 5 --for 15m -- echo hello
+Run now:  supertick run NAME
+`;
+function optionRow({ flag, metavar, env, about, defaultText, default: standard = defaultText }) {
+  const notes = [env, standard && `default: ${standard}`].filter(isPresent).join("; ");
+  return helpRow(`  ${flag} ${metavar}`, notes === "" ? about : `${about} [${notes}]`);
+}
+function helpRow(head, text) {
+  const indent = 21;
+  const lines = text.match(new RegExp(`\\S.{0,${79 - indent}}(?= |$)`, "g"));
+  const margin = " ".repeat(indent);
+  const start = head.length < indent ? head.padEnd(indent) : `${head}
+${margin}`;
+  return start + lines.join(`
+${margin}`);
+}
 function commandLineWords() {
   const words = process.argv.slice(2);
   if (!isBun) return words;
@@ -5601,18 +5664,15 @@ function commandLineWords() {
   return all[all.length - words.length - 1] === "--" ? ["--", ...words] : words;
 }
 function main() {
+  var _a;
   const args = commandLineWords();
   const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const name = (_a = Object.keys(SUBCOMMANDS).find((name2) => name2 === args[0])) != null ? _a : "";
   try {
-    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText());
-    else if (options.includes("--version")) writeFully(1, `supertick ${"0.1.0"}
+    if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText(name));
+    else if (options.includes("--version") || options.includes("-V")) writeFully(1, `supertick ${"0.1.0"}
 `);
-    else if (args[0] === "init") init(args.slice(1));
-    else if (args[0] === "check") check(args.slice(1));
-    else if (args[0] === "status") status(args.slice(1));
-    else if (isOneOf(REQUEST_KINDS)(args[0])) ask(args[0], args.slice(1));
-    else if (args[0] === "simulate") simulate(args.slice(1));
-    else startListener(args);
+    else SUBCOMMANDS[name].run(name === "" ? args : args.slice(1), SUBCOMMANDS[name].scopes);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     try {

@@ -301,26 +301,55 @@ describe("what it says of itself", () => {
   const OPTIONS =
     "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
-  // Its rows: `  --flag VALUE  TICK_VARIABLE  text`.
-  const rows = supertick(["--help"]).stdout.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +(TICK_[A-Z_]+)? +\S/gm);
-  const options = [...rows].map(([, flag, env]) => ({ flag, env }));
+  // Its rows: `  --flag VALUE  text [TICK_VARIABLE; default: …]`, over several lines.
+  const optionsIn = (help: string) =>
+    [...help.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +\S.*(?:\n {3}.*)*/gm)].map(([row, flag]) => ({
+      flag,
+      env: /\[(TICK_[A-Z_]+)/.exec(row)?.[1],
+    }));
+  const options = optionsIn(supertick(["--help"]).stdout);
 
   it("--help has a row with flag, variable and text for each option, and none other", () => {
     assert.deepEqual(options.map(({ flag }) => flag).join(" "), OPTIONS);
   });
 
   for (const flag of ["--help", "-h"]) {
-    it(`${flag} exits 0, whatever else is wrong`, () => {
+    it(`${flag} exits 0, whatever else is wrong, with lines of at most 80 columns`, () => {
       const { status, stdout, stderr } = supertick(["--nonsense", flag]);
       assert.deepEqual([status, stderr], [0, ""]);
-      for (const line of stdout.split("\n")) assert.equal(line, line.trimEnd());
+      for (const line of stdout.split("\n")) assert.ok(line === line.trimEnd() && line.length <= 80, line);
+    });
+  }
+
+  // biome-ignore format: a table
+  const subcommands: Array<[name: string, flags: string]> = [
+    ["init", ""], ["check", "--from -n --json"], ["simulate", "--for --speed --frames --from"], ["status", "--json"],
+  ];
+  for (const [name, flags] of subcommands) {
+    it(`${name} --help shows how it is called, and the options that are its own`, () => {
+      const { status, stdout } = supertick([name, "--ticks", "5", "--help"]);
+      assert.deepEqual(
+        [
+          status,
+          optionsIn(stdout)
+            .map(({ flag }) => flag)
+            .join(" "),
+        ],
+        [0, flags],
+      );
+      const calls = [...stdout.matchAll(/^ {2}supertick (\w+)/gm)].map(([, word]) => word);
+      assert.deepEqual([...new Set(calls)], [name]);
+      assert.equal(stdout.includes("the options of a listener too"), name !== "status");
+      assert.doesNotMatch(stdout, /[^\n]{81}/);
     });
   }
 
   it("--version is that of package.json", () => {
     const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8"));
-    const { status, stdout, stderr } = supertick(["--version"]);
-    assert.deepEqual([status, stdout, stderr], [0, `supertick ${version}\n`, ""]);
+    for (const words of [["--version"], ["-V"], ["check", "-V"]]) {
+      const { status, stdout, stderr } = supertick(words);
+      assert.deepEqual([status, stdout, stderr], [0, `supertick ${version}\n`, ""]);
+    }
   });
 
   it("neither is taken from behind --", () => assert.equal(supertick(["--", "x", "--help"]).status, 2));
@@ -333,7 +362,7 @@ describe("what it says of itself", () => {
 
   it("README names no variable that is none", () => {
     const named = new Set(readme.match(/\bTICK_[A-Z][A-Z_]*\b/g));
-    for (const { env } of options) named.delete(env);
+    for (const { env } of options) named.delete(String(env));
     assert.deepEqual([...named], []);
   });
 });
