@@ -10,17 +10,22 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 // The same file must start as CommonJS and, inside an application whose package.json says "type": "module", as an ES
 // module, where `require` and `module` do not exist. So the CommonJS bundle is wrapped in a function, and the last line
-// hands it a `require` of either kind.
+// hands it a `require` of either kind. Node 8 and 10, which can't run it, must be able to read it as far as to say so:
+// hence `eval`, and what esbuild is made to avoid.
 const header = `#!/usr/bin/env node
 // supertick ${version}: cron for supervisord, in one file. MIT License, the supertick authors.
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
+if (parseInt(process.version.slice(1), 10) < 12) {
+  console.error("supertick: needs Node 12 or later, this is " + process.version);
+  process.exit(2);
+}
 const supertick = (function (require, module) {`;
 const footer = `return module.exports;
 });
 typeof require === "function"
   ? supertick(require, { exports: {} }).main()
-  : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());`;
+  : eval('import("module")').then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());`;
 
 const { outputFiles } = await build({
   // Only main is exported: what the tests alone import need not stay in memory.
@@ -30,6 +35,7 @@ const { outputFiles } = await build({
   platform: "node",
   format: "cjs",
   target: "node12",
+  supported: { "optional-catch-binding": false, "regexp-dot-all-flag": false },
   charset: "ascii",
   define: { SUPERTICK_VERSION: JSON.stringify(version) },
   logLevel: "warning",

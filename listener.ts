@@ -2575,6 +2575,8 @@ interface OptionExtras {
   readonly defaultText?: string;
   /** It has an effect only with one of these options (their keys in OPTIONS). */
   readonly onlyWith?: readonly string[];
+  /** What is meant where only that option takes the value. */
+  readonly twin?: string;
   /** No message shows the value. */
   readonly isSecret?: boolean;
 }
@@ -2596,11 +2598,13 @@ function option<V, const M extends OptionExtras>(
 // biome-ignore format: a table
 const OPTIONS = {
   ticks: option("--ticks N", "schedule", "job", wholeNumber(1, 2 ** 31),
-    "run on every Nth tick counted (1 to 2^31)", { env: "TICK_GOAL" }),
+    "run on every Nth tick counted (1 to 2^31)", { env: "TICK_GOAL", twin: "tick" }),
   every: option("--every D", "schedule", "job", positiveDuration,
-    "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)"),
+    "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)",
+    { twin: "cron" }),
   cron: option("--cron EXPR", "schedule", "job", parseCron,
-    "run at the times of a cron expression: minute hour day month weekday, or @daily and the like"),
+    "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
+    { twin: "every" }),
   on: option("--on EVENTS", "schedule", "job", parseEventNames,
     "run on events of supervisord, such as PROCESS_STATE_FATAL; a list by comma, the payload on stdin"),
   crontab: option("--crontab FILE", "schedule", "listener", parsePath,
@@ -2612,7 +2616,8 @@ const OPTIONS = {
     "with --every: move the slices by D, less than the slice", { default: "0", onlyWith: ["every", "crontab"] }),
 
   tick: option("--tick TYPE", "when", "listener", oneOf("TICK_5", "TICK_60", "TICK_3600"),
-    "which tick counts: TICK_5, TICK_60 or TICK_3600", { env: "TICK_EVENT", defaultText: "the first type seen" }),
+    "which tick counts: TICK_5, TICK_60 or TICK_3600",
+    { env: "TICK_EVENT", defaultText: "the first type seen", twin: "ticks" }),
   tz: option("--tz ZONE", "when", "job", zoneNamed, "with --cron: the time zone, such as Europe/Berlin",
     { defaultText: "TZ, else the system's", onlyWith: ["cron", "crontab"] }),
   catchUp: option("--catch-up D", "when", "job", parseDuration, "make up for a cron run missed by up to D; 0: never",
@@ -2765,14 +2770,12 @@ export function parseEnvironment(
   const texts = new Map<OptionKey, Given>();
   const warnings: string[] = [];
   // Sorted, for Deno's environment has a different order each time.
-  const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
+  const own = Object.entries(env).filter(([name, text]) => name.startsWith("TICK_") && text !== ""); // compose files
   for (const [name, text = ""] of own.sort()) {
     const { key, isFile } = optionOfVariable(name);
     if (key === undefined) warnings.push(unknownVariable(name));
-    else if (text !== "") {
-      if (texts.has(key)) throw new UsageError(`${texts.get(key)!.origin} and ${name} are given; give one`, name);
-      texts.set(key, givenBy(name, text, isFile, readSecret));
-    }
+    else if (texts.has(key)) throw new UsageError(`${texts.get(key)!.origin} and ${name} are given; give one`, name);
+    else texts.set(key, givenBy(name, text, isFile, readSecret));
   }
   return { layer: { texts }, warnings };
 }
@@ -2782,7 +2785,7 @@ function givenBy(origin: string, text: string, isFile: boolean, readSecret: (pat
   try {
     return { text: readSecret(text).replace(/\r?\n$/, ""), origin, isSecret: true };
   } catch (error) {
-    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${(error as { code?: string }).code}`, origin);
+    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${describeError(error)}`, origin);
   }
 }
 
@@ -2798,6 +2801,7 @@ export function resolveSettings(layers: readonly Layer[]): Settings {
     if (given.length > 1) throw new UsageError(`${origins.join(" and ")} are two schedules; give one`, origins[0]);
     if (given.length === 1) return valuesOf(layers, given[0]);
   }
+  for (const { texts } of layers) if (texts.has("tick")) parseSetting("tick", texts.get("tick")!); // for --ticks?
   const choices = SCHEDULE_KEYS.map((key) => `${flagOf(key)} (${specOf(key).env})`);
   throw new UsageError(`no schedule given: use one of ${choices.join(", ")}`);
 }
@@ -2821,16 +2825,18 @@ function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
 /** The value of an option's text. @throws UsageError */
 function parseSetting(key: OptionKey, { text, origin, value, isSecret = specOf(key).isSecret }: Given): unknown {
   if (value !== undefined) return value;
-  const { parse } = specOf(key);
+  const { parse, twin } = specOf(key);
   try {
     return parse(text);
   } catch (error) {
+    const isTwins = twin !== undefined && tryTo(() => specOf(twin as OptionKey).parse(text)) !== undefined;
+    const hint = isTwins ? `; did you mean ${flagOf(twin)}?` : "";
     const { message } = error as Error;
     // A crontab's schedule may be a command, without one or continued: it is shown as far as it looks like a schedule.
     const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1…") : text;
-    if (!(error instanceof Expectation))
-      throw new UsageError(isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}`, origin);
-    throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
+    const whole = isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}${hint}`;
+    if (!(error instanceof Expectation)) throw new UsageError(whole, origin);
+    throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}${hint}`, origin);
   }
 }
 
@@ -2874,11 +2880,16 @@ export function policyOf(settings: Settings): JobPolicy {
   };
 }
 
-/** "; did you mean …?" where one of the known words is one or, if it is a long one, two letters away; else "". */
+/**
+ * "; did you mean …?" where one of the known words is one or, if it is a long one, two letters away, or where some begin
+ * like it; else "".
+ */
 function suggestion(word: string, known: readonly string[]): string {
   const near = (edits: number) => known.find((name) => isNear(word, name, edits));
   const name = near(1) ?? (word.length < 8 ? undefined : near(2));
-  return name === undefined ? "" : `; did you mean ${name}?`;
+  const longer = word.length < 6 ? [] : known.filter((other) => other.startsWith(word.slice(0, -1)));
+  const meant = listed(name === undefined ? longer : [name], "or");
+  return meant === "" ? "" : `; did you mean ${meant}?`;
 }
 
 /** Does it take at most so many letters that are left out, added or replaced to make one word the other? */
@@ -4233,13 +4244,19 @@ function isPresent<T>(value: T | undefined | null): value is T {
   return value !== undefined && value !== null;
 }
 
-/** An error of ours that is logged as those of the system are: by its code alone. */
-function codedError(code: string): Error {
-  return Object.assign(new Error(), { code });
+/** An error of ours that is logged as those of the system are. */
+function codedError(code: string, words = ""): Error {
+  return Object.assign(new Error(`${code}: ${words}`), { code });
 }
 
 function errorCode(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+/** "no such file or directory (ENOENT)", in the system's own words. */
+function describeError(error: unknown): string {
+  const [, words] = /^E\w+: ([^,]+)/.exec((error as Error).message) ?? [];
+  return words === undefined ? errorCode(error) : `${words} (${errorCode(error)})`;
 }
 
 // ── Counter file ────────────────────────────────────────────────────────────
@@ -4407,7 +4424,7 @@ class CounterFile {
       this.overwrite(this.path);
       this.problem.clear();
     } catch (error) {
-      this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; counting in memory until it can`);
+      this.problem.report(`cannot write ${this.path}: ${describeError(error)}; counting in memory until it can`);
     }
   }
 
@@ -4416,7 +4433,8 @@ class CounterFile {
   private overwrite(path: string): void {
     this.fd ??= createCounterFile(path, this.isLinked, this.bytes);
     this.opened ??= fs.fstatSync(this.fd);
-    if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
+    if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES)
+      throw codedError("ENOSPC", "no space left on device");
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 }
@@ -4515,7 +4533,7 @@ function defaultStatePath(name: string, log: Log): string {
   try {
     fs.mkdirSync(directory, 0o700);
   } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${errorCode(error)}`);
+    if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
@@ -4648,7 +4666,7 @@ class Journal {
         this.unwritten = []; // the states know it all
         this.isBehind = true;
       }
-      this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; runs are not recorded until it can`);
+      this.problem.report(`cannot write ${this.path}: ${describeError(error)}; runs are not recorded until it can`);
     }
   }
 
@@ -4700,7 +4718,7 @@ class Journal {
     if (lines.length === 0) return;
     const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.join(""));
     try {
-      if (fs.writeSync(this.fd!, bytes) < bytes.length) throw codedError("ENOSPC");
+      if (fs.writeSync(this.fd!, bytes) < bytes.length) throw codedError("ENOSPC", "no space left on device");
     } catch (error) {
       fs.ftruncateSync(this.fd!, this.size);
       throw error;
@@ -5428,7 +5446,7 @@ function ownVariables({ user, options: { envFile } }: Job): Record<string, strin
   try {
     return envFile === undefined ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
   } catch (error) {
-    return new Error(`--env-file ${envFile}: ${errorCode(error)}`);
+    return new Error(`--env-file ${envFile}: ${describeError(error)}`);
   }
 }
 
@@ -5629,7 +5647,8 @@ class CrontabSource {
         return crontab.userColumn === undefined ? crontab : withOwner(crontab, path, mode, uid);
       });
     } catch (error) {
-      const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${errorCode(error)}`;
+      const why =
+        error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${describeError(error)}`;
       return { jobs: [], mistakes: [why], warnings: [] };
     }
   }
@@ -6363,7 +6382,13 @@ interface Invocation {
 /** @throws UsageError */
 function readInvocation({ layer: flags, command }: CommandLine, env: NodeJS.ProcessEnv = process.env): Invocation {
   const environment = parseEnvironment(env, readSecret);
-  return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+  try {
+    return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+  } catch (error) {
+    // A schedule may be missing because its variable is misspelt.
+    const isNowhere = error instanceof UsageError && error.origin === undefined;
+    throw isNowhere ? new UsageError([error.message, ...environment.warnings].join("; ")) : error;
+  }
 }
 
 function startListener(args: readonly string[], scopes: readonly Scope[]): void {
@@ -6571,7 +6596,9 @@ function makeTemporaryDirectory(): string {
   try {
     return fs.mkdtempSync(`${parent}/supertick-simulate-`);
   } catch (error) {
-    throw new UsageError(`no place for simulate's counter file: ${parent}: ${errorCode(error)}; --state names another`);
+    throw new UsageError(
+      `no place for simulate's counter file: ${parent}: ${describeError(error)}; --state names another`,
+    );
   }
 }
 
@@ -7147,7 +7174,7 @@ function readOrRefuse(file: string): string {
   try {
     return fs.readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
+    throw new UsageError(`cannot read ${file}: ${describeError(error)}`);
   }
 }
 
@@ -7391,7 +7418,7 @@ function reportOf(file: string, now: number): StateReport {
     return report(silence ?? (isUnread ? "its journal has over 16 MiB: not read" : undefined), counter);
   } catch (error) {
     if (error instanceof Expectation) return report(`expected ${error.message}`);
-    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}`);
+    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`);
   }
 }
 

@@ -2,6 +2,10 @@
 // supertick 0.1.0: cron for supervisord, in one file. MIT License, the supertick authors.
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
+if (parseInt(process.version.slice(1), 10) < 12) {
+  console.error("supertick: needs Node 12 or later, this is " + process.version);
+  process.exit(2);
+}
 const supertick = (function (require, module) {
 var __defProp = Object.defineProperty;
 var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
@@ -137,7 +141,7 @@ function quote(text) {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}\u2026` : text);
 }
 function quoteName(text) {
-  return quote(text.replace(/=.*/s, "=\u2026").replace(/^(-[a-z]).+/is, "$1\u2026"));
+  return quote(text.replace(new RegExp("=.*", "s"), "=\u2026").replace(new RegExp("^(-[a-z]).+", "is"), "$1\u2026"));
 }
 function jsonText(value) {
   return escapeUnsafe(JSON.stringify(value));
@@ -337,7 +341,7 @@ function tryReadSchedule(record, localZone) {
   if (start === true) return new StartSchedule();
   try {
     return new CronSchedule(parseCron(String(cron)), tz === void 0 ? localZone() : zoneNamed(String(tz)), 0);
-  } catch {
+  } catch (e) {
     return void 0;
   }
 }
@@ -720,7 +724,7 @@ function intlOffset(name) {
       const [month, day, year, hours, minutes, seconds] = (clock.format(second * 1e3).match(/\d+/g) || []).map(Number);
       return Date.UTC(year, month - 1, day, hours, minutes, seconds) / 1e3 - second;
     };
-  } catch {
+  } catch (e) {
     throw new Error(`timezone ${quote(name)} ${zoneMistake(name)}: expected UTC or a zone such as Europe/Berlin`);
   }
 }
@@ -1113,7 +1117,7 @@ function tryParseLine(text) {
       return void 0;
     if (line.type === "job") return { job, was, id01: isText(id) ? id : void 0, fact: line };
     return { job, fact: { ...line, id: id != null ? id : `${line.due} ${line.reason}` } };
-  } catch {
+  } catch (e) {
     return void 0;
   }
 }
@@ -1615,7 +1619,7 @@ var parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (secon
 function isWebUrl(text) {
   try {
     return /^https?:$/.test(new URL(text).protocol);
-  } catch {
+  } catch (e) {
     return false;
   }
 }
@@ -1651,21 +1655,23 @@ var OPTIONS = {
     "job",
     wholeNumber(1, 2 ** 31),
     "run on every Nth tick counted (1 to 2^31)",
-    { env: "TICK_GOAL" }
+    { env: "TICK_GOAL", twin: "tick" }
   ),
   every: option(
     "--every D",
     "schedule",
     "job",
     positiveDuration,
-    "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)"
+    "run once in every slice of D; slices are aligned to the epoch, so 1h means on the hour (UTC)",
+    { twin: "cron" }
   ),
   cron: option(
     "--cron EXPR",
     "schedule",
     "job",
     parseCron,
-    "run at the times of a cron expression: minute hour day month weekday, or @daily and the like"
+    "run at the times of a cron expression: minute hour day month weekday, or @daily and the like",
+    { twin: "every" }
   ),
   on: option(
     "--on EVENTS",
@@ -1706,7 +1712,7 @@ var OPTIONS = {
     "listener",
     oneOf("TICK_5", "TICK_60", "TICK_3600"),
     "which tick counts: TICK_5, TICK_60 or TICK_3600",
-    { env: "TICK_EVENT", defaultText: "the first type seen" }
+    { env: "TICK_EVENT", defaultText: "the first type seen", twin: "ticks" }
   ),
   tz: option(
     "--tz ZONE",
@@ -1916,7 +1922,7 @@ function parseCommandLine(args, scopes, files) {
   const texts = /* @__PURE__ */ new Map();
   const words = args.slice(0, [...args, "--"].indexOf("--"));
   for (let at = 0; at < words.length; at++) {
-    const [, flag, value] = (_a = /^(-[^=]*)(?:=(.*))?$/s.exec(words[at])) != null ? _a : [];
+    const [, flag, value] = (_a = new RegExp("^(-[^=]*)(?:=(.*))?$", "s").exec(words[at])) != null ? _a : [];
     if (flag === void 0) {
       if (files === void 0) throw notAnOption(words[at], [...texts.values()].pop());
       files.push(words[at]);
@@ -1957,14 +1963,12 @@ function optionOfVariable(name) {
 function parseEnvironment(env, readSecret2 = () => "") {
   const texts = /* @__PURE__ */ new Map();
   const warnings = [];
-  const own = Object.entries(env).filter(([name]) => name.startsWith("TICK_"));
+  const own = Object.entries(env).filter(([name, text]) => name.startsWith("TICK_") && text !== "");
   for (const [name, text = ""] of own.sort()) {
     const { key, isFile } = optionOfVariable(name);
     if (key === void 0) warnings.push(unknownVariable(name));
-    else if (text !== "") {
-      if (texts.has(key)) throw new UsageError(`${texts.get(key).origin} and ${name} are given; give one`, name);
-      texts.set(key, givenBy(name, text, isFile, readSecret2));
-    }
+    else if (texts.has(key)) throw new UsageError(`${texts.get(key).origin} and ${name} are given; give one`, name);
+    else texts.set(key, givenBy(name, text, isFile, readSecret2));
   }
   return { layer: { texts }, warnings };
 }
@@ -1973,7 +1977,7 @@ function givenBy(origin, text, isFile, readSecret2) {
   try {
     return { text: readSecret2(text).replace(/\r?\n$/, ""), origin, isSecret: true };
   } catch (error) {
-    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${error.code}`, origin);
+    throw new UsageError(`${origin}: cannot read ${quote(text)}: ${describeError(error)}`, origin);
   }
 }
 function resolveSettings(layers) {
@@ -1983,6 +1987,7 @@ function resolveSettings(layers) {
     if (given.length > 1) throw new UsageError(`${origins.join(" and ")} are two schedules; give one`, origins[0]);
     if (given.length === 1) return valuesOf(layers, given[0]);
   }
+  for (const { texts } of layers) if (texts.has("tick")) parseSetting("tick", texts.get("tick"));
   const choices = SCHEDULE_KEYS.map((key) => `${flagOf(key)} (${specOf(key).env})`);
   throw new UsageError(`no schedule given: use one of ${choices.join(", ")}`);
 }
@@ -2005,15 +2010,17 @@ function valuesOf(layers, schedule) {
 }
 function parseSetting(key, { text, origin, value, isSecret = specOf(key).isSecret }) {
   if (value !== void 0) return value;
-  const { parse } = specOf(key);
+  const { parse, twin } = specOf(key);
   try {
     return parse(text);
   } catch (error) {
+    const isTwins = twin !== void 0 && tryTo(() => specOf(twin).parse(text)) !== void 0;
+    const hint = isTwins ? `; did you mean ${flagOf(twin)}?` : "";
     const { message } = error;
-    const shown = origin === "schedule" ? text.replace(/(^|\s)(?![\d*?]|[a-z]{3}\b(?!=)).*/is, "$1\u2026") : text;
-    if (!(error instanceof Expectation))
-      throw new UsageError(isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}`, origin);
-    throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}`, origin);
+    const shown = origin === "schedule" ? text.replace(new RegExp("(^|\\s)(?![\\d*?]|[a-z]{3}\\b(?!=)).*", "is"), "$1\u2026") : text;
+    const whole = isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}${hint}`;
+    if (!(error instanceof Expectation)) throw new UsageError(whole, origin);
+    throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}${hint}`, origin);
   }
 }
 var isGiven = (layer, key) => valuesOf([layer], "crontab")[key] === true;
@@ -2046,7 +2053,9 @@ function suggestion(word, known) {
   var _a;
   const near = (edits) => known.find((name2) => isNear(word, name2, edits));
   const name = (_a = near(1)) != null ? _a : word.length < 8 ? void 0 : near(2);
-  return name === void 0 ? "" : `; did you mean ${name}?`;
+  const longer = word.length < 6 ? [] : known.filter((other) => other.startsWith(word.slice(0, -1)));
+  const meant = listed(name === void 0 ? longer : [name], "or");
+  return meant === "" ? "" : `; did you mean ${meant}?`;
 }
 function isNear(a, b, edits) {
   if (a === b) return true;
@@ -2098,8 +2107,8 @@ function idOf01(job) {
   const text = JSON.stringify([job.schedule.record, argvOf(job)]);
   return (hash32(text, 1) * 2 ** 21 + (hash32(text, 2, 1540483477) >>> 11)).toString(36);
 }
-var SHELL_TOKEN = /\d*[<>]+&?[ \t]*[^\s;&|()<>]*|[;&|()\n]+|(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|\$\([^)]*\)?|[^\s;&|()<>"'\\])+/gs;
-var PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
+var SHELL_TOKEN = new RegExp(`\\d*[<>]+&?[ \\t]*[^\\s;&|()<>]*|[;&|()\\n]+|(?:"(?:\\\\.|[^"\\\\])*"|'[^']*'|\\\\.|\\$\\([^)]*\\)?|[^\\s;&|()<>"'\\\\])+`, "gs");
+var PASSED_OVER = new RegExp("^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\\w.]+=.*|-.*|\\d+[smhd]?)$", "s");
 var OPTION_WITH_WORD = /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
 var PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
 var RUNNER = /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$/;
@@ -2133,9 +2142,9 @@ function programOf(words, runner = "") {
   if (at < 0) return "";
   const rest = words.slice(at + 1);
   if (RUNNER_WITH_WORD.test(runner)) return programOf(rest, "sh");
-  const word = words[at].replace(/^(["'])(.*)\1$/s, "$2");
+  const word = words[at].replace(new RegExp(`^(["'])(.*)\\1$`, "s"), "$2");
   if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : "";
-  const program = word.replace(/["'\\]/g, "").replace(/^.*\/|\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$/gs, "");
+  const program = word.replace(/["'\\]/g, "").replace(new RegExp("^.*\\/|\\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$", "gs"), "");
   const next = runnerOf(program);
   if (next !== void 0) return programOf(rest, next) || program;
   const subcommand = CONSOLE.test(program) ? rest.find((one) => !/^-.*=/.test(one)) : void 0;
@@ -2975,19 +2984,24 @@ function syncDirectory(file) {
 function tryTo(action) {
   try {
     return action();
-  } catch {
+  } catch (e) {
     return void 0;
   }
 }
 function isPresent(value) {
   return value !== void 0 && value !== null;
 }
-function codedError(code) {
-  return Object.assign(new Error(), { code });
+function codedError(code, words = "") {
+  return Object.assign(new Error(`${code}: ${words}`), { code });
 }
 function errorCode(error) {
   var _a;
   return (_a = error.code) != null ? _a : String(error);
+}
+function describeError(error) {
+  var _a;
+  const [, words] = (_a = /^E\w+: ([^,]+)/.exec(error.message)) != null ? _a : [];
+  return words === void 0 ? errorCode(error) : `${words} (${errorCode(error)})`;
 }
 var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
@@ -3098,14 +3112,15 @@ var CounterFile = class {
       this.overwrite(this.path);
       this.problem.clear();
     } catch (error) {
-      this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; counting in memory until it can`);
+      this.problem.report(`cannot write ${this.path}: ${describeError(error)}; counting in memory until it can`);
     }
   }
   overwrite(path) {
     var _a, _b;
     (_a = this.fd) != null ? _a : this.fd = createCounterFile(path, this.isLinked, this.bytes);
     (_b = this.opened) != null ? _b : this.opened = fs.fstatSync(this.fd);
-    if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES) throw codedError("ENOSPC");
+    if (fs.writeSync(this.fd, this.bytes, 0, COUNTER_FILE_BYTES, 0) < COUNTER_FILE_BYTES)
+      throw codedError("ENOSPC", "no space left on device");
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 };
@@ -3158,7 +3173,7 @@ function createCounterFile(path, isLinked, bytes) {
     fs.renameSync(draft, path);
     syncDirectory(path);
     return fd;
-  } catch {
+  } catch (e) {
     if (fd !== void 0) {
       fs.closeSync(fd);
       fs.unlinkSync(draft);
@@ -3178,7 +3193,7 @@ function defaultStatePath(name, log) {
   try {
     fs.mkdirSync(directory, 448);
   } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${errorCode(error)}`);
+    if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
@@ -3274,7 +3289,7 @@ var Journal = class {
         this.unwritten = [];
         this.isBehind = true;
       }
-      this.problem.report(`cannot write ${this.path}: ${errorCode(error)}; runs are not recorded until it can`);
+      this.problem.report(`cannot write ${this.path}: ${describeError(error)}; runs are not recorded until it can`);
     }
   }
   open(path) {
@@ -3321,7 +3336,7 @@ var Journal = class {
     if (lines.length === 0) return;
     const bytes = Buffer.from((this.isTorn ? "\n" : "") + lines.join(""));
     try {
-      if (fs.writeSync(this.fd, bytes) < bytes.length) throw codedError("ENOSPC");
+      if (fs.writeSync(this.fd, bytes) < bytes.length) throw codedError("ENOSPC", "no space left on device");
     } catch (error) {
       fs.ftruncateSync(this.fd, this.size);
       throw error;
@@ -3858,7 +3873,7 @@ function ownVariables({ user, options: { envFile } }) {
   try {
     return envFile === void 0 ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
   } catch (error) {
-    return new Error(`--env-file ${envFile}: ${errorCode(error)}`);
+    return new Error(`--env-file ${envFile}: ${describeError(error)}`);
   }
 }
 function parseEnvFile(text) {
@@ -4012,7 +4027,7 @@ var CrontabSource = class {
         return crontab.userColumn === void 0 ? crontab : withOwner(crontab, path, mode, uid);
       });
     } catch (error) {
-      const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${errorCode(error)}`;
+      const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${describeError(error)}`;
       return { jobs: [], mistakes: [why], warnings: [] };
     }
   }
@@ -4597,7 +4612,12 @@ function isListenedTo(schedule, eventName) {
 }
 function readInvocation({ layer: flags, command }, env = process.env) {
   const environment = parseEnvironment(env, readSecret);
-  return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+  try {
+    return { flags, environment, settings: resolveSettings([flags, environment.layer]), command };
+  } catch (error) {
+    const isNowhere = error instanceof UsageError && error.origin === void 0;
+    throw isNowhere ? new UsageError([error.message, ...environment.warnings].join("; ")) : error;
+  }
 }
 function startListener(args, scopes) {
   var _a, _b, _c, _d, _e, _f;
@@ -4692,7 +4712,7 @@ function refuseToStart(why, log) {
 function sayReady(log) {
   try {
     writeFully(1, READY);
-  } catch {
+  } catch (e) {
     log.line("supervisord does not read our stdout: stopping");
     process.exit(0);
   }
@@ -4755,7 +4775,9 @@ function makeTemporaryDirectory() {
   try {
     return fs.mkdtempSync(`${parent}/supertick-simulate-`);
   } catch (error) {
-    throw new UsageError(`no place for simulate's counter file: ${parent}: ${errorCode(error)}; --state names another`);
+    throw new UsageError(
+      `no place for simulate's counter file: ${parent}: ${describeError(error)}; --state names another`
+    );
   }
 }
 function planTicks(invocation) {
@@ -4850,7 +4872,7 @@ var SimulatedListener = class {
       if (this.lastTick !== "") show(this.lastTick);
       this.lastTick = "";
       writeFully(1, bytes);
-    } catch {
+    } catch (e) {
       this.stop();
     }
   }
@@ -5177,7 +5199,7 @@ var Report = class {
   add(kind, key, message, place = {}) {
     var _a;
     const { file = this.file, section = "", texts = {} } = place;
-    const text = key === "command" ? (_a = texts[key]) == null ? void 0 : _a.trim().replace(/\s.*/s, " \u2026") : texts[key];
+    const text = key === "command" ? (_a = texts[key]) == null ? void 0 : _a.trim().replace(new RegExp("\\s.*", "s"), " \u2026") : texts[key];
     this[kind].push({ file, section, key, value: text != null ? text : null, message });
   }
 };
@@ -5208,7 +5230,7 @@ function readOrRefuse(file) {
   try {
     return fs.readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${errorCode(error)}`);
+    throw new UsageError(`cannot read ${file}: ${describeError(error)}`);
   }
 }
 function describeReport({ sections, mistakes, warnings }) {
@@ -5281,8 +5303,8 @@ function callOf(program) {
   if (at < 0 || !isListener(program) && (isForShell(at) || args[0] in SUBCOMMANDS)) return void 0;
   if (isForShell(at)) return {};
   const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
-  if (at > 0 && !/^(--|\w+=.*)$/s.test(words[at - 1]) && !(word.includes("/") && isRun)) return void 0;
-  const variables = before.filter((word2) => /^\w+=/.test(word2)).map((word2) => word2.split(/=(.*)/s, 2));
+  if (at > 0 && !new RegExp("^(--|\\w+=.*)$", "s").test(words[at - 1]) && !(word.includes("/") && isRun)) return void 0;
+  const variables = before.filter((word2) => /^\w+=/.test(word2)).map((word2) => word2.split(new RegExp("=(.*)", "s"), 2));
   return { args, variables: Object.fromEntries(variables) };
 }
 function isSupertick(word) {
@@ -5313,7 +5335,7 @@ var RULES = [
   ["warnings", "command", ({ settings }) => (settings == null ? void 0 : settings.crontab) !== void 0 && !fs.existsSync(settings.crontab) && `there is no ${settings.crontab} on this machine: its jobs are not checked`],
   ["warnings", "command", ({ jobCommand }) => {
     const word = jobCommand.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
-    return word && `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "\u2026"`;
+    return word && `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"`;
   }],
   ["warnings", "stdout_logfile", ({ stdout_logfile }) => stdout_logfile !== null && "each RESULT would be logged: stdout_logfile=NONE"]
 ];
@@ -5373,7 +5395,7 @@ function reportOf(file, now) {
     return report(silence != null ? silence : isUnread ? "its journal has over 16 MiB: not read" : void 0, counter);
   } catch (error) {
     if (error instanceof Expectation) return report(`expected ${error.message}`);
-    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${errorCode(error)}`);
+    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`);
   }
 }
 function describeSilence({ tick, periodSeconds }, writtenAt, now) {
@@ -5690,4 +5712,4 @@ return module.exports;
 });
 typeof require === "function"
   ? supertick(require, { exports: {} }).main()
-  : import("module").then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());
+  : eval('import("module")').then((builtin) => supertick(builtin.createRequire("/"), { exports: {} }).main());

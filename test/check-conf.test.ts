@@ -243,8 +243,8 @@ describe("check supervisord.conf", () => {
   });
 
   const refused: Array<[words: string, message: string]> = [
-    ["/no/file", "cannot read /no/file: ENOENT\n"],
-    ["/dev", "cannot read /dev: EISDIR\n"],
+    ["/no/file", "cannot read /no/file: no such file or directory (ENOENT)\n"],
+    ["/dev", "cannot read /dev: illegal operation on a directory (EISDIR)\n"],
     ["--json=x /no/file", '--json: expected yes or no, got "x"\n'],
     ["a b", '"a" is '],
     ["a --every 5m", '"a" is '],

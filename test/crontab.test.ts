@@ -714,10 +714,10 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     assert.match(supervisord.stderr, why);
     for (let i = 0; i < 3; i++) await supervisord.tick();
     fs.unlinkSync(supervisord.crontab);
-    await tickUntil(supervisord, /cannot read the crontab .*: ENOENT; keeping the current jobs/);
+    await tickUntil(supervisord, /cannot read the crontab .*\(ENOENT\); keeping the current jobs/);
     for (let i = 0; i < 3; i++) await supervisord.tick();
     assert.equal(lines(supervisord, /keeping the current jobs/).length, 2);
-    await tickUntil(supervisord, /ENOENT; keeping[\s\S]*^one \d+$/m); // the old job runs on
+    await tickUntil(supervisord, /ENOENT\); keeping[\s\S]*^one \d+$/m); // the old job runs on
   });
 
   it("and a run in progress goes on as what it was", async (t) => {
@@ -1002,8 +1002,8 @@ line 6, z: when the listener starts
 
   // biome-ignore format: a table
   const refused: Array<[args: string, says: RegExp, env?: Record<string, string>]> = [
-    ["--crontab /no/such", /^supertick: cannot read the crontab \/no\/such: ENOENT\n$/],
-    ["--log raw", /^supertick: cannot read the crontab \/no\/such: ENOENT\n$/, { TICK_CRONTAB: "/no/such" }],
+    ["--crontab /no/such", /^supertick: cannot read the crontab \/no\/such: no such file or directory \(ENOENT\)\n$/],
+    ["--log raw", /^supertick: cannot read the crontab \/no\/such: no such file or directory \(ENOENT\)\n$/, { TICK_CRONTAB: "/no/such" }],
     ["--crontab /dev/null", /^supertick: cannot read the crontab \/dev\/null: not a regular file\n$/],
     ["--crontab x -- cmd", /^supertick: the commands stand in the crontab: .* don't go together\n$/],
     ["--crontab x --every 5m", /^supertick: --every and --crontab are two schedules; give one\n$/],

@@ -371,7 +371,7 @@ describe("check", { concurrency: 2 }, () => {
     ],
     [["--cron", "0 25 * * *"], {}, /^supertick: --cron "0 25 \* \* \*": hour 25 is above 23\n$/],
     [["--cron", "@daily", "--tz", "CEST"], {}, /^supertick: --tz "CEST": timezone "CEST" is an abbreviation.*\n$/],
-    [["--cron", "@daily"], { TICK_TZ: "" }, /^supertick: TICK_TZ "": timezone "" is empty.*\n$/],
+    [["--cron", "@daily"], { TICK_TZ: " " }, /^supertick: TICK_TZ " ": timezone " " is empty.*\n$/],
     [["--cron", "@daily"], { TZ: "Mars/Olympus" }, /^supertick: TZ: timezone "Mars\/Olympus" is unknown.*\n$/],
   ];
   for (const [args, env, why] of refused) {

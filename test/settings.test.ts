@@ -16,7 +16,7 @@ import {
   TickSchedule,
   UsageError,
 } from "../listener";
-import { ROOT, supertick, temporaryDirectory } from "./harness";
+import { isDeno, LISTENER, ROOT, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 
 type Env = Record<string, string>;
 
@@ -58,9 +58,10 @@ describe("an option", () => {
     });
   }
 
-  it("that is empty in the environment is not given", () => {
-    const env = { TICK_GOAL: "", TICK_TIMEOUT: "", TICK_VERBOSE: "", TICK_PING: "", TICK_EVERY: "5m" };
-    assert.deepEqual(settings([], env), settings(["--every", "5m"]));
+  it("of the environment is not given where it is empty, as compose files make it", () => {
+    const empty = { TICK_EVERY: "", TICK_TIMEOUT: "", TICK_VERBOSE: "", TICK_GAOL: "" };
+    assert.deepEqual(settings(SCHEDULE, empty), settings(SCHEDULE));
+    assert.deepEqual(parseEnvironment(empty).warnings, []);
   });
 
   it("of the environment is not even read where it has no effect", () => {
@@ -166,7 +167,7 @@ const LONG = "y".repeat(300);
 describe("a mistake is one sentence: ", () => {
   const T = ["--ticks", "5"];
   // biome-ignore format: a table
-  const cases: Array<[args: string[], message: string, env?: Env]> = [
+  const cases: Array<[args: string[], message: string | RegExp, env?: Env]> = [
     // no schedule, or two
     [[], NO_SCHEDULE],
     [["--ticks", "5", "--every", "5m"], "--ticks and --every are two schedules; give one"],
@@ -201,6 +202,7 @@ describe("a mistake is one sentence: ", () => {
     [["--ticks="], `--ticks: ${COUNT}, got ""`],
     [["--ticks", LONG], `--ticks: ${COUNT}, got "${LONG.slice(0, 80)}…"`],
     [[], `TICK_GOAL: ${COUNT}, got "five"`, { TICK_GOAL: "five" }],
+    [[], NO_SCHEDULE, { TICK_GOAL: "" }],
     [["--every", "5x"], `--every: ${DURATION}, got "5x"`],
     [["--every", "0"], '--every: expected a duration of at least 1s, got "0"'],
     [[], 'TICK_EVERY: expected a duration such as 1h30m, got "1.5h"', { TICK_EVERY: "1.5h" }],
@@ -209,6 +211,7 @@ describe("a mistake is one sentence: ", () => {
     [[...T, "--tick", "TICK_6"], '--tick: expected TICK_5 or TICK_60 or TICK_3600, got "TICK_6"'],
     [T, 'TICK_EVENT: expected TICK_5 or TICK_60 or TICK_3600, got "tick_60"', { TICK_EVENT: "tick_60" }],
     [[...T, "--run-on-start=maybe"], '--run-on-start: expected yes or no, got "maybe"'],
+    [T, 'TICK_VERBOSE: expected yes or no, got " "', { TICK_VERBOSE: " " }],
     ...["", "../x", "a/b", ".hidden", " x", "a\u0007"].map((text): [string[], string] =>
       [[...T, "--name", text], `--name: ${NAME}, got ${JSON.stringify(text)}`]),
     [T, `TICK_NAME: ${NAME}, got "${"y".repeat(80)}…"`, { TICK_NAME: "y".repeat(101) }],
@@ -229,6 +232,15 @@ describe("a mistake is one sentence: ", () => {
     [[...T, "--ping", "ftp://x"], "--ping: expected an http or https URL"],
     [T, "TICK_PING: expected an http or https URL", { TICK_PING: "hc-ping.com" }],
     [[...T, "--only-if", " "], '--only-if: expected a shell command, got " "'],
+    [T, 'TICK_ON_FAILURE: expected a shell command, got " "', { TICK_ON_FAILURE: " " }],
+    // one option's value for another
+    [["--tick", "5"], '--tick: expected TICK_5 or TICK_60 or TICK_3600, got "5"; did you mean --ticks?'],
+    [[], 'TICK_EVENT: expected TICK_5 or TICK_60 or TICK_3600, got "5"; did you mean --ticks?', { TICK_EVENT: "5" }],
+    [["--ticks", "TICK_60"], `--ticks: ${COUNT}, got "TICK_60"; did you mean --tick?`],
+    [["--every", "*/5 * * * *"], `--every: ${DURATION}, got "*/5 * * * *"; did you mean --cron?`],
+    [["--cron", "5m"], /^--cron "5m": .*; did you mean --every\?$/],
+    [[...T, "--retry", "5"], 'unknown option "--retry"; did you mean --retries or --retry-delay?'],
+    [[...T, "--kill", "5"], 'unknown option "--kill"; did you mean --kill-after?'],
   ];
   for (const [args, message, env = {}] of cases) {
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value} `);
@@ -259,6 +271,7 @@ describe("the shipped file ends with 2 and exactly one line for", () => {
   const cases: Array<[args: string, message: string, env?: Env]> = [
     ["-- x", NO_SCHEDULE],
     ["--ticks 0 -- x", `--ticks: ${COUNT}, got "0"`],
+    ["-- x", `${NO_SCHEDULE}; TICK_EVRY is not a variable of supertick; did you mean TICK_EVERY?`, { TICK_EVRY: "5m" }],
     ["--ticks 5", NO_COMMAND],
     ["--ticks 5 --", NO_COMMAND],
     ["simulate --ticks 5", NO_COMMAND],
@@ -350,6 +363,15 @@ describe("what it says of itself", () => {
       const { status, stdout, stderr } = supertick(words);
       assert.deepEqual([status, stdout, stderr], [0, `supertick ${version}\n`, ""]);
     }
+  });
+
+  it("on Node 10 it says what it needs, and so it does where Node 8 can read no more of it", { skip: isDeno }, (t) => {
+    const preload = path.join(temporaryDirectory(t), "old.cjs");
+    fs.writeFileSync(preload, 'Object.defineProperty(process, "version", { value: "v10.24.1" });');
+    const { status, stdout, stderr } = run([...runtimeWith(preload), LISTENER, "--version"]);
+    assert.deepEqual([status, stdout], [2, ""]);
+    assert.equal(stderr, "supertick: needs Node 12 or later, this is v10.24.1\n");
+    assert.doesNotMatch(fs.readFileSync(LISTENER, "utf8"), /\bcatch \{|[^"']\bimport\(|\/[gimu]*s[gimu]*[,;.)]$/m);
   });
 
   it("neither is taken from behind --", () => assert.equal(supertick(["--", "x", "--help"]).status, 2));

@@ -183,7 +183,8 @@ describe("the counter file of simulate", () => {
   it("is missing where there is no place for it, and the message names --state", () => {
     const { status, stderr } = supertick(["simulate", "--ticks", "5", "--", "/bin/true"], { TMPDIR: "/no/such/place" });
     assert.equal(status, 2);
-    const line = "no place for simulate's counter file: /no/such/place: ENOENT; --state names another";
+    const line =
+      "no place for simulate's counter file: /no/such/place: no such file or directory (ENOENT); --state names another";
     assert.equal(stderr, `supertick: ${line}\n`);
   });
 });
