@@ -1446,8 +1446,8 @@ export interface JobState extends Past {
   readonly left: readonly Due[];
   /** Only of a journal of version 0.1: idOf01 of the job. */
   readonly id01?: string;
-  /** Of LISTENER: to another one, by the listener of this supervisord. */
-  readonly yielded?: string;
+  /** Of LISTENER: to another one, by the listener of this supervisord, at this time. */
+  readonly yielded?: { readonly supervisor: string; readonly at: number };
 }
 
 const NOTHING: readonly never[] = []; // one for all jobs at rest
@@ -1494,7 +1494,7 @@ export function remember(state: JobState, fact: Fact): JobState {
     case "removed":
       return FRESH_STATE;
     case "yielded":
-      return { ...state, yielded: fact.supervisor };
+      return { ...state, yielded: { supervisor: fact.supervisor, at: fact.at } };
   }
 }
 
@@ -1620,7 +1620,8 @@ function withoutRun(state: JobState, number: number): JobState {
  * what the older file says is forgotten, last comes what the facts about open runs must not move: what is decided.
  */
 export function factsOf(state: JobState, at: number): Fact[] {
-  const { name, schedule, delay, decided, runs, waiting, lastRun } = state;
+  const { name, schedule, delay, decided, runs, waiting, lastRun, yielded } = state;
+  if (yielded !== undefined) return [{ type: "yielded", ...yielded }];
   const waits = waiting.map((due): Fact => ({ type: "waiting", ...dueOf(due), why: "", at }));
   const open = [...runs.flatMap(runFacts), ...waits];
   if (name === undefined || schedule === undefined) return open;
@@ -1630,7 +1631,19 @@ export function factsOf(state: JobState, at: number): Fact[] {
 
 /** Nothing but that, whatever else a file holds. */
 function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }: Past): Past {
-  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused };
+  const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== undefined);
+  const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
+  return {
+    lastRun,
+    failures,
+    recent: recent.slice(-MAX_RECENT),
+    last,
+    counts: few,
+    reached,
+    lastTick,
+    lastEvent,
+    paused,
+  };
 }
 
 function runFacts(run: Run): Fact[] {
@@ -3628,23 +3641,36 @@ function identify(pid: number): ProcessIdentity | undefined {
 }
 
 function isAlive({ pid, start }: ProcessIdentity): boolean {
-  return start > 0 && identify(pid)?.start === start;
+  if (start === 0) return false;
+  try {
+    return parseStat(pid, fs.readFileSync(`/proc/${pid}/stat`, "latin1"))?.start === start;
+  } catch (error) {
+    return isShortage(error); // it can't be seen now: nothing may start beside it
+  }
+}
+
+/** Is it for the want of descriptors or memory, and not of the file? */
+function isShortage(error: unknown): boolean {
+  return ["EMFILE", "ENFILE", "ENOMEM"].includes(errorCode(error));
 }
 
 /** undefined: there is no such process, or only its zombie. */
 function tryReadProcess(pid: number) {
+  return parseStat(pid, tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1")) ?? "");
+}
+
+function parseStat(pid: number, stat: string) {
   // pid (any text) state parent group session …; the start time is the 20th of those behind the text.
-  const stat = tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1")) ?? "";
   const [state, ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (["", "Z", "X"].includes(state)) return undefined;
   const [parent, group, session, ...rest] = numbers.map(Number);
   return { pid, parent, group, session, start: rest[15] };
 }
 
-/** For how many seconds a process has been there, by its start time and the machine's uptime. */
+/** For how many seconds a process has been there, by our own start: /proc/uptime may be a container's. */
 function ageOf({ start }: ProcessIdentity): number {
-  const uptime = Number.parseFloat(tryReadFile("/proc/uptime"));
-  return uptime > 0 ? Math.max(0, uptime - start / CLOCK_TICKS_A_SECOND) : 0;
+  const own = identify(process.pid)?.start ?? start;
+  return Math.max(0, (own - start) / CLOCK_TICKS_A_SECOND + process.uptime());
 }
 
 const CLOCK_TICKS_A_SECOND = 100; // USER_HZ, the same on every Linux that Node runs on
@@ -4382,21 +4408,22 @@ class CounterFile {
     return NO_COUNTER;
   }
 
-  /** For how many seconds nobody has written it; Infinity where there is none. */
-  get ageSeconds(): number {
-    const changed = tryTo(() => fs.statSync(this.path!).mtimeMs);
-    return changed === undefined ? Number.POSITIVE_INFINITY : (Date.now() - changed) / 1000;
-  }
-
   /** The listener that has put its name into the file since we looked last. Nothing is written any more then. */
   findTaker(): Rival | undefined {
     if (this.path === undefined) return undefined;
     const text = tryTo(() => this.look(this.path!));
     const content = text === undefined ? undefined : tryTo(() => parseCounter(text));
     if (content === undefined || markOf(content) === markOf(this.found)) return undefined;
-    const taker = rivalOf(content);
-    if (taker !== undefined) this.path = undefined;
+    const taker = rivalOf(content, true);
+    const isBackup = taker?.isElsewhere && content.periodSeconds !== undefined && !isRecent(content, this.path);
+    if (taker === undefined || isBackup) return undefined;
+    this.path = undefined;
     return taker;
+  }
+
+  /** Who counted there when it was found, if that listener may be at work. */
+  get foundRival(): Rival | undefined {
+    return isRecent(this.found, this.path!) ? rivalOf(this.found) : undefined;
   }
 
   /** What stands in the file; undefined: what we wrote, or nothing. It is opened again if it is another one by now. */
@@ -4408,7 +4435,7 @@ class CounterFile {
       const access = fs.constants.O_RDWR | (isLinked ? 0 : fs.constants.O_NOFOLLOW);
       this.fd = tryTo(() => openRegular(path, access));
       this.opened = this.fd === undefined ? undefined : fs.fstatSync(this.fd);
-    }
+    } else this.opened = now; // of another size, if something else has written it
     if (this.fd === undefined) return tryTo(() => readStart(path));
     const length = fs.readSync(this.fd, this.seen, 0, COUNTER_FILE_BYTES, 0);
     return this.seen.equals(this.bytes) ? undefined : this.seen.toString("latin1", 0, length);
@@ -4447,11 +4474,23 @@ interface Rival extends ProcessIdentity {
   readonly isEnding: boolean;
 }
 
-/** undefined: none, or it is dead, or we are it. */
-function rivalOf({ listener, supervisor, machine = machineId() }: CounterContent): Rival | undefined {
+const MARK_PERIODS = 3; // a listener that has not written for so long is gone
+const MIN_MARK_SECONDS = 180;
+
+/** Has a listener written it lately, by the time of its last tick too? A backup may be restored at any time. */
+function isRecent({ tick, periodSeconds = 0 }: CounterContent, path: string): boolean {
+  const now = Date.now() / 1000;
+  const changed = (tryTo(() => fs.statSync(path).mtimeMs) ?? 0) / 1000;
+  const age = Math.max(Math.abs(now - changed), now - (tick?.whenSeconds ?? now));
+  return age <= Math.max(MIN_MARK_SECONDS, MARK_PERIODS * periodSeconds);
+}
+
+/** undefined: none, or it is dead, or we are it. @param isNew it was written while we run, without /proc as well */
+function rivalOf({ listener, supervisor, machine = machineId() }: CounterContent, isNew = false): Rival | undefined {
   const isElsewhere = machine !== machineId();
   if (listener === undefined) return undefined;
-  if (!isElsewhere && (listener.pid === process.pid || !isAlive(listener))) return undefined;
+  const isGone = !(isNew && listener.start === 0) && !isAlive(listener);
+  if (!isElsewhere && (listener.pid === process.pid || isGone)) return undefined;
   return { ...listener, isElsewhere, isEnding: !isElsewhere && supervisor !== undefined && !isAlive(supervisor) };
 }
 
@@ -4479,7 +4518,7 @@ function setAside(path: string): boolean {
   const isFile = stats?.isFile() ?? false;
   if (!isFile && !(stats?.isDirectory() && namesIn(path).length === 0)) return false;
   if (tryTo(() => fs.renameSync(path, bad) ?? true)) return true;
-  if (!isFile) return false;
+  if (!isFile || stats!.size > MOST_READ_BYTES) return false;
   tryTo(() => fs.unlinkSync(bad));
   const copy = () =>
     fs.writeFileSync(
@@ -4627,8 +4666,10 @@ class Journal {
 
   private passOverLarge(file: string): void {
     if (!isTooLarge(file)) return;
-    const end = setAside(file) ? `kept as ${file}.bad` : "left where it is";
+    const isAside = setAside(file);
+    const end = isAside ? `kept as ${file}.bad` : "left where it is, and no run is recorded: move it away";
     this.log.line(`${file} has over 16 MiB, as no journal has: not read, ${end}`);
+    if (!isAside) this.path = undefined;
   }
 
   /**
@@ -4649,9 +4690,13 @@ class Journal {
     this.path = undefined;
   }
 
+  get isBehindFacts(): boolean {
+    return this.path !== undefined && (this.unwritten.length > 0 || this.mustSync || this.isBehind);
+  }
+
   /** Writes what could not be written before. */
   flush(): void {
-    if (this.path === undefined || (this.unwritten.length === 0 && !this.mustSync && !this.isBehind)) return;
+    if (this.path === undefined || !this.isBehindFacts) return;
     try {
       this.open(this.path);
       if (this.size > 0) this.write(this.unwritten);
@@ -5808,7 +5853,6 @@ function createComparison(): (a: Job, b: Job) => boolean {
 const IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const WATCHDOG_PERIODS = 3;
-const MARK_PERIODS = 3; // a listener that has not written its counter file for so long is gone
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
 const SLICE_SECONDS = 0.02;
@@ -5829,6 +5873,7 @@ class Listener {
   private readonly reader = new EventReader();
   private readonly counted: SerialSet; // the serials of its events
   private readonly journal: Journal;
+  private yieldedBefore: JobState; // what the journal knows of LISTENER
   private readonly warnings = new Set<string>();
   private readonly silence = createProblemReport(this.log);
   private input!: Input; // opened by start(), after READY: that takes a sixth of the time to get there
@@ -5864,9 +5909,14 @@ class Listener {
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === undefined };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
-    const states = () => this.runners.map(({ job, known }) => [job.key, known] as const);
+    const states = () => [
+      [LISTENER, this.yieldedBefore] as const,
+      ...this.runners.map(({ job, known }) => [job.key, known] as const),
+    ];
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
+    this.yieldedBefore = this.journal.found.get(LISTENER) ?? FRESH_STATE;
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
+    found.delete(LISTENER);
     this.roster = new Roster(jobs, this, found);
     for (const { state } of this.runners) this.turns.take(slotsOf(state)); // until we know which of them are over
     this.claimFiles();
@@ -5888,13 +5938,17 @@ class Listener {
   // Started again by the supervisord whose listener has yielded to another one, it would only take turns with that: so
   // it ends before READY, and supervisord shows it as FATAL. That one writes at each tick, if ticks are what it gets.
   private claimFiles(): void {
-    const { found, ageSeconds } = this.counter;
-    const { periodSeconds = Number.POSITIVE_INFINITY } = found;
-    const hasYielded = this.journal.found.get(LISTENER)?.yielded === this.supervisorName;
-    const isInUse = hasYielded && ageSeconds <= MARK_PERIODS * periodSeconds;
-    const rival = isInUse ? rivalOf(found) : this.counter.findTaker();
+    const { yielded } = this.yieldedBefore;
+    const isAgain = yielded?.supervisor === this.supervisorName;
+    const isJustNow = isAgain && Date.now() / 1000 - yielded!.at < MIN_MARK_SECONDS;
+    const { found, foundRival } = this.counter;
+    const before = isJustNow ? rivalOf(found) : isAgain ? foundRival : undefined;
+    const rival = before ?? this.counter.findTaker();
     if (rival !== undefined) refuseToStart(inUseBy(this.statePath!, rival), this.log);
     this.writeCounter();
+    if (!isAgain) return;
+    this.journal.append([[LISTENER, { type: "removed", at: Date.now() / 1000 }]]);
+    this.yieldedBefore = FRESH_STATE;
   }
 
   /** Supervisord's clock, in epoch seconds: the last tick told it; before the first one it is the machine's. */
@@ -5993,15 +6047,22 @@ class Listener {
     const facts = outcomes.flatMap(({ runner, decision }) =>
       decision.notes.map(({ fact }) => [runner.job.key, fact] as const),
     );
-    const taker = isEvent || facts.length > 0 ? this.counter.findTaker() : undefined;
-    if (taker !== undefined) this.journal.yield(this.supervisorName);
+    const { isStopping } = this;
+    if ((isEvent || facts.length > 0) && this.isTaken() && !isStopping) return;
+    if (isEvent && this.isStopping) return; // it is for the next listener
     this.journal.append(facts);
-    if (isEvent && taker === undefined) {
-      this.writeCounter();
-      this.answer(); // else the event is for the next listener
-    }
+    if (isEvent) this.writeCounter();
+    if (isEvent) this.answer();
     for (const { runner, decision } of outcomes) runner.perform(decision);
-    if (taker !== undefined) this.fail(inUseBy(this.statePath!, taker));
+  }
+
+  /** Has another listener taken the files? Then nothing is written any more, and we end. */
+  private isTaken(): boolean {
+    const taker = this.counter.findTaker();
+    if (taker === undefined) return false;
+    this.journal.yield(this.supervisorName);
+    this.fail(inUseBy(this.statePath!, taker));
+    return true;
   }
 
   // The jobs may change:
@@ -6114,6 +6175,7 @@ class Listener {
     const { ticks } = this;
     if (ticks.periodSeconds === 0) this.beginTicking(tick);
     this.lookAtCrontab();
+    if (this.journal.isBehindFacts && this.isTaken()) return;
     this.journal.flush();
     const counted = countTick(ticks.last, this.counted, tick);
     if (counted === undefined) return this.ignoreCounted(tick.serial);
@@ -6185,10 +6247,11 @@ class Listener {
     this.stop("stdin ended");
   }
 
-  private writeCounter(): void {
+  private writeCounter(isAtWork = true): void {
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = last?.isForeign ? { whenSeconds: last.whenSeconds } : last;
-    const { counted: serials, supervisor, self: listener } = this;
+    const { counted: serials, supervisor, self } = this;
+    const listener = isAtWork ? self : undefined;
     const periodSeconds = known || TICK_PERIODS[this.tickType ?? ""] || this.counter.found.periodSeconds;
     const machine = machineId();
     this.counter.write({ count, undecided, tick, periodSeconds, serials, supervisor, listener, machine });
@@ -6285,8 +6348,12 @@ class Listener {
     });
   }
 
+  // Who is gone takes nothing from anybody: the counter names no listener any more.
   private exit(): void {
-    this.journal.flush();
+    if (!this.isTaken()) {
+      this.journal.flush();
+      this.writeCounter(false);
+    }
     this.log.flush();
     process.exit(this.exitStatus);
   }
@@ -6300,7 +6367,7 @@ function takeOver01(
   journal: ReadonlyMap<string, JobState>,
   jobs: readonly Job[],
   counter: CounterContent,
-): { found: ReadonlyMap<string, JobState>; moved: KeyedFact[] } {
+): { found: Map<string, JobState>; moved: KeyedFact[] } {
   const found = new Map(journal);
   const moved: KeyedFact[] = [];
   const at = Date.now() / 1000;

@@ -912,7 +912,7 @@ function remember(state, fact) {
     case "removed":
       return FRESH_STATE;
     case "yielded":
-      return { ...state, yielded: fact.supervisor };
+      return { ...state, yielded: { supervisor: fact.supervisor, at: fact.at } };
   }
 }
 function rememberJob(state, { name, schedule, delay = 0, decided = state.decided, past }) {
@@ -1012,7 +1012,8 @@ function withoutRun(state, number) {
   return { ...state, runs: runs.length === 0 ? NOTHING : runs };
 }
 function factsOf(state, at) {
-  const { name, schedule, delay, decided, runs, waiting, lastRun } = state;
+  const { name, schedule, delay, decided, runs, waiting, lastRun, yielded } = state;
+  if (yielded !== void 0) return [{ type: "yielded", ...yielded }];
   const waits = waiting.map((due) => ({ type: "waiting", ...dueOf(due), why: "", at }));
   const open = [...runs.flatMap(runFacts), ...waits];
   if (name === void 0 || schedule === void 0) return open;
@@ -1020,7 +1021,19 @@ function factsOf(state, at) {
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
 function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }) {
-  return { lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused };
+  const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== void 0);
+  const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
+  return {
+    lastRun,
+    failures,
+    recent: recent.slice(-MAX_RECENT),
+    last,
+    counts: few,
+    reached,
+    lastTick,
+    lastEvent,
+    paused
+  };
 }
 function runFacts(run) {
   const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, at } = run;
@@ -2532,19 +2545,30 @@ function identify(pid) {
 }
 function isAlive({ pid, start }) {
   var _a;
-  return start > 0 && ((_a = identify(pid)) == null ? void 0 : _a.start) === start;
+  if (start === 0) return false;
+  try {
+    return ((_a = parseStat(pid, fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) == null ? void 0 : _a.start) === start;
+  } catch (error) {
+    return isShortage(error);
+  }
+}
+function isShortage(error) {
+  return ["EMFILE", "ENFILE", "ENOMEM"].includes(errorCode(error));
 }
 function tryReadProcess(pid) {
   var _a;
-  const stat = (_a = tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) != null ? _a : "";
+  return parseStat(pid, (_a = tryTo(() => fs.readFileSync(`/proc/${pid}/stat`, "latin1"))) != null ? _a : "");
+}
+function parseStat(pid, stat) {
   const [state, ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (["", "Z", "X"].includes(state)) return void 0;
   const [parent, group, session, ...rest] = numbers.map(Number);
   return { pid, parent, group, session, start: rest[15] };
 }
 function ageOf({ start }) {
-  const uptime = Number.parseFloat(tryReadFile("/proc/uptime"));
-  return uptime > 0 ? Math.max(0, uptime - start / CLOCK_TICKS_A_SECOND) : 0;
+  var _a, _b;
+  const own = (_b = (_a = identify(process.pid)) == null ? void 0 : _a.start) != null ? _b : start;
+  return Math.max(0, (own - start) / CLOCK_TICKS_A_SECOND + process.uptime());
 }
 var CLOCK_TICKS_A_SECOND = 100;
 function findRun(id, attempt) {
@@ -3077,18 +3101,19 @@ var CounterFile = class {
     if (!isAside) this.path = void 0;
     return NO_COUNTER;
   }
-  get ageSeconds() {
-    const changed = tryTo(() => fs.statSync(this.path).mtimeMs);
-    return changed === void 0 ? Number.POSITIVE_INFINITY : (Date.now() - changed) / 1e3;
-  }
   findTaker() {
     if (this.path === void 0) return void 0;
     const text = tryTo(() => this.look(this.path));
     const content = text === void 0 ? void 0 : tryTo(() => parseCounter(text));
     if (content === void 0 || markOf(content) === markOf(this.found)) return void 0;
-    const taker = rivalOf(content);
-    if (taker !== void 0) this.path = void 0;
+    const taker = rivalOf(content, true);
+    const isBackup = (taker == null ? void 0 : taker.isElsewhere) && content.periodSeconds !== void 0 && !isRecent(content, this.path);
+    if (taker === void 0 || isBackup) return void 0;
+    this.path = void 0;
     return taker;
+  }
+  get foundRival() {
+    return isRecent(this.found, this.path) ? rivalOf(this.found) : void 0;
   }
   look(path) {
     const { isLinked } = this;
@@ -3098,7 +3123,7 @@ var CounterFile = class {
       const access = fs.constants.O_RDWR | (isLinked ? 0 : fs.constants.O_NOFOLLOW);
       this.fd = tryTo(() => openRegular(path, access));
       this.opened = this.fd === void 0 ? void 0 : fs.fstatSync(this.fd);
-    }
+    } else this.opened = now;
     if (this.fd === void 0) return tryTo(() => readStart(path));
     const length = fs.readSync(this.fd, this.seen, 0, COUNTER_FILE_BYTES, 0);
     return this.seen.equals(this.bytes) ? void 0 : this.seen.toString("latin1", 0, length);
@@ -3124,10 +3149,20 @@ var CounterFile = class {
     if (this.opened.size > COUNTER_FILE_BYTES) fs.ftruncateSync(this.fd, COUNTER_FILE_BYTES);
   }
 };
-function rivalOf({ listener, supervisor, machine = machineId() }) {
+var MARK_PERIODS = 3;
+var MIN_MARK_SECONDS = 180;
+function isRecent({ tick, periodSeconds = 0 }, path) {
+  var _a, _b;
+  const now = Date.now() / 1e3;
+  const changed = ((_a = tryTo(() => fs.statSync(path).mtimeMs)) != null ? _a : 0) / 1e3;
+  const age = Math.max(Math.abs(now - changed), now - ((_b = tick == null ? void 0 : tick.whenSeconds) != null ? _b : now));
+  return age <= Math.max(MIN_MARK_SECONDS, MARK_PERIODS * periodSeconds);
+}
+function rivalOf({ listener, supervisor, machine = machineId() }, isNew = false) {
   const isElsewhere = machine !== machineId();
   if (listener === void 0) return void 0;
-  if (!isElsewhere && (listener.pid === process.pid || !isAlive(listener))) return void 0;
+  const isGone = !(isNew && listener.start === 0) && !isAlive(listener);
+  if (!isElsewhere && (listener.pid === process.pid || isGone)) return void 0;
   return { ...listener, isElsewhere, isEnding: !isElsewhere && supervisor !== void 0 && !isAlive(supervisor) };
 }
 function markOf({ listener, machine }) {
@@ -3150,7 +3185,7 @@ function setAside(path) {
     var _a2;
     return (_a2 = fs.renameSync(path, bad)) != null ? _a2 : true;
   })) return true;
-  if (!isFile) return false;
+  if (!isFile || stats.size > MOST_READ_BYTES) return false;
   tryTo(() => fs.unlinkSync(bad));
   const copy = () => fs.writeFileSync(
     bad,
@@ -3255,8 +3290,10 @@ var Journal = class {
   }
   passOverLarge(file) {
     if (!isTooLarge(file)) return;
-    const end = setAside(file) ? `kept as ${file}.bad` : "left where it is";
+    const isAside = setAside(file);
+    const end = isAside ? `kept as ${file}.bad` : "left where it is, and no run is recorded: move it away";
     this.log.line(`${file} has over 16 MiB, as no journal has: not read, ${end}`);
+    if (!isAside) this.path = void 0;
   }
   append(facts) {
     if (facts.length === 0) return;
@@ -3273,8 +3310,11 @@ var Journal = class {
     });
     this.path = void 0;
   }
+  get isBehindFacts() {
+    return this.path !== void 0 && (this.unwritten.length > 0 || this.mustSync || this.isBehind);
+  }
   flush() {
-    if (this.path === void 0 || this.unwritten.length === 0 && !this.mustSync && !this.isBehind) return;
+    if (this.path === void 0 || !this.isBehindFacts) return;
     try {
       this.open(this.path);
       if (this.size > 0) this.write(this.unwritten);
@@ -4157,7 +4197,6 @@ function createComparison() {
 var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var WATCHDOG_PERIODS = 3;
-var MARK_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
 var SLICE_SECONDS = 0.02;
@@ -4187,6 +4226,7 @@ var Listener = class {
     this.exitStatus = 0;
     this.stopExpectingTicks = () => {
     };
+    var _a;
     const { TICK_PING: _, SUPERTICK_HOOK: __, ...env } = process.env;
     this.env = env;
     const { pid, start } = this.supervisor;
@@ -4197,9 +4237,14 @@ var Listener = class {
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
-    const states = () => this.runners.map(({ job, known }) => [job.key, known]);
+    const states = () => [
+      [LISTENER, this.yieldedBefore],
+      ...this.runners.map(({ job, known }) => [job.key, known])
+    ];
     this.journal = new Journal(statePath && `${statePath}.runs`, log, states);
+    this.yieldedBefore = (_a = this.journal.found.get(LISTENER)) != null ? _a : FRESH_STATE;
     const { found, moved } = takeOver01(this.journal.found, jobs, counter.found);
+    found.delete(LISTENER);
     this.roster = new Roster(jobs, this, found);
     for (const { state } of this.runners) this.turns.take(slotsOf(state));
     this.claimFiles();
@@ -4215,14 +4260,17 @@ var Listener = class {
     }
   }
   claimFiles() {
-    var _a;
-    const { found, ageSeconds } = this.counter;
-    const { periodSeconds = Number.POSITIVE_INFINITY } = found;
-    const hasYielded = ((_a = this.journal.found.get(LISTENER)) == null ? void 0 : _a.yielded) === this.supervisorName;
-    const isInUse = hasYielded && ageSeconds <= MARK_PERIODS * periodSeconds;
-    const rival = isInUse ? rivalOf(found) : this.counter.findTaker();
+    const { yielded } = this.yieldedBefore;
+    const isAgain = (yielded == null ? void 0 : yielded.supervisor) === this.supervisorName;
+    const isJustNow = isAgain && Date.now() / 1e3 - yielded.at < MIN_MARK_SECONDS;
+    const { found, foundRival } = this.counter;
+    const before = isJustNow ? rivalOf(found) : isAgain ? foundRival : void 0;
+    const rival = before != null ? before : this.counter.findTaker();
     if (rival !== void 0) refuseToStart(inUseBy(this.statePath, rival), this.log);
     this.writeCounter();
+    if (!isAgain) return;
+    this.journal.append([[LISTENER, { type: "removed", at: Date.now() / 1e3 }]]);
+    this.yieldedBefore = FRESH_STATE;
   }
   get now() {
     const { last, periodSeconds, lastSeconds } = this.ticks;
@@ -4305,15 +4353,20 @@ var Listener = class {
     const facts = outcomes.flatMap(
       ({ runner, decision }) => decision.notes.map(({ fact }) => [runner.job.key, fact])
     );
-    const taker = isEvent || facts.length > 0 ? this.counter.findTaker() : void 0;
-    if (taker !== void 0) this.journal.yield(this.supervisorName);
+    const { isStopping } = this;
+    if ((isEvent || facts.length > 0) && this.isTaken() && !isStopping) return;
+    if (isEvent && this.isStopping) return;
     this.journal.append(facts);
-    if (isEvent && taker === void 0) {
-      this.writeCounter();
-      this.answer();
-    }
+    if (isEvent) this.writeCounter();
+    if (isEvent) this.answer();
     for (const { runner, decision } of outcomes) runner.perform(decision);
-    if (taker !== void 0) this.fail(inUseBy(this.statePath, taker));
+  }
+  isTaken() {
+    const taker = this.counter.findTaker();
+    if (taker === void 0) return false;
+    this.journal.yield(this.supervisorName);
+    this.fail(inUseBy(this.statePath, taker));
+    return true;
   }
   lookAtCrontab() {
     var _a;
@@ -4406,6 +4459,7 @@ var Listener = class {
     const { ticks } = this;
     if (ticks.periodSeconds === 0) this.beginTicking(tick);
     this.lookAtCrontab();
+    if (this.journal.isBehindFacts && this.isTaken()) return;
     this.journal.flush();
     const counted = countTick(ticks.last, this.counted, tick);
     if (counted === void 0) return this.ignoreCounted(tick.serial);
@@ -4467,11 +4521,12 @@ var Listener = class {
     this.exitStatus = 2;
     this.stop("stdin ended");
   }
-  writeCounter() {
+  writeCounter(isAtWork = true) {
     var _a;
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
-    const { counted: serials, supervisor, self: listener } = this;
+    const { counted: serials, supervisor, self } = this;
+    const listener = isAtWork ? self : void 0;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
     this.counter.write({ count, undecided, tick, periodSeconds, serials, supervisor, listener, machine });
@@ -4549,7 +4604,10 @@ var Listener = class {
     });
   }
   exit() {
-    this.journal.flush();
+    if (!this.isTaken()) {
+      this.journal.flush();
+      this.writeCounter(false);
+    }
     this.log.flush();
     process.exit(this.exitStatus);
   }

@@ -632,9 +632,8 @@ describe("two live listeners on one file", { concurrency: 2 }, () => {
 });
 
 describe("a listener in another container takes the file", { concurrency: 4 }, () => {
-  const OTHERS = `7\nwhen=1700009960 serial=3 period=60 supervisor=1:31 listener=7:41 machine=0:1`
-    .padEnd(511)
-    .concat("\n");
+  const now = Math.floor(Date.now() / 60_000) * 60;
+  const OTHERS = `7\nwhen=${now} serial=3 period=60 supervisor=1:31 listener=7:41 machine=0:1`.padEnd(511).concat("\n");
   const IN_USE =
     /: \S+ is in use by a listener in another container or machine \(pid 7 there\): each needs a --name or/;
   const LONG = ["--ticks", "1", "--overlap", "allow", "--", "/bin/sleep", "1000"];
@@ -677,6 +676,23 @@ describe("a listener in another container takes the file", { concurrency: 4 }, (
     await yielded(t, overwrite, (supervisord) => supervisord.signal("SIGUSR2"));
   });
 
+  it("but not where a backup was put back, whose last tick was long ago", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file);
+    await tick(supervisord);
+    fs.writeFileSync(file, OTHERS.replace(`when=${now}`, `when=${now - 900}`));
+    await tick(supervisord);
+    assert.equal(count(file), 2);
+  });
+
+  it("nor from one that has ended: its counter names no listener", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const supervisord = await listen(t, file);
+    await tick(supervisord);
+    await supervisord.stop();
+    assert.doesNotMatch(fs.readFileSync(file, "latin1"), /listener=/);
+  });
+
   it("at a stop it writes nothing more", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     const supervisord = await listen(t, file, LONG);
@@ -694,14 +710,16 @@ describe("a listener in another container takes the file", { concurrency: 4 }, (
     assert.deepEqual(await supervisord.exited, { code: 1, signal: null });
     assert.equal(fs.readFileSync(file, "latin1"), OTHERS);
     const journal = fs.readFileSync(`${file}.runs`, "utf8");
-    const later = Date.now() / 1000 - 181;
-    for (const [title, change] of [
-      ["the other one is gone", () => fs.utimesSync(file, later, later)],
-      [
-        "it has another supervisord",
-        () => fs.writeFileSync(`${file}.runs`, journal.replace(/(?<=supervisor":")/, "x")),
-      ],
-    ] as const) {
+    const earlier = Date.now() / 1000 - 181;
+    const old = journal.replace(/(?<="yielded".*"at":)[\d.]+/, String(earlier));
+    const cases: Array<[title: string, journal: string, change: () => void]> = [
+      ["that was long ago, and the other one is gone", old, () => fs.utimesSync(file, earlier, earlier)],
+      ["it has another supervisord", journal.replace(/(?<="yielded".*supervisor":")/, "x"), () => {}],
+      ["the other one has ended", journal, () => fs.writeFileSync(file, OTHERS.replace("listener=7:41", "nobody=7"))],
+    ];
+    for (const [title, text, change] of cases) {
+      await supervisord.killListener();
+      fs.writeFileSync(`${file}.runs`, text);
       overwrite(file);
       change();
       await supervisord.restartListener();

@@ -130,6 +130,17 @@ describe("the facts of a state", () => {
     assert.equal(readJournal([...text, ...lines([starting(1, 120)])]).get(".")?.decided, 120);
   });
 
+  it("hold the counts that there are, and the last twenty results, whatever a file says", () => {
+    const past = { lastRun: 1, failures: 0, recent: "s".repeat(99), counts: { success: 1, missed: 2, other: 3 } };
+    const state = readJournal(lines([{ ...JOB, past } as Fact])).get(".")!;
+    assert.deepEqual([state.counts, state.recent.length], [{ success: 1, missed: 2 }, 20]);
+  });
+
+  it("keep that the listener has yielded", () => {
+    const yielded: Fact = { type: "yielded", supervisor: "a", at: AT };
+    assert.deepEqual(factsOf(remember(FRESH_STATE, yielded), AT + 9), [yielded]);
+  });
+
   it("are believed up to 1,500 open runs of a job, 10,000 in all, and 20,000 jobs: the latest runs", () => {
     const open = (job: string, count: number, from = 0) =>
       lines(Array.from({ length: count }, (_, i) => ({ ...starting(from + i + 1, 60), job })));

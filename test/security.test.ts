@@ -316,7 +316,7 @@ TICK_ONLY_IF=: hunter2
     ["0 3 * * PGPASSWORD=hunter2 pg_dump x"],
     ["30 2 * *\u00a0* mysql\u00a0-phunter2 x"],
     ["@dialy hunter2"],
-    ["* * * * * root hunter2"],
+    ["* * * * * root x hunter2"],
   ];
   for (const [text, isRight] of crontabs) {
     it(`of a crontab: ${JSON.stringify(text)}`, (t) => {
