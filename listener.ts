@@ -2549,12 +2549,14 @@ function isWebUrl(text: string): boolean {
   }
 }
 
-/** Epoch seconds of a time in ISO 8601, in UTC where it names no zone; NaN for anything else. */
+/** Epoch seconds of a time in ISO 8601, in UTC where it names no zone, or of themselves; NaN for anything else. */
 function secondsOf(text: string): number {
-  const [, day, clock, zone] = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  if (/^\d{5,12}$/.test(text)) return Number(text);
+  const pattern = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?:Z|([+-]\d\d):?(\d\d))?)?$/;
+  const [, day, clock = "00:00", hours = "+00", minutes = "00"] = pattern.exec(text) ?? [];
   // Date.parse takes 30 February for 1 or 2 March.
   if (day === undefined || !new Date(Date.parse(day) || 0).toISOString().startsWith(day)) return Number.NaN;
-  return Date.parse(clock === undefined || zone !== undefined ? text : `${text}Z`) / 1000;
+  return Date.parse(`${day}T${clock}${hours}:${minutes}`) / 1000;
 }
 
 // Those of https://supervisord.org/events.html but for the ticks. An abstract one stands for all below it.
@@ -3017,14 +3019,16 @@ const SHELL_TOKEN =
 /** In front of the program: the shell's own words, assignments, and a runner's options, numbers and durations. */
 const PASSED_OVER = /^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\w.]+=.*|-.*|\d+[smhd]?)$/s;
 const OPTION_WITH_WORD =
-  /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
+  /^(?:(?:sudo|runuser|chpst) -[ueg]|su -s|ionice -c|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
 /** They prepare the command, or ask whether it is needed. */
 const PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
 /** They run the words behind them. */
-const RUNNER =
-  /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$/;
+const RUNNER = new RegExp(
+  "^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|chpst|tini|dumb-init|sudo|runuser|bundle|" +
+    "sh|bash|php|python|node|ruby|perl)$",
+);
 /** The same, with a file or a user in between. */
-const RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec)$/;
+const RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec|setuser|s6-setuidgid)$/;
 const CONSOLE = /^(?:artisan|manage|console|(?:gitlab-)?rake|wp|occ|magento|yii|drush)$/;
 
 /** What a shell command is about: its program, script or subcommand. No other word of it, for that may be a secret. */
@@ -3046,29 +3050,37 @@ function runnerOf(program: string): string | undefined {
   return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : undefined;
 }
 
-/** What an argument vector is about. */
-function programName(command: readonly string[]): string {
-  const name = programOf(command);
-  return runnerOf(name) === undefined ? name : "";
-}
-
-/** The name of what the words of a simple command run; "" where the runner in front of them is all there is to say. */
-function programOf(words: readonly string[], runner = ""): string {
-  const at = words.findIndex(
-    (word, i) => !PASSED_OVER.test(word) && !OPTION_WITH_WORD.test(`${runner} ${words[i - 1]}`),
-  );
-  if (at < 0) return "";
-  const rest = words.slice(at + 1);
-  if (RUNNER_WITH_WORD.test(runner)) return programOf(rest, "sh");
+/** The name of what the words of a simple command run. */
+function programOf(words: readonly string[]): string {
+  const { at, runner, name } = behindRunners(words);
+  if (at >= words.length) return name;
   const word = words[at].replace(/^(["'])(.*)\1$/s, "$2");
   // A text with blanks is code: that of sh -c is a command, that of python -c is nothing to show.
-  if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : "";
-  const program = word.replace(/["'\\]/g, "").replace(/^.*\/|\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$/gs, "");
-  const next = runnerOf(program);
-  if (next !== undefined) return programOf(rest, next) || program;
+  if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : name;
+  const program = programName(word);
   // Behind an option without = it may be that option's word.
-  const subcommand = CONSOLE.test(program) ? rest.find((one) => !/^-.*=/.test(one)) : undefined;
+  const subcommand = CONSOLE.test(program) ? words.slice(at + 1).find((one) => !/^-.*=/.test(one)) : undefined;
   return /^\w[\w:.-]*/.exec(subcommand ?? "")?.[0] ?? program;
+}
+
+const programName = (word: string) =>
+  word.replace(/["'\\]/g, "").replace(/^.*\/|\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$/gs, "");
+
+/** Where in a simple command the words begin that its runners run; the last of these, and its name as it stands there. */
+function behindRunners(words: readonly string[]): { at: number; runner: string; name: string } {
+  let [at, runner, name] = [0, "", ""];
+  for (; at < words.length; at++) {
+    if (PASSED_OVER.test(words[at]) || OPTION_WITH_WORD.test(`${runner} ${words[at - 1]}`)) continue;
+    if (RUNNER_WITH_WORD.test(runner)) {
+      runner = "sh"; // the file or user; su and gosu then take what a shell takes
+      continue;
+    }
+    const program = programName(words[at]);
+    const next = runnerOf(program);
+    if (next === undefined) break;
+    [runner, name] = [next, program];
+  }
+  return { at, runner, name };
 }
 
 // ── Crontab ─────────────────────────────────────────────────────────────────
@@ -4171,7 +4183,7 @@ function openInputStream(onRead: (buffer: Buffer, length: number) => void): Node
 
 /** Writes all of it, in several writes if need be. @throws EPIPE when nobody reads it any more */
 function writeFully(fd: number, text: string | Buffer): void {
-  const bytes = Buffer.from(text as string);
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
@@ -4238,6 +4250,12 @@ function tryReadFile(path: string): string {
 
 function isExecutable(file: string): boolean {
   return tryTo(() => fs.accessSync(file, fs.constants.X_OK) ?? true) ?? false;
+}
+
+/** The programs of that name, in the order of PATH. */
+function inPath(name: string, path = process.env.PATH ?? ""): string[] {
+  const files = path.split(":").flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]));
+  return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
 }
 
 function isLink(path: string): boolean {
@@ -6872,7 +6890,7 @@ function init(args: readonly string[], scopes: readonly Scope[]): void {
   const from = Math.floor(Date.now() / 1000);
   const tick = settings.tick ?? fittingTick(jobs, from);
   const section = formatSection({
-    name: settings.name ?? (settings.crontab === undefined ? programName(command) : baseName(settings.crontab)),
+    name: settings.name ?? (settings.crontab === undefined ? commandName(command) : baseName(settings.crontab)),
     command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
@@ -6882,6 +6900,12 @@ function init(args: readonly string[], scopes: readonly Scope[]): void {
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
   for (const note of notes) writeFully(2, `supertick: note: ${note}\n`);
   writeFully(1, section);
+}
+
+/** What the command is about; never what only runs it. */
+function commandName(command: readonly string[]): string {
+  const name = programOf(command);
+  return runnerOf(name) === undefined ? name : "job";
 }
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
@@ -6992,14 +7016,18 @@ function check(args: readonly string[], scopes: readonly Scope[]): void {
     return checkConfiguration(files[0], isGiven(layer, "json"));
   }
   const invocation = readInvocation(commandLine);
-  const { settings, environment } = invocation;
+  const { settings, environment, command } = invocation;
   if (settings.crontab !== undefined) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
   const users = settings.user === undefined ? [] : [userNamed(settings.user)];
-  const doubts = [...zoneDoubts([schedule]), ...groupDoubts(users)];
-  const forecast = { ...rest, warnings: [...environment.warnings, ...doubts, ...warnings] };
-  writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}\n`);
+  const doubts = commandDoubts(command);
+  const others = [...zoneDoubts([schedule]), ...groupDoubts(users), ...warnings];
+  const remarks = [...environment.warnings, doubts.mistakes, doubts.warnings, ...others];
+  const forecast = { ...rest, warnings: remarks.filter(isPresent) };
+  const text = settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast, settings).join("\n");
+  writeFully(1, `${text}\n`);
+  if (doubts.mistakes !== undefined) process.exitCode = 1; // each run would fail
 }
 
 /** Users whose commands will lack some of their groups. */
@@ -7028,13 +7056,31 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
-    const [words, ...more] = describeForecast(schedule, forecast);
+    const [words, ...more] = describeForecast(schedule, forecast, settings);
     lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text) => `  ${text}`));
     return { name, line, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}\n`);
-  if (mistakes.length > 0) process.exitCode = 2;
+  if (mistakes.length > 0) process.exitCode = 1;
+}
+
+/** What only a shell knows, or makes no sense without one. */
+const FOR_SHELL = /^(?:cd|exec|\.|source|export|set|umask|ulimit|\w+=.*)$/s;
+
+/** What is wrong with words that no shell reads; what is missing here may be there where they run. */
+function commandDoubts([program, ...args]: readonly string[], path?: string): { [kind in Kind]?: string } {
+  const shown = quote(program?.replace(/^(\w+=).+|\s.*/s, "$1…") ?? ""); // the rest may be a secret
+  if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown} is not a program: /bin/sh -c "…"` };
+  const word = args.find((word) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word)); // find(1) wants a ";"
+  if (word !== undefined)
+    return { warnings: `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"` };
+  const isLocal = program === undefined || /^[^/].*\//s.test(program); // below the working directory
+  if (isLocal || (program.startsWith("/") ? isExecutable(program) : inPath(program, path).length > 0)) return {};
+  const isOneWord = args.length === 0 && program.includes(" ");
+  if (isOneWord) return { warnings: `${shown} is one word: leave out the quotes around all of it` };
+  if (fs.existsSync(program)) return { warnings: `${shown} is not executable` };
+  return { warnings: `there is no program ${shown} on this machine` };
 }
 
 /** What will happen. */
@@ -7057,15 +7103,25 @@ function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
   if (onlyIf !== undefined && !isByClock(schedule))
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
-  return { schedule: schedule.describe(), warnings, next: nextDueTimes(schedule, from, asked.number) };
+  const zone = systemZoneName();
+  const words = schedule.describe().replace(new RegExp(`, ${LOCAL_TIME}$`), zone === undefined ? "$&" : `$& (${zone})`);
+  return { schedule: words, warnings, next: nextDueTimes(schedule, from, asked.number) };
 }
 
 function scheduleWarnings(schedule: Schedule, tick: string | undefined, from: number): string[] {
   const period = tick === undefined ? undefined : TICK_PERIODS[tick];
   if (schedule instanceof CronSchedule) return cronWarnings(schedule, from, period);
-  if (period === undefined) return [];
-  if (!(schedule instanceof TickSchedule)) return schedule.misfits(period, from);
+  const weeks = weekWarnings(schedule, from);
+  if (period === undefined) return weeks;
+  if (!(schedule instanceof TickSchedule)) return [...weeks, ...schedule.misfits(period, from)];
   return [`${schedule.describe()} of ${tick} is every ${formatDuration(schedule.every * period)}`];
+}
+
+function weekWarnings(schedule: Schedule, from: number): string[] {
+  if (!(schedule instanceof SliceSchedule) || schedule.everySeconds % (7 * SECONDS_IN_DAY) !== 0) return [];
+  const first = new Date(schedule.firstAfter(from) * 1000);
+  const weekday = `${WEEKDAYS[first.getUTCDay()]}s`;
+  return [`it begins on ${weekday}, ${first.toISOString().slice(11, 16)} UTC, as the epoch did; --offset moves it`];
 }
 
 /** In place of the next runs, for schedules that the clock does not decide. */
@@ -7075,12 +7131,21 @@ const NO_DUE_TIMES: Partial<Record<Schedule["kind"], string>> = {
   start: "not when the crontab is read again",
 };
 
-function describeForecast(schedule: Schedule, { schedule: words, warnings, next }: Forecast): string[] {
+function describeForecast(
+  schedule: Schedule,
+  { schedule: words, warnings, next }: Forecast,
+  { tick, jitter }: Settings,
+): string[] {
   const lines = [words, ...warnings.map((warning) => `note: ${warning}`)];
   const instead = NO_DUE_TIMES[schedule.kind] ?? (next.length === 0 ? "no next run" : undefined);
   if (instead !== undefined) return [...lines, instead];
   const zone = schedule instanceof CronSchedule ? schedule.zone : createZone("UTC");
-  return [...lines, "next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`)];
+  const period = tick === undefined || jitter > 0 ? 1 : TICK_PERIODS[tick]!;
+  const rows = next.map((due) => {
+    const start = Math.ceil(due / period) * period;
+    return `  ${formatLocal(zone, due)}    ${formatTime(due)}${start === due ? "" : `, starts at ${formatTime(start)}`}`;
+  });
+  return [...lines, "next runs:", ...rows];
 }
 
 /** Sun 2025-03-30 03:00:00 +02:00 */
@@ -7100,18 +7165,24 @@ function formatLocal(zone: Zone, second: number): string {
 const READER = `
 import sys
 sys.path[:] = [folder for folder in sys.path if folder] # no modules from the working directory
-import json, shlex
+import json, re, shlex
 from supervisor import events, options
-section, programs, refused, unset = 'supervisord', [], [], {}
-defaults = dict(autorestart='unexpected', stopwaitsecs='10', stdout_logfile='AUTO', stderr_logfile_maxbytes='50MB')
+section, programs, refused, unset, headers = 'supervisord', [], [], {}, {}
 Server, Parser, expand = options.ServerOptions, options.UnhosedConfigParser, options.expand
-prepare, types = Parser.__init__, vars(events.EventTypes).items()
+prepare, read, types = Parser.__init__, Parser._read, vars(events.EventTypes).items()
 class Names(dict): # what %(...)s may stand for
     def __missing__(self, name):
         if not name.startswith('ENV_'):
             raise KeyError(name)
         unset.setdefault(section, []).append(name[4:])
         return '1'
+def scan(parser, file, name): # for what the parser merges or passes over
+    for at, line in enumerate(file):
+        for header in re.findall(r'^\\[(.+)\\]', line):
+            places = headers.setdefault(header, [])
+            places += [place for place in ['%s:%d' % (name, at + 1)] if place not in places]
+    file.seek(0)
+    return read(parser, file, name)
 def prepare_fragment(parser, *args, **more):
     prepare(parser, *args, **more)
     parser.add_section('supervisord') # which a file in conf.d does not have
@@ -7129,7 +7200,7 @@ class Options(Server):
                         programs.append(dict(
                             vars(process), words=shlex.split(process.command), numprocs=len(group.process_configs),
                             environment=dict(self.configroot.supervisord.environment, **process.environment),
-                            group=group.name, texts=dict(defaults, **dict(parser.items(section), environment=None)),
+                            group=group.name, texts=dict(parser.items(section), environment=None),
                             events=sorted(name for name, kind in types if kind in getattr(group, 'pool_events', [])),
                             unset=sorted(set(unset.get('supervisord', []) + unset.get(section, []))), **place))
             except Exception as why:
@@ -7137,18 +7208,22 @@ class Options(Server):
         del parser.sections
         section = ''
         return [] if refused else Server.process_groups_from_parser(self, parser) # for what a [group:x] lacks
-options.expand, Parser.__init__ = lambda text, names, key: expand(text, Names(names), key), prepare_fragment
+options.expand = lambda text, names, key: expand(text, Names(names), key)
+Parser.__init__, Parser._read = prepare_fragment, scan
 try:
     Options().realize(['-c', sys.argv[1]], doc='')
 except Exception as why:
     refused.append({'section': '', 'file': sys.argv[1], 'why': str(why)})
-print(json.dumps({'programs': programs, 'refused': refused}, default=lambda value: getattr(value, '__name__', None)))
+answer = {'programs': programs, 'refused': refused, 'headers': headers}
+print(json.dumps(answer, default=lambda value: getattr(value, '__name__', None)))
 `;
 
 /** What the reader prints. `section` is "" where the file as a whole is refused. */
 interface Configuration {
   readonly programs: readonly Program[];
   readonly refused: ReadonlyArray<Readonly<Record<"file" | "section" | "why", string>>>;
+  /** Where each section's header stands, as FILE:LINE. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
@@ -7160,7 +7235,7 @@ interface Program
     Readonly<Record<"words" | "events" | "unset", readonly string[]>>,
     Readonly<Record<"numprocs" | "stopsignal" | "stopwaitsecs" | "stderr_logfile_maxbytes", number>>,
     Readonly<Record<"stdout_logfile" | "stderr_logfile", string | null>> {
-  /** The values as they stand in the file, or supervisord's own; without environment=, which may hold secrets. */
+  /** The values as they stand in the file; without environment=, which may hold secrets. */
   readonly texts: { readonly [key: string]: string | null | undefined };
   /** With what [supervisord] sets. */
   readonly environment: NodeJS.ProcessEnv;
@@ -7171,10 +7246,6 @@ interface Program
 /** Asks the Python in supervisord's first line, then each python3 in PATH. @throws UsageError where none answers */
 function readConfiguration(file: string): Configuration {
   const { spawnSync } = require("child_process") as typeof import("child_process");
-  const inPath = (name: string) =>
-    (process.env.PATH ?? "")
-      .split(":")
-      .flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]).filter(isExecutable));
   const script = tryTo(() => readStart(inPath("supervisord")[0])) ?? "";
   const own = /^#!(.*\b(?:python|pypy)[\d.]*(?: .*)?)\n/.exec(script)?.[1].trim().split(/ +/);
   const failures: string[] = [];
@@ -7196,7 +7267,20 @@ function readConfiguration(file: string): Configuration {
 /** Is it wrong, or does it deserve a note? */
 type Kind = "mistakes" | "warnings";
 /** On the value of a key, on a whole section where `key` is "", on the whole file where `section` is. */
-type Remark = Readonly<Record<"file" | "section" | "key" | "message", string>> & { readonly value: string | null };
+interface Remark extends Readonly<Record<"file" | "section" | "key" | "message", string>> {
+  readonly value: string | null;
+  /** It is supervisord's, since the file has none. */
+  readonly isDefault?: true;
+}
+
+const DEFAULTS: { readonly [key: string]: string } = {
+  autorestart: "unexpected",
+  buffer_size: "10",
+  stderr_logfile: "AUTO",
+  stderr_logfile_maxbytes: "50MB",
+  stdout_logfile: "AUTO",
+  stopwaitsecs: "10",
+};
 
 /** What --json prints. */
 class Report {
@@ -7209,20 +7293,31 @@ class Report {
   add(kind: Kind, key: string, message: string, place: Partial<Program> = {}): void {
     const { file = this.file, section = "", texts = {} } = place;
     const text = key === "command" ? texts[key]?.trim().replace(/\s.*/s, " …") : texts[key]; // the rest may be secret
-    this[kind].push({ file, section, key, value: text ?? null, message });
+    const isDefault = (text === undefined && key in DEFAULTS) || undefined;
+    this[kind].push({ file, section, key, value: text ?? DEFAULTS[key] ?? null, isDefault, message });
   }
 }
 
 function checkConfiguration(file: string, isJson: boolean): void {
-  const isFragment = !/^\s*\[supervisord\]/m.test(readOrRefuse(file));
+  const text = readOrRefuse(file);
+  if (/^[^\s#;[]/m.test(text) && !/^\[/m.test(text))
+    throw new UsageError(`${file} has no [section]; of a crontab: supertick check --crontab ${file}`);
+  const isFragment = !/^\s*\[supervisord\]/m.test(text);
   const report = new Report(file);
-  const { programs, refused } = readConfiguration(file);
+  const { programs, refused, headers } = readConfiguration(file);
   for (const place of refused) report.add("mistakes", "", refusalText(place), place);
+  for (const section of Object.keys(headers)) {
+    const hint = suggestionForSection(section);
+    if (hint !== "") report.add("mistakes", "", `supervisord passes over it${hint}`, { section });
+  }
   const callers: Caller[] = [];
   for (const program of programs) {
     const caller = readCaller(program, report);
     if (caller === undefined) continue;
     report.sections.push(program.section);
+    const places = headers[program.section];
+    const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
+    if (places.length > 1) report.add("mistakes", "", merged, program);
     for (const [kind, key, find] of isListener(caller) ? RULES : []) {
       const message = find(caller, callers);
       if (message) report.add(kind, key, message, program);
@@ -7245,9 +7340,17 @@ function readOrRefuse(file: string): string {
   }
 }
 
+const SECTIONS = ["program", "eventlistener", "group", "fcgi-program", "rpcinterface", "ctlplugin"];
+
+function suggestionForSection(section: string): string {
+  const [kind, name] = section.split(":");
+  return name === undefined || SECTIONS.includes(kind) ? "" : suggestion(kind, SECTIONS);
+}
+
 function describeReport({ sections, mistakes, warnings }: Report): string {
-  const describe = ({ file, section, key, value, message }: Remark) => {
-    const shown = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
+  const describe = ({ file, section, key, value, isDefault, message }: Remark) => {
+    const text = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
+    const shown = isDefault ? `${text} (default)` : text;
     return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
@@ -7264,6 +7367,7 @@ const SHORTENED: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> 
   [/( Available names:| in value ').*/, ""],
   [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
   [/^No (closing quotation|escaped character)$/, "can't parse command: $&"],
+  [/^(Invalid user name|The directory named) .*/, "$&, on this machine"],
 ];
 
 function refusalText({ section, why }: Configuration["refused"][number]): string {
@@ -7281,7 +7385,7 @@ interface Caller extends Program {
   readonly jobCommand: readonly string[];
 }
 
-const isListener = ({ section }: Program): boolean => section.startsWith("eventlistener:");
+const isListener = ({ section }: Pick<Program, "section">): boolean => section.startsWith("eventlistener:");
 
 const nameOf = ({ numprocs, name, group }: Program): string => (numprocs === 1 ? name : group);
 
@@ -7295,7 +7399,9 @@ function readCaller(program: Program, report: Report): Caller | undefined {
   const warn = (key: string) => (text: string) => report.add("warnings", key, text, program);
   try {
     if (!isListener(program))
-      throw new UsageError(`only event listeners get ticks: make it [eventlistener:${group}], with events=`);
+      throw new UsageError(
+        `only event listeners get ticks: make it [eventlistener:${group}], with events=${USUAL_TICK}`,
+      );
     if (call.args === undefined || unset.length > 0) {
       const need = `they may need ${listed(unset)}, not set on this machine`;
       warn("command")(`supertick's options are not checked: ${unset.length > 0 ? need : "a shell has a part in them"}`);
@@ -7325,21 +7431,38 @@ function keyOfOrigin(origin = "--"): string {
 
 /**
  * How a section calls supertick; undefined if it does not. No `args`: a shell makes them. In front of supertick's path
- * anything may stand: node, tini, gosu. A mere name counts as the first word or behind -- or a variable only, for there
- * is crashmail -p supertick.
+ * anything may stand: node, tini, gosu. A mere name counts as the first word, behind --, behind runners or behind words
+ * that only a shell reads: there is crashmail -p supertick.
  */
-function callOf(program: Program): { args?: readonly string[]; variables?: NodeJS.ProcessEnv } | undefined {
+function callOf(program: Pick<Program, "words" | "section">): Call | undefined {
   const { words } = program;
   const isForShell = (i: number) => /^-\w*c$/.test(words[i - 1] ?? "");
   const at = words.findIndex((word, i) => (isForShell(i) ? word.split(/[\s;&|()'"]+/) : [word]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
   if (at < 0 || (!isListener(program) && (isForShell(at) || args[0] in SUBCOMMANDS))) return undefined;
-  if (isForShell(at)) return {};
-  const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
-  if (at > 0 && !/^(--|\w+=.*)$/s.test(words[at - 1]) && !(word.includes("/") && isRun)) return undefined;
+  if (isForShell(at)) return PLAIN_WORDS.test(word) ? callOf({ ...program, words: plainWords(word) }) : {};
+  if (!isCalled(program, at)) return undefined;
   const variables = before.filter((word) => /^\w+=/.test(word)).map((word) => word.split(/=(.*)/s, 2));
   return { args, variables: Object.fromEntries(variables) };
 }
+
+/** Is the word run, and not only an argument? */
+function isCalled(program: Pick<Program, "words" | "section">, at: number): boolean {
+  const { words } = program;
+  if (at === 0 || /^(--|\w+=.*)$/s.test(words[at - 1]) || FOR_SHELL.test(words[0])) return true;
+  if (behindRunners(words).at === at) return true;
+  return words[at].includes("/") && (isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]));
+}
+
+interface Call {
+  readonly args?: readonly string[];
+  readonly variables?: NodeJS.ProcessEnv;
+}
+
+/** Of a shell's text: words with quotes, and nothing else. */
+const PLAIN_WORDS = /^\s*(?:(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\]*")+(?:\s+|$))+$/;
+const plainWords = (text: string): string[] =>
+  text.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g)!.map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"));
 
 /** This very file, or one that begins like it; where there is no such file here, the name tells. */
 function isSupertick(word: string): boolean {
@@ -7349,8 +7472,20 @@ function isSupertick(word: string): boolean {
   return start?.includes("\n// supertick ") ?? isNamed;
 }
 
+const TO_DESCRIPTOR = /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/;
+const LONG_STOP_SECONDS = 60; // Laravel's example has 3600
+
 /** What to say of a key's value, if anything. `before`: the sections in front of it that run supertick. */
 type Rule = readonly [Kind, string, (caller: Caller, before: readonly Caller[]) => string | false | undefined];
+
+function doubts(commandOf: (caller: Caller) => readonly string[]): Rule[] {
+  const find = (kind: Kind) => (caller: Caller) =>
+    caller.unset.length > 0 ? undefined : commandDoubts(commandOf(caller), caller.environment.PATH)[kind];
+  return [
+    ["mistakes", "command", find("mistakes")],
+    ["warnings", "command", find("warnings")],
+  ];
+}
 
 // biome-ignore format: a table
 const RULES: readonly Rule[] = [
@@ -7371,7 +7506,7 @@ const RULES: readonly Rule[] = [
       `stopwaitsecs=${seconds + STOP_MARGIN_SECONDS}`;
   }],
   ["mistakes", "stderr_logfile_maxbytes", ({ stderr_logfile: file, stderr_logfile_maxbytes: limit }) => limit !== 0 &&
-    /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file ?? "") &&
+    TO_DESCRIPTOR.test(file ?? "") &&
     `supervisord can't rotate ${file} and would report an illegal seek at each line: stderr_logfile_maxbytes=0`],
   ["mistakes", "events", eventsMistake],
   ["mistakes", "command", ({ state }, before) => {
@@ -7381,12 +7516,21 @@ const RULES: readonly Rule[] = [
   }],
   ["warnings", "command", ({ settings }) => settings?.crontab !== undefined && !fs.existsSync(settings.crontab) &&
     `there is no ${settings.crontab} on this machine: its jobs are not checked`],
-  ["warnings", "command", ({ jobCommand }) => {
-    const word = jobCommand.find((word) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word)); // find(1) wants a ";"
-    return word && `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"`;
-  }],
-  ["warnings", "stdout_logfile", ({ stdout_logfile }) => stdout_logfile !== null &&
+  ...doubts(({ words }) => [words[0], "--"]),
+  ...doubts(({ jobCommand }) => jobCommand),
+  ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 &&
+    stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS &&
+    `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],
+  ["warnings", "stdout_logfile", ({ stdout_logfile: file }) => file !== null && file !== "/dev/null" &&
     "each RESULT would be logged: stdout_logfile=NONE"],
+  ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" &&
+    "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],
+  ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => isSystemd() && TO_DESCRIPTOR.test(file ?? "") &&
+    "supervisord's stderr is a socket under systemd, and can't be opened: name a file"],
+  ["warnings", "buffer_size", ({ settings, texts }) => settings?.on !== undefined && texts.buffer_size === undefined &&
+    `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
+  ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user!) &&
+    environment.HOME === undefined && `HOME stays supervisord's: environment=HOME="…",USER="${user}"`],
 ];
 
 /** Do the events that the jobs need come, and on ticks that are fine enough? */

@@ -1638,9 +1638,11 @@ function isWebUrl(text) {
 }
 function secondsOf(text) {
   var _a;
-  const [, day, clock, zone] = (_a = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?)?$/.exec(text)) != null ? _a : [];
+  if (/^\d{5,12}$/.test(text)) return Number(text);
+  const pattern = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?(?:Z|([+-]\d\d):?(\d\d))?)?$/;
+  const [, day, clock = "00:00", hours = "+00", minutes = "00"] = (_a = pattern.exec(text)) != null ? _a : [];
   if (day === void 0 || !new Date(Date.parse(day) || 0).toISOString().startsWith(day)) return Number.NaN;
-  return Date.parse(clock === void 0 || zone !== void 0 ? text : `${text}Z`) / 1e3;
+  return Date.parse(`${day}T${clock}${hours}:${minutes}`) / 1e3;
 }
 var EVENT_TYPES = `EVENT PROCESS_STATE PROCESS_STATE_STARTING PROCESS_STATE_RUNNING PROCESS_STATE_BACKOFF
 PROCESS_STATE_STOPPING PROCESS_STATE_EXITED PROCESS_STATE_STOPPED PROCESS_STATE_FATAL PROCESS_STATE_UNKNOWN
@@ -2122,10 +2124,12 @@ function idOf01(job) {
 }
 var SHELL_TOKEN = new RegExp(`\\d*[<>]+&?[ \\t]*[^\\s;&|()<>]*|[;&|()\\n]+|(?:"(?:\\\\.|[^"\\\\])*"|'[^']*'|\\\\.|\\$\\([^)]*\\)?|[^\\s;&|()<>"'\\\\])+`, "gs");
 var PASSED_OVER = new RegExp("^(?:[!{}]|if|then|elif|else|fi|while|until|do|done|[\\w.]+=.*|-.*|\\d+[smhd]?)$", "s");
-var OPTION_WITH_WORD = /^(?:(?:sudo|runuser) -[ug]|su -s|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
+var OPTION_WITH_WORD = /^(?:(?:sudo|runuser|chpst) -[ueg]|su -s|ionice -c|env -u|timeout -s|(?:perl|ruby) -I|bash -o|php -c|node -r|python -[WX])$/;
 var PREPARATION = /^(?:cd|[.:]|source|export|set|umask|ulimit|trap|test|\[\[?|command|sleep|mkdir|for|case)$/;
-var RUNNER = /^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$/;
-var RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec)$/;
+var RUNNER = new RegExp(
+  "^(?:exec|nohup|time|setsid|env|nice|ionice|timeout|chronic|chpst|tini|dumb-init|sudo|runuser|bundle|sh|bash|php|python|node|ruby|perl)$"
+);
+var RUNNER_WITH_WORD = /^(?:flock|su|gosu|su-exec|setuser|s6-setuidgid)$/;
 var CONSOLE = /^(?:artisan|manage|console|(?:gitlab-)?rake|wp|occ|magento|yii|drush)$/;
 function jobName(command) {
   var _a, _b;
@@ -2143,25 +2147,31 @@ function runnerOf(program) {
   const name = program.replace(/[\d.]+$/, "");
   return RUNNER.test(name) || RUNNER_WITH_WORD.test(name) ? name : void 0;
 }
-function programName(command) {
-  const name = programOf(command);
-  return runnerOf(name) === void 0 ? name : "";
-}
-function programOf(words, runner = "") {
+function programOf(words) {
   var _a, _b;
-  const at = words.findIndex(
-    (word2, i) => !PASSED_OVER.test(word2) && !OPTION_WITH_WORD.test(`${runner} ${words[i - 1]}`)
-  );
-  if (at < 0) return "";
-  const rest = words.slice(at + 1);
-  if (RUNNER_WITH_WORD.test(runner)) return programOf(rest, "sh");
+  const { at, runner, name } = behindRunners(words);
+  if (at >= words.length) return name;
   const word = words[at].replace(new RegExp(`^(["'])(.*)\\1$`, "s"), "$2");
-  if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : "";
-  const program = word.replace(/["'\\]/g, "").replace(new RegExp("^.*\\/|\\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$", "gs"), "");
-  const next = runnerOf(program);
-  if (next !== void 0) return programOf(rest, next) || program;
-  const subcommand = CONSOLE.test(program) ? rest.find((one) => !/^-.*=/.test(one)) : void 0;
+  if (runner !== "" && /[\s;&|()<>]/.test(word)) return /^(?:ba)?sh$/.test(runner) ? jobName(word) : name;
+  const program = programName(word);
+  const subcommand = CONSOLE.test(program) ? words.slice(at + 1).find((one) => !/^-.*=/.test(one)) : void 0;
   return (_b = (_a = /^\w[\w:.-]*/.exec(subcommand != null ? subcommand : "")) == null ? void 0 : _a[0]) != null ? _b : program;
+}
+var programName = (word) => word.replace(/["'\\]/g, "").replace(new RegExp("^.*\\/|\\.(?:sh|bash|py|php|[cm]?js|ts|rb|pl)$", "gs"), "");
+function behindRunners(words) {
+  let [at, runner, name] = [0, "", ""];
+  for (; at < words.length; at++) {
+    if (PASSED_OVER.test(words[at]) || OPTION_WITH_WORD.test(`${runner} ${words[at - 1]}`)) continue;
+    if (RUNNER_WITH_WORD.test(runner)) {
+      runner = "sh";
+      continue;
+    }
+    const program = programName(words[at]);
+    const next = runnerOf(program);
+    if (next === void 0) break;
+    [runner, name] = [next, program];
+  }
+  return { at, runner, name };
 }
 var VARIABLE_NOTES = [
   [/^MAILTO=(?!(?:""|'')?$)/, "supertick sends no mail; TICK_ON_FAILURE can"],
@@ -2941,7 +2951,7 @@ function openInputStream(onRead) {
   return new Socket(options);
 }
 function writeFully(fd, text) {
-  const bytes = Buffer.from(text);
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
   for (let done = 0; done < bytes.length; ) {
     try {
       done += fs.writeSync(fd, bytes, done);
@@ -2990,6 +3000,10 @@ function isExecutable(file) {
     var _a2;
     return (_a2 = fs.accessSync(file, fs.constants.X_OK)) != null ? _a2 : true;
   })) != null ? _a : false;
+}
+function inPath(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
+  const files = path.split(":").flatMap((folder) => folder === "" ? [] : [`${folder}/${name}`]);
+  return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
 }
 function isLink(path) {
   var _a;
@@ -4992,7 +5006,7 @@ function init(args, scopes) {
   const from = Math.floor(Date.now() / 1e3);
   const tick = (_a = settings.tick) != null ? _a : fittingTick(jobs, from);
   const section = formatSection({
-    name: (_b = settings.name) != null ? _b : settings.crontab === void 0 ? programName(command) : baseName(settings.crontab),
+    name: (_b = settings.name) != null ? _b : settings.crontab === void 0 ? commandName(command) : baseName(settings.crontab),
     command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_c = settings.on) != null ? _c : [], tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
@@ -5003,6 +5017,10 @@ function init(args, scopes) {
   for (const note of notes) writeFully(2, `supertick: note: ${note}
 `);
   writeFully(1, section);
+}
+function commandName(command) {
+  const name = programOf(command);
+  return runnerOf(name) === void 0 ? name : "job";
 }
 var baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
 function longestGrace(jobs) {
@@ -5083,21 +5101,25 @@ function check(args, scopes) {
   const files = [];
   const commandLine = parseCommandLine(args, scopes, files);
   if (files.length > 0) {
-    const { layer, command } = commandLine;
-    if (files.length > 1 || command.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
+    const { layer, command: command2 } = commandLine;
+    if (files.length > 1 || command2.length > 0 || layer.texts.size > Number(layer.texts.has("json")))
       throw notAnOption(files[0]);
     return checkConfiguration(files[0], isGiven(layer, "json"));
   }
   const invocation = readInvocation(commandLine);
-  const { settings, environment } = invocation;
+  const { settings, environment, command } = invocation;
   if (settings.crontab !== void 0) return checkCrontab(settings.crontab, invocation);
   const schedule = scheduleOf(settings, defaultZone);
   const { warnings, ...rest } = forecastOf(schedule, settings, settings);
   const users = settings.user === void 0 ? [] : [userNamed(settings.user)];
-  const doubts = [...zoneDoubts([schedule]), ...groupDoubts(users)];
-  const forecast = { ...rest, warnings: [...environment.warnings, ...doubts, ...warnings] };
-  writeFully(1, `${settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast).join("\n")}
+  const doubts2 = commandDoubts(command);
+  const others = [...zoneDoubts([schedule]), ...groupDoubts(users), ...warnings];
+  const remarks = [...environment.warnings, doubts2.mistakes, doubts2.warnings, ...others];
+  const forecast = { ...rest, warnings: remarks.filter(isPresent) };
+  const text = settings.json ? JSON.stringify(forecast) : describeForecast(schedule, forecast, settings).join("\n");
+  writeFully(1, `${text}
 `);
+  if (doubts2.mistakes !== void 0) process.exitCode = 1;
 }
 function groupDoubts(users) {
   const names = new Set(
@@ -5114,8 +5136,8 @@ function checkCrontab(path, { settings, flags, environment }) {
   crontab.read();
   const { mistakes, parsedJobs } = crontab;
   const zones = zoneDoubts(parsedJobs.map(({ schedule }) => schedule));
-  const doubts = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
-  const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
+  const doubts2 = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
+  const warnings = [...environment.warnings, ...doubts2, ...crontab.warnings];
   const columns = crontab.describe();
   if (columns !== "") warnings.unshift(columns);
   for (const { env, line } of parsedJobs.filter((job, i, all) => {
@@ -5127,14 +5149,29 @@ function checkCrontab(path, { settings, flags, environment }) {
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
   const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
-    const [words, ...more] = describeForecast(schedule, forecast);
+    const [words, ...more] = describeForecast(schedule, forecast, settings);
     lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text2) => `  ${text2}`));
     return { name, line, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}
 `);
-  if (mistakes.length > 0) process.exitCode = 2;
+  if (mistakes.length > 0) process.exitCode = 1;
+}
+var FOR_SHELL = new RegExp("^(?:cd|exec|\\.|source|export|set|umask|ulimit|\\w+=.*)$", "s");
+function commandDoubts([program, ...args], path) {
+  var _a;
+  const shown = quote((_a = program == null ? void 0 : program.replace(new RegExp("^(\\w+=).+|\\s.*", "s"), "$1\u2026")) != null ? _a : "");
+  if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown} is not a program: /bin/sh -c "\u2026"` };
+  const word = args.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
+  if (word !== void 0)
+    return { warnings: `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"` };
+  const isLocal = program === void 0 || new RegExp("^[^/].*\\/", "s").test(program);
+  if (isLocal || (program.startsWith("/") ? isExecutable(program) : inPath(program, path).length > 0)) return {};
+  const isOneWord = args.length === 0 && program.includes(" ");
+  if (isOneWord) return { warnings: `${shown} is one word: leave out the quotes around all of it` };
+  if (fs.existsSync(program)) return { warnings: `${shown} is not executable` };
+  return { warnings: `there is no program ${shown} on this machine` };
 }
 function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   var _a;
@@ -5147,27 +5184,41 @@ function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   if (runOnStart) warnings.push("it also runs once when the listener starts (--run-on-start)");
   if (onlyIf !== void 0 && !isByClock(schedule))
     warnings.push("--only-if as a lock among replicas needs due times that are the same for all: --every or --cron");
-  return { schedule: schedule.describe(), warnings, next: nextDueTimes(schedule, from, asked.number) };
+  const zone = systemZoneName();
+  const words = schedule.describe().replace(new RegExp(`, ${LOCAL_TIME}$`), zone === void 0 ? "$&" : `$& (${zone})`);
+  return { schedule: words, warnings, next: nextDueTimes(schedule, from, asked.number) };
 }
 function scheduleWarnings(schedule, tick, from) {
   const period = tick === void 0 ? void 0 : TICK_PERIODS[tick];
   if (schedule instanceof CronSchedule) return cronWarnings(schedule, from, period);
-  if (period === void 0) return [];
-  if (!(schedule instanceof TickSchedule)) return schedule.misfits(period, from);
+  const weeks = weekWarnings(schedule, from);
+  if (period === void 0) return weeks;
+  if (!(schedule instanceof TickSchedule)) return [...weeks, ...schedule.misfits(period, from)];
   return [`${schedule.describe()} of ${tick} is every ${formatDuration(schedule.every * period)}`];
+}
+function weekWarnings(schedule, from) {
+  if (!(schedule instanceof SliceSchedule) || schedule.everySeconds % (7 * SECONDS_IN_DAY) !== 0) return [];
+  const first = new Date(schedule.firstAfter(from) * 1e3);
+  const weekday = `${WEEKDAYS[first.getUTCDay()]}s`;
+  return [`it begins on ${weekday}, ${first.toISOString().slice(11, 16)} UTC, as the epoch did; --offset moves it`];
 }
 var NO_DUE_TIMES = {
   ticks: "when that is depends on when the count began",
   events: "when that is depends on what supervisord sends: name the same events in events=",
   start: "not when the crontab is read again"
 };
-function describeForecast(schedule, { schedule: words, warnings, next }) {
+function describeForecast(schedule, { schedule: words, warnings, next }, { tick, jitter }) {
   var _a;
   const lines = [words, ...warnings.map((warning) => `note: ${warning}`)];
   const instead = (_a = NO_DUE_TIMES[schedule.kind]) != null ? _a : next.length === 0 ? "no next run" : void 0;
   if (instead !== void 0) return [...lines, instead];
   const zone = schedule instanceof CronSchedule ? schedule.zone : createZone("UTC");
-  return [...lines, "next runs:", ...next.map((due) => `  ${formatLocal(zone, due)}    ${formatTime(due)}`)];
+  const period = tick === void 0 || jitter > 0 ? 1 : TICK_PERIODS[tick];
+  const rows = next.map((due) => {
+    const start = Math.ceil(due / period) * period;
+    return `  ${formatLocal(zone, due)}    ${formatTime(due)}${start === due ? "" : `, starts at ${formatTime(start)}`}`;
+  });
+  return [...lines, "next runs:", ...rows];
 }
 function formatLocal(zone, second) {
   const { offset } = zone.spanAt(second);
@@ -5179,18 +5230,24 @@ function formatLocal(zone, second) {
 var READER = `
 import sys
 sys.path[:] = [folder for folder in sys.path if folder] # no modules from the working directory
-import json, shlex
+import json, re, shlex
 from supervisor import events, options
-section, programs, refused, unset = 'supervisord', [], [], {}
-defaults = dict(autorestart='unexpected', stopwaitsecs='10', stdout_logfile='AUTO', stderr_logfile_maxbytes='50MB')
+section, programs, refused, unset, headers = 'supervisord', [], [], {}, {}
 Server, Parser, expand = options.ServerOptions, options.UnhosedConfigParser, options.expand
-prepare, types = Parser.__init__, vars(events.EventTypes).items()
+prepare, read, types = Parser.__init__, Parser._read, vars(events.EventTypes).items()
 class Names(dict): # what %(...)s may stand for
     def __missing__(self, name):
         if not name.startswith('ENV_'):
             raise KeyError(name)
         unset.setdefault(section, []).append(name[4:])
         return '1'
+def scan(parser, file, name): # for what the parser merges or passes over
+    for at, line in enumerate(file):
+        for header in re.findall(r'^\\[(.+)\\]', line):
+            places = headers.setdefault(header, [])
+            places += [place for place in ['%s:%d' % (name, at + 1)] if place not in places]
+    file.seek(0)
+    return read(parser, file, name)
 def prepare_fragment(parser, *args, **more):
     prepare(parser, *args, **more)
     parser.add_section('supervisord') # which a file in conf.d does not have
@@ -5208,7 +5265,7 @@ class Options(Server):
                         programs.append(dict(
                             vars(process), words=shlex.split(process.command), numprocs=len(group.process_configs),
                             environment=dict(self.configroot.supervisord.environment, **process.environment),
-                            group=group.name, texts=dict(defaults, **dict(parser.items(section), environment=None)),
+                            group=group.name, texts=dict(parser.items(section), environment=None),
                             events=sorted(name for name, kind in types if kind in getattr(group, 'pool_events', [])),
                             unset=sorted(set(unset.get('supervisord', []) + unset.get(section, []))), **place))
             except Exception as why:
@@ -5216,20 +5273,18 @@ class Options(Server):
         del parser.sections
         section = ''
         return [] if refused else Server.process_groups_from_parser(self, parser) # for what a [group:x] lacks
-options.expand, Parser.__init__ = lambda text, names, key: expand(text, Names(names), key), prepare_fragment
+options.expand = lambda text, names, key: expand(text, Names(names), key)
+Parser.__init__, Parser._read = prepare_fragment, scan
 try:
     Options().realize(['-c', sys.argv[1]], doc='')
 except Exception as why:
     refused.append({'section': '', 'file': sys.argv[1], 'why': str(why)})
-print(json.dumps({'programs': programs, 'refused': refused}, default=lambda value: getattr(value, '__name__', None)))
+answer = {'programs': programs, 'refused': refused, 'headers': headers}
+print(json.dumps(answer, default=lambda value: getattr(value, '__name__', None)))
 `;
 function readConfiguration(file) {
   var _a, _b;
   const { spawnSync } = require("child_process");
-  const inPath = (name) => {
-    var _a2;
-    return ((_a2 = process.env.PATH) != null ? _a2 : "").split(":").flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]).filter(isExecutable));
-  };
   const script = (_a = tryTo(() => readStart(inPath("supervisord")[0]))) != null ? _a : "";
   const own = (_b = /^#!(.*\b(?:python|pypy)[\d.]*(?: .*)?)\n/.exec(script)) == null ? void 0 : _b[1].trim().split(/ +/);
   const failures = [];
@@ -5247,6 +5302,14 @@ function readConfiguration(file) {
   const why = failures.join("; ") || "there is no python3 in PATH";
   throw new UsageError(`check ${file} needs supervisor's own parser: ${why}`);
 }
+var DEFAULTS = {
+  autorestart: "unexpected",
+  buffer_size: "10",
+  stderr_logfile: "AUTO",
+  stderr_logfile_maxbytes: "50MB",
+  stdout_logfile: "AUTO",
+  stopwaitsecs: "10"
+};
 var Report = class {
   constructor(file) {
     this.file = file;
@@ -5255,22 +5318,33 @@ var Report = class {
     this.warnings = [];
   }
   add(kind, key, message, place = {}) {
-    var _a;
+    var _a, _b;
     const { file = this.file, section = "", texts = {} } = place;
     const text = key === "command" ? (_a = texts[key]) == null ? void 0 : _a.trim().replace(new RegExp("\\s.*", "s"), " \u2026") : texts[key];
-    this[kind].push({ file, section, key, value: text != null ? text : null, message });
+    const isDefault = text === void 0 && key in DEFAULTS || void 0;
+    this[kind].push({ file, section, key, value: (_b = text != null ? text : DEFAULTS[key]) != null ? _b : null, isDefault, message });
   }
 };
 function checkConfiguration(file, isJson) {
-  const isFragment = !/^\s*\[supervisord\]/m.test(readOrRefuse(file));
+  const text = readOrRefuse(file);
+  if (/^[^\s#;[]/m.test(text) && !/^\[/m.test(text))
+    throw new UsageError(`${file} has no [section]; of a crontab: supertick check --crontab ${file}`);
+  const isFragment = !/^\s*\[supervisord\]/m.test(text);
   const report = new Report(file);
-  const { programs, refused } = readConfiguration(file);
+  const { programs, refused, headers } = readConfiguration(file);
   for (const place of refused) report.add("mistakes", "", refusalText(place), place);
+  for (const section of Object.keys(headers)) {
+    const hint = suggestionForSection(section);
+    if (hint !== "") report.add("mistakes", "", `supervisord passes over it${hint}`, { section });
+  }
   const callers = [];
   for (const program of programs) {
     const caller = readCaller(program, report);
     if (caller === void 0) continue;
     report.sections.push(program.section);
+    const places = headers[program.section];
+    const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
+    if (places.length > 1) report.add("mistakes", "", merged, program);
     for (const [kind, key, find] of isListener(caller) ? RULES : []) {
       const message = find(caller, callers);
       if (message) report.add(kind, key, message, program);
@@ -5291,9 +5365,15 @@ function readOrRefuse(file) {
     throw new UsageError(`cannot read ${file}: ${describeError(error)}`);
   }
 }
+var SECTIONS = ["program", "eventlistener", "group", "fcgi-program", "rpcinterface", "ctlplugin"];
+function suggestionForSection(section) {
+  const [kind, name] = section.split(":");
+  return name === void 0 || SECTIONS.includes(kind) ? "" : suggestion(kind, SECTIONS);
+}
 function describeReport({ sections, mistakes, warnings }) {
-  const describe = ({ file, section, key, value, message }) => {
-    const shown = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
+  const describe = ({ file, section, key, value, isDefault, message }) => {
+    const text = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
+    const shown = isDefault ? `${text} (default)` : text;
     return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
@@ -5307,7 +5387,8 @@ var SHORTENED = [
   [/ is badly formatted.*/, "$&; a % sign is written %%"],
   [/( Available names:| in value ').*/, ""],
   [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
-  [/^No (closing quotation|escaped character)$/, "can't parse command: $&"]
+  [/^No (closing quotation|escaped character)$/, "can't parse command: $&"],
+  [/^(Invalid user name|The directory named) .*/, "$&, on this machine"]
 ];
 function refusalText({ section, why }) {
   const text = SHORTENED.reduce((text2, [pattern, replacement]) => text2.replace(pattern, replacement), why);
@@ -5325,7 +5406,9 @@ function readCaller(program, report) {
   const warn = (key) => (text) => report.add("warnings", key, text, program);
   try {
     if (!isListener(program))
-      throw new UsageError(`only event listeners get ticks: make it [eventlistener:${group}], with events=`);
+      throw new UsageError(
+        `only event listeners get ticks: make it [eventlistener:${group}], with events=${USUAL_TICK}`
+      );
     if (call.args === void 0 || unset.length > 0) {
       const need = `they may need ${listed(unset)}, not set on this machine`;
       warn("command")(`supertick's options are not checked: ${unset.length > 0 ? need : "a shell has a part in them"}`);
@@ -5359,18 +5442,34 @@ function callOf(program) {
   const at = words.findIndex((word2, i) => (isForShell(i) ? word2.split(/[\s;&|()'"]+/) : [word2]).some(isSupertick));
   const [before, word, args] = [words.slice(0, at), words[at], words.slice(at + 1)];
   if (at < 0 || !isListener(program) && (isForShell(at) || args[0] in SUBCOMMANDS)) return void 0;
-  if (isForShell(at)) return {};
-  const isRun = isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]);
-  if (at > 0 && !new RegExp("^(--|\\w+=.*)$", "s").test(words[at - 1]) && !(word.includes("/") && isRun)) return void 0;
+  if (isForShell(at)) return PLAIN_WORDS.test(word) ? callOf({ ...program, words: plainWords(word) }) : {};
+  if (!isCalled(program, at)) return void 0;
   const variables = before.filter((word2) => /^\w+=/.test(word2)).map((word2) => word2.split(new RegExp("=(.*)", "s"), 2));
   return { args, variables: Object.fromEntries(variables) };
 }
+function isCalled(program, at) {
+  const { words } = program;
+  if (at === 0 || new RegExp("^(--|\\w+=.*)$", "s").test(words[at - 1]) || FOR_SHELL.test(words[0])) return true;
+  if (behindRunners(words).at === at) return true;
+  return words[at].includes("/") && (isListener(program) || /(^|\/)(node|bun|deno)$/.test(words[0]));
+}
+var PLAIN_WORDS = /^\s*(?:(?:[\w@%+=:,./-]|'[^']*'|"[^"$`\\]*")+(?:\s+|$))+$/;
+var plainWords = (text) => text.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g).map((word) => word.replace(/'([^']*)'|"([^"]*)"/g, "$1$2"));
 function isSupertick(word) {
   var _a;
   const isNamed = /^(\S*[^a-z\s])?(supertick(?![a-z])\S*|listener\.js)$/.test(baseName(word));
   if (baseName(word) === "supertick" || !word.includes("/")) return isNamed;
   const start = tryTo(() => fs.statSync(word).isFile() ? readStart(word) : "");
   return (_a = start == null ? void 0 : start.includes("\n// supertick ")) != null ? _a : isNamed;
+}
+var TO_DESCRIPTOR = /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/;
+var LONG_STOP_SECONDS = 60;
+function doubts(commandOf) {
+  const find = (kind) => (caller) => caller.unset.length > 0 ? void 0 : commandDoubts(commandOf(caller), caller.environment.PATH)[kind];
+  return [
+    ["mistakes", "command", find("mistakes")],
+    ["warnings", "command", find("warnings")]
+  ];
 }
 var RULES = [
   ["mistakes", "numprocs", ({ numprocs }) => numprocs !== 1 && "supervisord would share the ticks out among the processes: numprocs=1"],
@@ -5384,18 +5483,21 @@ var RULES = [
     const what = jobs.some(({ settings }) => settings.drain > 0) ? "--drain and --kill-after" : "--kill-after";
     return stopwaitsecs <= seconds + (seconds > 0 ? LAST_SIDE_TASKS_SECONDS : 0) && `supervisord would kill supertick before ${what} (${formatDuration(seconds)}) and the last ping are over: stopwaitsecs=${seconds + STOP_MARGIN_SECONDS}`;
   }],
-  ["mistakes", "stderr_logfile_maxbytes", ({ stderr_logfile: file, stderr_logfile_maxbytes: limit }) => limit !== 0 && /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/.test(file != null ? file : "") && `supervisord can't rotate ${file} and would report an illegal seek at each line: stderr_logfile_maxbytes=0`],
+  ["mistakes", "stderr_logfile_maxbytes", ({ stderr_logfile: file, stderr_logfile_maxbytes: limit }) => limit !== 0 && TO_DESCRIPTOR.test(file != null ? file : "") && `supervisord can't rotate ${file} and would report an illegal seek at each line: stderr_logfile_maxbytes=0`],
   ["mistakes", "events", eventsMistake],
   ["mistakes", "command", ({ state }, before) => {
     const rival = before.find((other) => other.state === state);
     return state && rival && `[${rival.section}] has the same counter file, ${state}: give it a --name or --state of its own`;
   }],
   ["warnings", "command", ({ settings }) => (settings == null ? void 0 : settings.crontab) !== void 0 && !fs.existsSync(settings.crontab) && `there is no ${settings.crontab} on this machine: its jobs are not checked`],
-  ["warnings", "command", ({ jobCommand }) => {
-    const word = jobCommand.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
-    return word && `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"`;
-  }],
-  ["warnings", "stdout_logfile", ({ stdout_logfile }) => stdout_logfile !== null && "each RESULT would be logged: stdout_logfile=NONE"]
+  ...doubts(({ words }) => [words[0], "--"]),
+  ...doubts(({ jobCommand }) => jobCommand),
+  ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 && stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS && `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],
+  ["warnings", "stdout_logfile", ({ stdout_logfile: file }) => file !== null && file !== "/dev/null" && "each RESULT would be logged: stdout_logfile=NONE"],
+  ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" && "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],
+  ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => isSystemd() && TO_DESCRIPTOR.test(file != null ? file : "") && "supervisord's stderr is a socket under systemd, and can't be opened: name a file"],
+  ["warnings", "buffer_size", ({ settings, texts }) => (settings == null ? void 0 : settings.on) !== void 0 && texts.buffer_size === void 0 && `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
+  ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user) && environment.HOME === void 0 && `HOME stays supervisord's: environment=HOME="\u2026",USER="${user}"`]
 ];
 function eventsMistake({ events, settings, jobs }) {
   if (settings === void 0) return void 0;

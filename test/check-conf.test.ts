@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { after, describe, it, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, RUNTIME, supertick, temporaryDirectory } from "./harness";
+import { isDeno, LISTENER, RUNTIME, run, runtimeWith, SYSTEMD, supertick, temporaryDirectory } from "./harness";
 import { skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -45,8 +45,12 @@ function linesFor(t: TestContext, sections: string, env: Env = {}) {
   const file = path.join(writeFiles(temporaryDirectory(t), { "supervisord.conf": conf }), "supervisord.conf");
   const { status, stdout, stderr } = supertick(["check", file], env);
   assert.equal(stderr, "");
-  return { status, lines: stdout.trimEnd().replaceAll(`${file}: `, "").split("\n") };
+  const lines = stdout.trimEnd().replaceAll(`${file}: `, "").split("\n");
+  return { status, lines: lines.filter((line) => !NOT_HERE.test(line)) };
 }
+
+/** The examples are of other machines. */
+const NOT_HERE = /: there is no program "[^"]*" on this machine$/;
 
 /** The lines about each of these sections, without its name; one start of Python for all. */
 function linesBySection(t: TestContext, sections: string[]): string[][] {
@@ -62,7 +66,9 @@ const CASES = `
 buffer_size=1 | stderr_logfile=/tmp/sync.log | stderr_logfile_maxbytes=1MB | environment=TICK_GOAL="5"
 autorestart=unexpected | exitcodes=99 | events=tick_60 | stopsignal=sigint
 stderr_logfile=NONE | stderr_logfile_maxbytes=50MB | events=TICK
-command=supertick --on PROCESS_STATE_FATAL -- x | events=PROCESS_STATE
+command=supertick --on PROCESS_STATE_FATAL -- true | events=PROCESS_STATE | buffer_size=100
+stdout_logfile=/dev/null | autostart=false | stopwaitsecs=60 | user=root
+user=nobody | environment=HOME="/",TICK_GOAL="5"
 command=supertick --ticks %(ENV_N)s --name %(program_name)s-%(process_num)02d -- %(here)s/x | environment=N="5"
 redirect_stderr=True > supervisord refuses it: [eventlistener:
 numprocs=two > supervisord refuses it: invalid literal for int()
@@ -71,47 +77,78 @@ events=TICK_600 > supervisord refuses it: Unknown event type TICK_600 in
 environment=A="hunter2%" > supervisord refuses it: the value of 'environment' is badly formatted:
 environment=A="1",hunter2 > supervisord refuses it: Unexpected end of key/value pairs
 command=supertick -- sh -c "a ; b" > supervisord refuses it: can't parse command: No closing quotation
-command=supertick --evry 5m -- x > command=supertick …: unknown option
-command=supertick -- x > command=supertick …: no schedule
+command=supertick --evry 5m -- true > command=supertick …: unknown option
+command=supertick -- true > command=supertick …: no schedule
 command=supertick check --ticks 5 > command=supertick …: "check" is not an option
 environment=A="hunter2",TICK_TIMEOUT="abc" > environment: TICK_TIMEOUT: expected a duration
-command=supertick -- x | environment=TICK_GOAL=5,TICK_EVERY=5m > environment: TICK_
-command=supertick --cron @daily -- x | environment=TZ=Europe/Atlantis > environment: TZ:
+command=supertick -- true | environment=TICK_GOAL=5,TICK_EVERY=5m > environment: TICK_
+command=supertick --cron @daily -- true | environment=TZ=Europe/Atlantis > environment: TZ:
 numprocs=2 | process_name=a%(process_num)d
 > numprocs=2: supervisord would share the ticks out among the processes: numprocs=1
 autorestart=false > autorestart=false: after an exit status of any kind it stays down: autorestart=true
-autorestart > autorestart=unexpected: after an exit status 0 it stays down: autorestart=true
+autorestart > autorestart=unexpected (default): after an exit status 0 it stays down: autorestart=true
 autorestart=unexpected | exitcodes=0,2,7
 > autorestart=unexpected: after an exit status 0 or 2 it stays down: autorestart=true
 stopsignal=HUP > stopsignal=HUP: supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM
 stopwaitsecs=5 > stopwaitsecs=5: supervisord would kill supertick before --kill-after (5s) and the last ping are over: stopwaitsecs=10
-command=supertick --ticks 5 --kill-after 10s -- x
-> stopwaitsecs=10: supervisord would kill supertick before --kill-after (10s) and the last ping are over: stopwaitsecs=15
+command=supertick --ticks 5 --kill-after 10s -- true
+> stopwaitsecs=10 (default): supervisord would kill supertick before --kill-after (10s) and the last ping are over: stopwaitsecs=15
 environment=TICK_KILL_AFTER=1m
-> stopwaitsecs=10: supervisord would kill supertick before --kill-after (1m) and the last ping are over: stopwaitsecs=65
-command=supertick --ticks 5 --kill-after 9s -- x
-> stopwaitsecs=10: supervisord would kill supertick before --kill-after (9s) and the last ping are over: stopwaitsecs=14
-command=supertick --ticks 5 --drain 2m -- x
-> stopwaitsecs=10: supervisord would kill supertick before --drain and --kill-after (2m5s) and the last ping are over:
+> stopwaitsecs=10 (default): supervisord would kill supertick before --kill-after (1m) and the last ping are over: stopwaitsecs=65
+command=supertick --ticks 5 --kill-after 9s -- true
+> stopwaitsecs=10 (default): supervisord would kill supertick before --kill-after (9s) and the last ping are over: stopwaitsecs=14
+command=supertick --ticks 5 --drain 2m -- true
+> stopwaitsecs=10 (default): supervisord would kill supertick before --drain and --kill-after (2m5s) and the last ping are over:
 stderr_logfile_maxbytes
-> stderr_logfile_maxbytes=50MB: supervisord can't rotate /dev/stderr and would report an illegal seek
-command=supertick --every 5m -- x | events=TICK_3600
+> stderr_logfile_maxbytes=50MB (default): supervisord can't rotate /dev/stderr and would report an illegal seek
+command=supertick --every 5m -- true | events=TICK_3600
 > events=TICK_3600: every 5m is finer than a tick every 1h: due times between two ticks are one run: events=TICK_60 and
-command=supertick --cron '*/10 * * * * *' -- x
+command=supertick --cron '*/10 * * * * *' -- true
 > events=TICK_60: every 10th second, local time is finer than a tick every 1m: due times between two ticks are one run: events=TICK_5 and --tick TICK_5
 events=TICK_5, REMOTE_COMMUNICATION
 > events=TICK_5, REMOTE_COMMUNICATION: TICK_60 would never come: events=REMOTE_COMMUNICATION,TICK_60
-command=supertick --every 15s --tick TICK_60 -- x | events=TICK_5
+command=supertick --every 15s --tick TICK_60 -- true | events=TICK_5
 > events=TICK_5: every 15s is finer than a tick every 1m: due times between two ticks are one run: events=TICK_5 and
-command=supertick --ticks 5 -- x | events=PROCESS_STATE
+command=supertick --ticks 5 -- true | events=PROCESS_STATE
 > events=PROCESS_STATE: TICK_60 would never come: events=PROCESS_STATE,TICK_60
-command=supertick --every 2h -- x | events=EVENT
+command=supertick --every 2h -- true | events=EVENT
 > events=EVENT: of TICK_5, TICK_60 and TICK_3600 the first to come is the one that counts: add --tick TICK_3600 to
-command=supertick --on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- x | events=PROCESS_STATE_FATAL
+command=supertick --on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- true | events=PROCESS_STATE_FATAL | buffer_size=50
 > events=PROCESS_STATE_FATAL: PROCESS_STATE_EXITED would never come: events=PROCESS_STATE_FATAL,PROCESS_STATE_EXITED
-stdout_logfile > note: stdout_logfile=AUTO: each RESULT would be logged: stdout_logfile=NONE
+stdout_logfile > note: stdout_logfile=AUTO (default): each RESULT would be logged: stdout_logfile=NONE
+stderr_logfile | stderr_logfile_maxbytes
+> note: stderr_logfile=AUTO (default): the log is in a file that supervisord removes when it starts: name one, or
+command=supertick --on PROCESS_STATE_FATAL -- true | events=PROCESS_STATE
+> note: buffer_size=10 (default): of more events at once the oldest are lost: buffer_size=1000
+stopwaitsecs=3600
+> note: stopwaitsecs=3600: supertick ends its job 5s after a stop: for one that needs longer, --kill-after
+user=nobody > note: user=nobody: HOME stays supervisord's: environment=HOME="…",USER="nobody"
+user=nobody_such > supervisord refuses it: Invalid user name nobody_such, on this machine
+stderr_logfile=/var/log/no/such/x.log
+> supervisord refuses it: The directory named as part of the path /var/log/no/such/x.log does not exist, on this machine
+umask=999 > supervisord refuses it: 999 can not be converted to an octal
+priority=high > supervisord refuses it: invalid literal for int() with base 10: 'high'
+startsecs=1s > supervisord refuses it: invalid literal for int() with base 10: '1s'
+autostart=maybe > supervisord refuses it: not a valid boolean value: 'maybe'
+buffer_size=x > supervisord refuses it: invalid literal for int() with base 10: 'x'
+stopasgroup=true | killasgroup=false > supervisord refuses it: Cannot set stopasgroup=true and killasgroup=false
+command=cd /srv && supertick --every 5m -- true
+> command=cd …: no shell reads it, and "cd" is not a program: /bin/sh -c "…"
+command=exec /opt/supertick --every 5m -- true
+> command=exec …: no shell reads it, and "exec" is not a program
+command=TZ=UTC supertick --every 5x -- true
+> command=TZ=UTC …: --every: expected a duration
+> command=TZ=UTC …: no shell reads it, and "TZ=…" is not a program
+command=. /env && supertick --every 5m -- true
+> command=. …: no shell reads it, and "." is not a program
+command=supertick --every 5m -- cd /srv && php artisan schedule:run
+> command=supertick …: no shell reads it, and "cd" is not a program
+command=supertick --every 5m -- "/bin/echo a b"
+> note: command=supertick …: "/bin/echo…" is one word: leave out the quotes
+command=supertick --every 5m -- /etc/passwd
+> note: command=supertick …: "/etc/passwd" is not executable
 environment=TICK_GAOL=5 > note: environment: TICK_GAOL is not a variable
-command=supertick --ticks 5 -- x 2>&1
+command=supertick --ticks 5 -- true 2>&1
 > note: command=supertick …: no shell reads it, so "2>&1" is an argument
 command=supertick --crontab /no/crontab
 > note: command=supertick …: there is no /no/crontab on this machine
@@ -135,15 +172,210 @@ test("check supervisord.conf reports each mistake with its section, key, value a
   }
 });
 
+// ── Good ones ──────────────────────────────────────────────────────────────
+
+const LOG = "autorestart=true\nstdout_logfile=NONE\nstderr_logfile=/dev/stderr\nstderr_logfile_maxbytes=0\n";
+/** As images and hosts of applications have them; LOG stands for the lines above. */
+const GOOD_FILES = `
+# Laravel: the scheduler beside workers
+[program:php-fpm]
+command=/usr/sbin/php-fpm8.3 -F
+priority=5
+[program:queue]
+process_name=%(program_name)s_%(process_num)02d
+command=php /var/www/html/artisan queue:work --sleep=3 --tries=3 --max-time=3600
+user=www-data
+numprocs=8
+stopasgroup=true
+killasgroup=true
+redirect_stderr=true
+stopwaitsecs=3600
+[eventlistener:laravel]
+command=gosu www-data supertick --every 1m --tick TICK_60 --overlap allow -- php /var/www/html/artisan schedule:run
+events=TICK_60
+LOG
+# the same with a user of supervisord's
+[eventlistener:laravel-user]
+command=supertick --every 1m --tick TICK_60 -- php artisan schedule:run --no-interaction
+directory=/
+user=nobody
+environment=HOME="/var/www",USER="www-data",APP_ENV="production"
+events=TICK_60
+LOG
+# Horizon's metrics, and a prune at night
+[eventlistener:horizon]
+command=supertick --cron "*/5 * * * *" --tick TICK_60 -- php /app/artisan horizon:snapshot
+events=TICK_60
+priority=-20
+LOG
+[eventlistener:prune]
+command=supertick --cron "30 2 * * *" --tz Europe/Berlin --timeout 1h -- php /app/artisan telescope:prune --hours=48
+events = TICK_60
+LOG
+# Symfony, for which a shell makes the log
+[eventlistener:symfony]
+command = supertick --every 15m --tick TICK_60 -- /bin/sh -c "cd /app && bin/console app:mails --env=prod >> var/log/mails.log 2>&1"
+events = TICK_60
+LOG
+# Django
+[program:gunicorn]
+command=/venv/bin/gunicorn site.wsgi:application -b :8000 --workers %(ENV_WORKERS)s
+[eventlistener:django]
+command=/usr/bin/env DJANGO_SETTINGS_MODULE=site.settings supertick --cron @daily --tz UTC --tick TICK_3600 -- /venv/bin/python manage.py clearsessions
+directory=/
+events=TICK_3600
+LOG
+# Celery is elsewhere; a count of ticks as the script had it
+[eventlistener:ticks]
+command=supertick -- /git-scripts/sync-all
+events=TICK_60
+environment=TICK_GOAL="5",TICK_STATE="/var/lib/sync/counter",TICK_EVENT="TICK_60"
+LOG
+# Nextcloud: two processes under one supervisord
+[program:apache2]
+command=apache2-foreground
+[eventlistener:nextcloud]
+command=su -s /bin/sh www-data -c "exec supertick --every 5m --tick TICK_60 -- php -f /var/www/html/cron.php"
+events=TICK_60
+LOG
+# phusion: setuser, and the log of a file
+[eventlistener:phusion]
+command=/sbin/setuser nobody supertick --every 1h --tick TICK_3600 -- /etc/cron.hourly/job
+events=TICK_3600
+autorestart=true
+stdout_logfile=/dev/null
+stderr_logfile=/tmp/job.log
+stderr_logfile_backups=2
+# linuxserver
+[eventlistener:linuxserver]
+command=s6-setuidgid abc supertick --crontab /config/crontabs/root --tick TICK_60
+events=TICK_60
+autostart=false
+LOG
+# WordPress
+[eventlistener:wordpress]
+command=supertick --every 10m --jitter 1m --tick TICK_60 --name "wp cron" -- wp cron event run --due-now --path=/var/www/html
+events=TICK_60
+LOG
+# Drupal, Magento: a crontab of several
+[eventlistener:crontab]
+command=/usr/local/bin/supertick --crontab /config/jobs --tick TICK_60 --max-running 4 --log prefix
+events=TICK_60
+stopwaitsecs=20
+LOG
+# a backup that may not be cut off
+[eventlistener:backup]
+command=ionice -c 3 nice -n 19 supertick --cron "0 3 * * SUN" --tz UTC --tick TICK_3600 --kill-after 10m --retries 2 -- pg_dump -f /b/all.sql app
+events=TICK_3600
+stopwaitsecs=615
+LOG
+# a renewal, with a lock
+[eventlistener:certbot]
+command=supertick --every 12h --jitter 1h --tick TICK_3600 -- flock -n /run/certbot.lock certbot renew -q
+events=TICK_3600
+LOG
+# mail for what dies, in a pool of its own
+[eventlistener:fatal]
+command=supertick --on PROCESS_STATE_FATAL,PROCESS_STATE_EXITED -- /usr/local/bin/notify "it's down; %(host_node_name)s"
+events=PROCESS_STATE_FATAL,PROCESS_STATE_EXITED
+buffer_size=1000
+LOG
+# other listeners
+[eventlistener:crashmail]
+command=crashmail -a -m ops@example.org
+events=PROCESS_STATE
+[eventlistener:memmon]
+command=memmon -a 200MB
+events=TICK_60
+# fine ticks
+[eventlistener:probe]
+command=/opt/node/bin/node /opt/supertick/listener.js --every 15s --tick TICK_5 -- curl -fsS http://127.0.0.1/ping
+events=TICK_5
+LOG
+# Rails through a login shell, whose words can't all be known
+[eventlistener:rails]
+command=sudo -E -u app sh -c "supertick --every 1d --offset 3h --tick TICK_3600 -- bundle exec rake sitemap:refresh"
+events=TICK_3600
+LOG
+# behind an init, with a group and a process name
+[eventlistener:grouped]
+command=/sbin/tini -s -- supertick --every 30m --tick TICK_60 --on-failure "echo failed >&2" -- /bin/true
+process_name=sync-2
+events=TICK_60,REMOTE_COMMUNICATION
+stopsignal=INT
+LOG
+[group:app]
+programs=php-fpm,gunicorn
+[unix_http_server]
+file=/run/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix:///run/supervisor.sock
+`.replace(/^LOG\n/gm, LOG);
+
+test("check supervisord.conf finds nothing to say of good files", (t) => {
+  const { status, lines } = linesFor(t, `[supervisord]\nnodaemon=true\nuser=root\n${GOOD_FILES}`);
+  const listeners = [...GOOD_FILES.matchAll(/^\[(eventlistener:.*)\]\ncommand ?=.*supertick/gm)].map(
+    ([, name]) => name,
+  );
+  assert.equal(listeners.length, 18);
+  const [summary, ...others] = lines.reverse();
+  for (const name of listeners) assert.ok(summary.includes(`[${name}]`), `${name}: ${summary}`);
+  const crontab = / there is no \/config\/\S+ on this machine: its jobs are not checked$/;
+  assert.deepEqual([status, others.filter((line) => !crontab.test(line))], [0, []]);
+});
+
 describe("check supervisord.conf", () => {
+  test("reports a section that is there twice, and one that supervisord passes over", (t) => {
+    const twice = sectionWith() + sectionWith(["events=TICK_3600"]);
+    const passed =
+      "[eventlistner:x]\ncommand=supertick --every 5m -- true\n[program:web]\ncommand=a\n[program:web]\ncommand=b\n[x:y]\n";
+    const { status, lines } = linesFor(t, twice + passed);
+    assert.deepEqual([status, lines.length], [1, 3], lines.join("\n"));
+    assert.match(lines[0], /^\[eventlistner:x\] supervisord passes over it; did you mean eventlistener\?$/);
+    assert.match(
+      lines[1],
+      /^\[eventlistener:sync\] supervisord makes one section of \S+:2 and \S+:9, key by key: give each a name of its own$/,
+    );
+    assert.match(lines[2], /^\[eventlistener:sync\] events=TICK_3600: TICK_60 would never come/);
+  });
+
+  test("takes a file that is included twice for one", (t) => {
+    const directory = writeFiles(temporaryDirectory(t), {
+      "supervisord.conf": "[supervisord]\n[include]\nfiles=*.ini a.ini\n",
+      "a.ini": sectionWith(),
+    });
+    const { stdout } = supertick(["check", `${directory}/supervisord.conf`]);
+    assert.match(stdout, /^no mistake in \[eventlistener:sync\]$/m);
+  });
+
+  test("notes /dev/stderr on a host under systemd", (t) => {
+    if (isDeno) return t.skip("Deno loads no script before a file");
+    const directory = writeFiles(temporaryDirectory(t), {
+      "a.conf": `[supervisord]\n${sectionWith()}`,
+      "systemd.cjs": SYSTEMD,
+    });
+    const { stdout } = run([...runtimeWith(`${directory}/systemd.cjs`), LISTENER, "check", `${directory}/a.conf`]);
+    assert.match(stdout, /^note: .* stderr_logfile=\/dev\/stderr: supervisord's stderr is a socket under systemd/m);
+  });
+
+  it("names --crontab for a file that is one", (t) => {
+    const file = `${writeFiles(temporaryDirectory(t), { jobs: "# jobs\nA=[x]\n*/5 * * * * true\n" })}/jobs`;
+    const { status, stderr } = supertick(["check", file]);
+    assert.equal(stderr, `supertick: ${file} has no [section]; of a crontab: supertick check --crontab ${file}\n`);
+    assert.equal(status, 2);
+  });
+
   test("names the sections without a mistake, with a note for a file that another includes, and writes nothing", (t) => {
     const web = "[program:web]\ncommand=/usr/bin/web --log /var/log/supertick.log\nredirect_stderr=true\n";
-    const sections = `${sectionWith()}${web}${sectionWith(["stderr_logfile=AUTO", "process_name=b-2"], "eventlistener:b")}`;
+    const sections = `${sectionWith()}${web}${sectionWith(["process_name=b-2"], "eventlistener:b")}`;
     const none = "no mistake in [eventlistener:sync] and [eventlistener:b]";
     assert.deepEqual(linesFor(t, sections), { status: 0, lines: [none] });
     const directory = writeFiles(temporaryDirectory(t), { "a.conf": sections });
     const note = `note: ${directory}/a.conf: no [supervisord] in it: read as a file that another includes`;
-    assert.equal(supertick(["check", `${directory}/a.conf`]).stdout, `${note}\n${none}\n`);
+    const { stdout } = supertick(["check", `${directory}/a.conf`]);
+    assert.ok(stdout.endsWith(`${note}\n${none}\n`), stdout);
     assert.deepEqual(fs.readdirSync(directory), ["a.conf"]);
   });
 
@@ -153,11 +385,16 @@ describe("check supervisord.conf", () => {
     const place = { file, section: "eventlistener:sync" };
     const message = "supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM";
     const logged = "each RESULT would be logged: stdout_logfile=NONE";
+    const program = 'there is no program "/usr/local/bin/supertick" on this machine';
+    const command = /^command=(.*)$/m.exec(GOOD)![1];
     assert.deepEqual(JSON.parse(supertick(["check", "--json", file]).stdout), {
       file,
       sections: ["eventlistener:sync"],
       mistakes: [{ ...place, key: "stopsignal", value: "HUP", message }],
-      warnings: [{ ...place, key: "stdout_logfile", value: "AUTO", message: logged }],
+      warnings: [
+        { ...place, key: "command", value: "/usr/local/bin/supertick …", message: program },
+        { ...place, key: "stdout_logfile", value: "AUTO", message: logged },
+      ],
     });
     const line = `${file}: [eventlistener:sync] stopsignal=HUP: ${message}\n`;
     assert.ok(supertick(["check", "--json=no", file]).stdout.startsWith(line));
@@ -170,14 +407,14 @@ describe("check supervisord.conf", () => {
       sectionWith(calling("--ticks 5 --state /s/a -- x"), "eventlistener:state"),
       sectionWith(["environment=TICK_STATE=/s/a"], "eventlistener:variable"),
       sectionWith(calling("--ticks 5 --state /s/b -- x"), "eventlistener:other"),
-      sectionWith(calling("--ticks 5 --name state2 -- x"), "eventlistener:name"),
-      sectionWith(calling("--ticks 5 -- x"), "eventlistener:state2"),
+      sectionWith(calling("--ticks 5 --name state2 -- true"), "eventlistener:name"),
+      sectionWith(calling("--ticks 5 -- true"), "eventlistener:state2"),
     ];
     const give = "give it a --name or --state of its own";
     assert.deepEqual(linesFor(t, sections.join("")), {
       status: 1,
       lines: [
-        `[program:p] command=/usr/local/bin/supertick …: only event listeners get ticks: make it [eventlistener:p], with events=`,
+        `[program:p] command=/usr/local/bin/supertick …: only event listeners get ticks: make it [eventlistener:p], with events=TICK_60`,
         `[eventlistener:variable] command=/usr/local/bin/supertick …: [eventlistener:state] has the same counter file, /s/a: ${give}`,
         `[eventlistener:state2] command=supertick …: [eventlistener:name] has the same counter file, the default for "state2": ${give}`,
       ],
@@ -213,7 +450,7 @@ describe("check supervisord.conf", () => {
     const { lines } = linesFor(t, supervisord + sections + own, { TICK_TIMEOUT: "1m", GOAL: "x" });
     assert.equal(lines.length, 2, lines.join("\n"));
     assert.match(lines[0], /^\[eventlistener:sync\] .*--ticks: expected a whole number .*"5x"/);
-    assert.match(lines[1], /^\[eventlistener:b\] stopwaitsecs=10: .*\(20s\)/);
+    assert.match(lines[1], /^\[eventlistener:b\] stopwaitsecs=10 \(default\): .*\(20s\)/);
     assert.match(linesFor(t, own, { TICK_TIMEOUT: "x" }).lines[0], /environment: TICK_TIMEOUT: expected/);
   });
 
@@ -262,7 +499,7 @@ describe("check supervisord.conf", () => {
 
 // ── Which sections are supertick's ─────────────────────────────────────────
 
-// HERE: a directory with files called supertick that are, or are not; DIST: the shipped file; ARGS: --every 5x -- x
+// HERE: a directory with files called supertick that are, or are not; DIST: the shipped file; ARGS: --every 5x -- true
 const FOUND = `supertick ARGS
 /nowhere/bin/supertick-0.1.0.js ARGS
 /nowhere/listener.js ARGS
@@ -275,10 +512,18 @@ deno run -A /nowhere/listener.js ARGS
 env TICK_GOAL=5 supertick ARGS
 /sbin/tini -s -- supertick ARGS
 "/nowhere/super tick/supertick" ARGS
-gosu app:app /usr/local/bin/supertick ARGS`.split("\n");
-const UNSURE = `sh -c 'supertick ARGS'
-/bin/bash -ec 'A=1 exec node "/nowhere/listener.js" ARGS'
-sh -c 'cd /srv && exec /usr/bin/supertick ARGS'
+gosu app:app /usr/local/bin/supertick ARGS
+gosu app supertick ARGS
+/sbin/setuser app supertick ARGS
+s6-setuidgid app supertick ARGS
+chpst -u app -e /env supertick ARGS
+ionice -c 3 nice -n 19 timeout 1d supertick ARGS
+sh -c 'supertick ARGS'
+sudo -E sh -c 'exec supertick ARGS'
+su -s /bin/sh www-data -c "supertick ARGS"
+/bin/bash -ec 'A=1 exec node "/nowhere/listener.js" ARGS'`.split("\n");
+const UNSURE = `sh -c 'cd /srv && exec /usr/bin/supertick ARGS'
+su -s /bin/sh www-data -c ". /etc/profile; supertick ARGS"
 tini -- sh -c 'exec supertick --ticks $N ARGS >> /var/log/x'`.split("\n");
 const OTHER = `HERE/listener.js ARGS
 HERE/my-supertick.sh ARGS
@@ -329,7 +574,11 @@ describe("check supervisord.conf asks", () => {
   function checkWith(scripts: Record<string, string>): Promise<[status: unknown, output: string]> {
     const directory = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), "supertick-test-"));
     directories.push(directory);
-    writeFiles(directory, { ...scripts, "a.conf": `[supervisord]\n${sectionWith()}` });
+    const section = sectionWith(["command=/bin/true"]).replace(
+      "/bin/true",
+      `${process.execPath} ${LISTENER} --ticks 5 -- /bin/true`,
+    );
+    writeFiles(directory, { ...scripts, "a.conf": `[supervisord]\n${section}` });
     for (const name of Object.keys(scripts)) fs.chmodSync(path.join(directory, name), 0o755);
     const [program, ...args] = [...RUNTIME, LISTENER, "check", `${directory}/a.conf`];
     return new Promise((resolve) =>

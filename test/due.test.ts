@@ -290,6 +290,16 @@ describe("check", { concurrency: 2 }, () => {
     [["--every", "90s", "--tick", "TICK_60"], /note: every 1m30s does not fit a tick every 1m/],
     [["--every", "5m", "--tick", "TICK_3600"], /note: every 5m is finer than a tick every 1h: due times between two/],
     [["--cron", "*/5 * * * *", "--tick", "TICK_3600", "--tz", "UTC"], /note: .* is finer than a tick every 1h/],
+    [
+      ["--every", "90s", "--tick", "TICK_60", "--from", "2025-03-25"],
+      /T00:01:30Z, starts at 2025-03-25T00:02:00Z\n.*T00:03:00Z\n/,
+    ],
+    [["--every", "1w"], /^note: it begins on Thursdays, 00:00 UTC, as the epoch did; --offset moves it$/m],
+    [["--every", "2w", "--offset", "4d3h"], /^note: it begins on Mondays, 03:00 UTC/m],
+    [["--every", "6d"], /it begins/, "not"],
+    [["--cron", "@daily"], /^at 00:00, local time \(\w+(\/\w+)*\)\n/],
+    [["--ticks", "5", "--", "/no/such"], /^note: there is no program "\/no\/such" on this machine$/m],
+    [["--ticks", "5", "--", "/bin/true"], /^note: /m, "not"],
     [["--every", "1h", "--jitter", "10m"], /note: each run starts later than listed, by less than 10m/],
     [["--ticks", "5", ...lock], LOCK],
     [["--on", "PROCESS_STATE_FATAL", ...lock], LOCK],
@@ -303,6 +313,20 @@ describe("check", { concurrency: 2 }, () => {
       assert.equal(text.test(stdout), not === undefined, stdout);
     });
   }
+
+  it("ends with 1 for a command that only a shell knows", () => {
+    const { status, stdout } = check(["--ticks", "5", "--", "cd", "/srv", "&&", "./sync"]);
+    assert.match(stdout, /^note: no shell reads it, and "cd" is not a program: \/bin\/sh -c "…"$/m);
+    assert.equal(status, 1);
+  });
+
+  it("takes a time in many forms", () => {
+    const nextFrom = (from: string) =>
+      JSON.parse(check(["--every", "1s", "-n", "1", "--json", "--from", from]).stdout).next;
+    const forms = ["1742864400", "2025-03-25T01:00", "2025-03-25 01:00:00", "2025-03-25T01:00:00.123Z"];
+    for (const from of [...forms, "2025-03-25 03:00+0200", "2025-03-24T20:00:00-05:00"])
+      assert.deepEqual(nextFrom(from), [1742864401], from);
+  });
 
   it("knows TZ, with --tz before it", () => {
     const noon = ["--json", "--cron", "0 12 * * *", "--from", "2024-05-14T00:00:00Z", "-n", "1"];

@@ -20,6 +20,10 @@ export function runtimeWith(script: string): string[] {
   return [...RUNTIME, isDeno ? "--require" : "-r", script];
 }
 
+/** Such a script: as if systemd were the machine's init. */
+export const SYSTEMD = `const fs = require("fs"), { existsSync } = fs;
+fs.existsSync = (file) => file === "/run/systemd/system" || existsSync(file);`;
+
 const cleanups = new WeakMap<TestContext, Array<() => unknown>>();
 
 /** At the end of the test, the last one first: a listener is ended before its directory is removed. */

@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { formatSection, UsageError } from "../listener";
-import { isDeno, LISTENER, RUNTIME, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
+import { isDeno, LISTENER, RUNTIME, run, runtimeWith, SYSTEMD, supertick, temporaryDirectory } from "./harness";
 import { createSupervisord, type Program, skipWithoutSupervisord, supervisorPython } from "./real-supervisord";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -85,8 +85,7 @@ describe("init", () => {
 
   it("writes a log file on a host under systemd, where /dev/stderr can't be opened", { skip: isDeno }, (t) => {
     const preload = path.join(temporaryDirectory(t), "systemd.cjs");
-    const fake = `const { existsSync } = fs; fs.existsSync = (file) => file === "/run/systemd/system" || existsSync(file);`;
-    fs.writeFileSync(preload, `const fs = require("fs"); ${fake}`);
+    fs.writeFileSync(preload, SYSTEMD);
     const { stdout } = run([...runtimeWith(preload), LISTENER, "init", "--ticks", "5", "--", "/opt/my sync"]);
     assert.match(stdout, /^stdout_logfile=NONE\nstderr_logfile=\/var\/log\/(supervisor\/)?my-sync\.log\n$/m);
   });

@@ -8,6 +8,7 @@ import * as assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
+import * as http from "node:http";
 import * as net from "node:net";
 import * as path from "node:path";
 import { describe, test as nodeTest, type TestContext } from "node:test";
@@ -16,7 +17,7 @@ import { parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
 const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
-const ROUNDS = 15;
+const ROUNDS = 5;
 const PERIOD = 300; // --every 5m, as README has it
 const START = 1_700_002_800;
 const SECRET = "Gartenzaun-7";
@@ -33,7 +34,7 @@ function postgresDirectory(): string | undefined {
 
 /** In CI nothing is a reason to skip: the tests then fail at start. */
 function skipUnless(name: string, ...programs: string[]): string | false {
-  const isThere = programs.every((program) => spawnSync(program, ["--version"]).status === 0);
+  const isThere = programs.every((program) => spawnSync(program, ["--version"]).error === undefined);
   const why = isThere ? skipWithoutSupervisord : `${name} is not installed (apt-get install -y ${name})`;
   return process.env.CI === "true" ? false : why;
 }
@@ -72,6 +73,8 @@ function parseSection(directory: string, environment: string): Section {
 
 interface Store {
   section: Section;
+  /** Of the job, where it may not be any. */
+  name?: string;
   /** What the recipe needs to reach it, over the section's own; the secret too. */
   environment: Record<string, string>;
   /** Ends it as a crash does. */
@@ -210,10 +213,113 @@ async function createDisk(t: TestContext): Promise<Store> {
   };
 }
 
+async function createEtcd(t: TestContext): Promise<Store> {
+  const directory = temporaryDirectory(t);
+  const [clients, peers] = [await freePort(), await freePort()].map((port) => `http://127.0.0.1:${port}`);
+  const environment = { ETCDCTL_API: "3", ETCDCTL_ENDPOINTS: clients, ETCDCTL_DIAL_TIMEOUT: "2s" };
+  const client = (...args: string[]) => ask(environment, "etcdctl", args);
+  const settings = {
+    ...{ "data-dir": `${directory}/data`, "listen-client-urls": clients, "advertise-client-urls": clients },
+    ...{ "listen-peer-urls": peers, "initial-advertise-peer-urls": peers, "initial-cluster": `default=${peers}` },
+    ...{ "heartbeat-interval": 20, "election-timeout": 200, "quota-backend-bytes": 2 ** 20 },
+  };
+  const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+  const server = await startServer(t, ["etcd", ...flags], "SIGKILL", () => client("endpoint", "health") || true);
+  const fill = () => {
+    for (let i = 0; succeeds(() => client("put", `filling${i}`, "x".repeat(100_000))); i++);
+  };
+  return { ...server, section: sectionOfScript(directory, "etcd"), environment, name: "sync", fill };
+}
+
+/** For a recipe that is a script alone. */
+function sectionOfScript(directory: string, title: string): Section {
+  const script = path.join(directory, "first");
+  fs.writeFileSync(script, recipe(title, "sh"), { mode: 0o755 });
+  return parseSection(directory, `environment=TICK_ONLY_IF="${script}"`);
+}
+
+/**
+ * Not a cluster: an HTTP server that answers kubectl as the API server does, where it is asked what there is and to create
+ * a Lease.
+ */
+async function createKubernetes(t: TestContext): Promise<Store> {
+  const directory = temporaryDirectory(t);
+  const port = await freePort();
+  const leases = new Set<string>();
+  const waiting: Array<() => void> = [];
+  let [isHung, isFull] = [false, false];
+  const version = { groupVersion: "coordination.k8s.io/v1", version: "v1" };
+  const group = { name: "coordination.k8s.io", versions: [version], preferredVersion: version };
+  const verbs = ["create", "get"];
+  const lease = { name: "leases", singularName: "lease", namespaced: true, kind: "Lease", verbs };
+  const found: Record<string, object> = {
+    "/version": { major: "1", minor: "32", gitVersion: "v1.32.4" },
+    "/api": { kind: "APIVersions", versions: ["v1"] },
+    "/api/v1": { kind: "APIResourceList", groupVersion: "v1", resources: [] },
+    "/apis": { kind: "APIGroupList", apiVersion: "v1", groups: [group] },
+    "/apis/coordination.k8s.io/v1": { kind: "APIResourceList", groupVersion: version.groupVersion, resources: [lease] },
+  };
+  const refusal = (code: number, reason: string, message: string): [number, object] => [
+    code,
+    { kind: "Status", apiVersion: "v1", status: "Failure", code, reason, message },
+  ];
+  const create = (body: string): [number, object] => {
+    const { name } = JSON.parse(body).metadata;
+    const called = `leases.coordination.k8s.io "${name}"`;
+    if (leases.has(name)) return refusal(409, "AlreadyExists", `${called} already exists`);
+    if (isFull) return refusal(403, "Forbidden", `${called} is forbidden: exceeded quota: leases`);
+    leases.add(name);
+    return [201, JSON.parse(body)];
+  };
+  const answer = (url: string, body: string): [number, object] => {
+    const [place] = url.split("?");
+    if (/^\/apis\/coordination.k8s.io\/v1\/namespaces\/\w+\/leases$/.test(place)) return create(body);
+    return found[place] === undefined ? refusal(404, "NotFound", "not found") : [200, found[place]];
+  };
+  const listener: http.RequestListener = async (request, response) => {
+    let body = "";
+    for await (const part of request) body += part;
+    if (isHung) await new Promise<void>((resolve) => waiting.push(resolve));
+    const [code, object] = answer(request.url!, body);
+    response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(object));
+  };
+  let server: http.Server | undefined;
+  const start = async () => {
+    server = http.createServer(listener).listen(port, "127.0.0.1");
+    await once(server, "listening");
+  };
+  const kill = async () => {
+    server?.closeAllConnections();
+    server?.close();
+  };
+  atEnd(t, kill);
+  await start();
+  const cluster = { name: "it", cluster: { server: `http://127.0.0.1:${port}` } };
+  const configuration = { clusters: [cluster], contexts: [{ name: "it", context: { cluster: "it" } }] };
+  const file = path.join(directory, "configuration");
+  fs.writeFileSync(
+    file,
+    JSON.stringify({ apiVersion: "v1", kind: "Config", ...configuration, "current-context": "it" }),
+  );
+  return {
+    ...{ start, kill, name: "sync", environment: { KUBECONFIG: file, HOME: directory } },
+    section: sectionOfScript(directory, "Kubernetes"),
+    signal: (name) => {
+      isHung = name === "SIGSTOP";
+      if (!isHung) for (const go of waiting.splice(0)) go();
+    },
+    fill: () => {
+      isFull = true;
+    },
+  };
+}
+
 interface StoreKind {
   name: string;
   skip: string | false;
   create(t: TestContext): Promise<Store>;
+  /** How many it is tried with. */
+  dueTimes?: number;
   /** What the log says beside "--only-if failed". */
   isDown: RegExp;
   isHung?: RegExp;
@@ -248,6 +354,23 @@ const STORES: StoreKind[] = [
     create: createDisk,
     isDown: /mkdir: cannot create directory .*: No such file or directory/,
   },
+  {
+    name: "etcd",
+    skip: skipUnless("etcd-server etcd-client", "etcd", "etcdctl"),
+    create: createEtcd,
+    isDown: /Error: .*context deadline exceeded/,
+    isHung: /Error: .*context deadline exceeded[\s\S]*held back, since --only-if failed \(exit 2\)/,
+    isFull: /database space exceeded/,
+  },
+  {
+    name: "a stand-in for Kubernetes",
+    skip: skipUnless("kubernetes-client", "kubectl"),
+    dueTimes: 12,
+    create: createKubernetes,
+    isDown: /connect: connection refused|the connection to the server .* was refused/i,
+    isHung: /held back, since --only-if (failed \(exit 2\)|did not answer)/,
+    isFull: /Error from server \(Forbidden\): .*exceeded quota/,
+  },
 ];
 
 // ── Replicas ────────────────────────────────────────────────────────────────
@@ -262,7 +385,7 @@ class Replica {
     const supervisord = await Supervisord.during(t, {
       command: [...RUNTIME, LISTENER, ...options, "--", ...job],
       env: { TICK_STATE: path.join(temporaryDirectory(t), "state"), ...environment, ...store.environment, ...env },
-      name: 'it\'s a "job"',
+      name: store.name ?? 'it\'s a "job"',
       group: "sync",
     });
     return new Replica(supervisord);
@@ -308,7 +431,7 @@ const test = (name: string, skip: string | false, body: (t: TestContext) => Prom
   nodeTest(name, { skip }, body);
 
 for (const kind of STORES) {
-  const { name, skip, isHung, isFull, isWrongPassword } = kind;
+  const { name, skip, dueTimes = 100, isHung, isFull, isWrongPassword } = kind;
   describe(`three replicas and ${name}`, { concurrency: 3 }, () => {
     test(
       `each of ${2 * ROUNDS} due times runs once: all ask at the same time, or one of them late`,
@@ -343,6 +466,28 @@ for (const kind of STORES) {
       assert.doesNotMatch(first.log, new RegExp(SECRET));
     });
 
+    test(
+      `of ${dueTimes} due times none runs twice while it is killed again and again, and the others run`,
+      skip,
+      async (t) => {
+        const { store, replicas, ran } = await startFleet(t, kind, 3);
+        const undisturbed: number[] = [];
+        for (let due = 1; due <= dueTimes; due++) {
+          const passes = replicas.map((replica) => replica.pass());
+          if (due % Math.floor(dueTimes / 3) !== 0) undisturbed.push(due);
+          else await store.kill(); // while it is asked
+          await Promise.all(passes);
+          if (due % Math.floor(dueTimes / 3) === 0) await store.start();
+        }
+        const runs = new Set(ran());
+        assert.equal(runs.size, ran().length);
+        assert.deepEqual(
+          undisturbed.filter((due) => !runs.has(due)),
+          [],
+        );
+      },
+    );
+
     if (isHung) {
       test("hung, nothing runs, the log says why, and ps shows no password", skip, async (t) => {
         const { store, replicas, ran } = await startFleet(t, kind, 2);
@@ -356,7 +501,8 @@ for (const kind of STORES) {
             .jobProcesses()
             .filter((pid) => succeeds(() => lineOf(pid)))
             .map(lineOf);
-        const isAsking = () => commands().some((command) => /^(redis-cli|psql|\S*psql)\0/.test(command) && command);
+        const isAsking = () =>
+          commands().some((command) => /^\S*(redis-cli|psql|etcdctl|kubectl)\0/.test(command) && command);
         await first.supervisord.until(isAsking, "the client");
         assert.doesNotMatch(commands().join("\n"), new RegExp(SECRET));
         await first.supervisord.waitForLog(new RegExp(`run ${run}, .*does not start`));

@@ -316,7 +316,6 @@ TICK_ONLY_IF=: hunter2
     ["0 3 * * PGPASSWORD=hunter2 pg_dump x"],
     ["30 2 * *\u00a0* mysql\u00a0-phunter2 x"],
     ["@dialy hunter2"],
-    ["* * * * * root x hunter2"],
   ];
   for (const [text, isRight] of crontabs) {
     it(`of a crontab: ${JSON.stringify(text)}`, (t) => {
@@ -324,7 +323,7 @@ TICK_ONLY_IF=: hunter2
       fs.writeFileSync(crontab, `${text}\n`);
       for (const args of [["check"], ["check", "--json"], ...(isRight ? [] : [[]])]) {
         const { status, stdout, stderr } = supertick([...args, "--crontab", crontab]);
-        assert.equal(status, isRight ? 0 : 2, stdout + stderr);
+        assert.equal(status, isRight ? 0 : args.length === 0 ? 2 : 1, stdout + stderr);
         assert.doesNotMatch(stdout + stderr, /hunter2/);
       }
     });

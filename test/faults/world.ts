@@ -361,6 +361,7 @@ export class World {
       ppid: this.supervisord.pid,
       argv: ["node", LISTENER, "--state", STATE, ...this.args],
       env: { PATH: "/bin", TZ: "UTC", SUPERVISOR_ENABLED: "1" },
+      version: process.version,
       versions: { node: process.versions.node },
       hrtime: () => [Math.floor(this.nowMs / 1000), (this.nowMs % 1000) * 1e6],
       kill: (group: number, signal: string | 0) => life.isDead || this.signal(-group, signal),
