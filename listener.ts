@@ -7718,7 +7718,7 @@ function ask(kind: Request["ask"], args: readonly string[], scopes: readonly Sco
   if (name === undefined || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
   const job = findJob(name, requestState);
-  if (kind === "resume" && job.state.paused === undefined) return writeFully(1, `${job.name}: it is not paused\n`);
+  if (kind === "resume" && job.state.paused === undefined) return show(`${job.name}: it is not paused`);
   const request = { id: createId(), ask: kind, job: job.key, seconds, at: Date.now() / 1000, machine: machineId() };
   submit(job.file, request);
   process.exitCode = follow(job, request.id, wait);
@@ -7742,7 +7742,7 @@ function findJob(name: string, file: string | undefined): FoundJob {
 }
 
 function jobsOf(file: string): FoundJob[] {
-  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const states = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
   return states
     .filter(([key]) => key !== LISTENER)
     .map(([key, state]) => ({ file, key, name: state.name ?? key, state }));
@@ -7789,7 +7789,7 @@ function follow(job: FoundJob, id: string, isWaiting: boolean): number {
     const before = stamp;
     stamp = stampOf(`${job.file}.runs`).text;
     const { lines, status } = stamp === before ? { lines: [], status: undefined } : outcomeOf(job, id, isWaiting);
-    for (const line of lines) if (!said.has(line)) writeFully(1, `${quote(job.name).slice(1, -1)}: ${line}\n`);
+    for (const line of lines) if (!said.has(line)) show(`${quote(job.name).slice(1, -1)}: ${line}`);
     for (const line of lines) said.add(line);
     if (status !== undefined) return status;
     if (said.size > 0 && listenerOf(job.file) !== undefined) seen = monotonicSeconds();
@@ -7805,7 +7805,7 @@ function outcomeOf({ file, key }: FoundJob, id: string, isWaiting: boolean): { l
   const lines: string[] = [];
   let state = FRESH_STATE;
   let number: number | undefined;
-  for (const text of readJournalFiles(`${file}.runs`).split("\n")) {
+  for (const text of linesOf(readJournalFiles(`${file}.runs`))) {
     const line = tryParseLine(text);
     if (line?.job !== key) continue;
     const { fact } = line;

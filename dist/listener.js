@@ -5626,8 +5626,7 @@ function ask(kind, args, scopes) {
   if (name === void 0 || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
   const job = findJob(name, requestState);
-  if (kind === "resume" && job.state.paused === void 0) return writeFully(1, `${job.name}: it is not paused
-`);
+  if (kind === "resume" && job.state.paused === void 0) return show(`${job.name}: it is not paused`);
   const request = { id: createId(), ask: kind, job: job.key, seconds, at: Date.now() / 1e3, machine: machineId() };
   submit(job.file, request);
   process.exitCode = follow(job, request.id, wait);
@@ -5647,7 +5646,7 @@ function findJob(name, file) {
   throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 function jobsOf(file) {
-  const states = [...readJournal(readJournalFiles(`${file}.runs`).split("\n"))];
+  const states = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
   return states.filter(([key]) => key !== LISTENER).map(([key, state]) => {
     var _a;
     return { file, key, name: (_a = state.name) != null ? _a : key, state };
@@ -5694,8 +5693,7 @@ function follow(job, id, isWaiting) {
     const before = stamp;
     stamp = stampOf(`${job.file}.runs`).text;
     const { lines, status: status2 } = stamp === before ? { lines: [], status: void 0 } : outcomeOf(job, id, isWaiting);
-    for (const line of lines) if (!said.has(line)) writeFully(1, `${quote(job.name).slice(1, -1)}: ${line}
-`);
+    for (const line of lines) if (!said.has(line)) show(`${quote(job.name).slice(1, -1)}: ${line}`);
     for (const line of lines) said.add(line);
     if (status2 !== void 0) return status2;
     if (said.size > 0 && listenerOf(job.file) !== void 0) seen = monotonicSeconds();
@@ -5709,7 +5707,7 @@ function outcomeOf({ file, key }, id, isWaiting) {
   const lines = [];
   let state = FRESH_STATE;
   let number;
-  for (const text of readJournalFiles(`${file}.runs`).split("\n")) {
+  for (const text of linesOf(readJournalFiles(`${file}.runs`))) {
     const line = tryParseLine(text);
     if ((line == null ? void 0 : line.job) !== key) continue;
     const { fact } = line;
