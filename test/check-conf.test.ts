@@ -386,7 +386,6 @@ describe("check supervisord.conf", () => {
     const message = "supertick and its job end at TERM, INT or QUIT only: stopsignal=TERM";
     const logged = "each RESULT would be logged: stdout_logfile=NONE";
     const program = 'there is no program "/usr/local/bin/supertick" on this machine';
-    const command = /^command=(.*)$/m.exec(GOOD)![1];
     assert.deepEqual(JSON.parse(supertick(["check", "--json", file]).stdout), {
       file,
       sections: ["eventlistener:sync"],
