@@ -363,6 +363,7 @@ export class World {
       env: { PATH: "/bin", TZ: "UTC", SUPERVISOR_ENABLED: "1" },
       version: process.version,
       versions: { node: process.versions.node },
+      uptime: () => (this.nowMs - BOOT_MS) / 1000,
       hrtime: () => [Math.floor(this.nowMs / 1000), (this.nowMs % 1000) * 1e6],
       kill: (group: number, signal: string | 0) => life.isDead || this.signal(-group, signal),
       on: (signal: string, handler: (signal: string) => void) => life.signalHandlers.set(signal, handler),
@@ -440,9 +441,9 @@ export class World {
   }
 
   private readProc(path: string): string | undefined {
-    if (path === "/proc/uptime") return `${(this.nowMs - BOOT_MS) / 1000} 0`;
     const [, pid, file] = /^\/proc\/(\d+)\/(stat|environ)$/.exec(path) ?? [];
     if (Number(pid) === this.supervisord.pid) return statOf(this.supervisord.pid, this.supervisord.startMs);
+    if (Number(pid) === this.life.pid) return statOf(this.life.pid, BOOT_MS); // as its uptime
     const process = this.processes.get(Number(pid));
     if (process === undefined) return undefined;
     if (file === "stat") return statOf(process.pid, process.startMs);
