@@ -244,6 +244,10 @@ function escapeUnsafe(text: string): string {
   return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
 
+function escapeAll(text: string): string {
+  return escapeUnsafe(text.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+}
+
 function escapeCodeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
@@ -1342,6 +1346,7 @@ export interface Run extends Due {
   readonly end?: ProcessEnd;
   readonly result?: Result;
   readonly seconds?: number;
+  readonly tail?: string;
   /** Live: the job as it was when the run began. */
   readonly job?: Job;
   /** Live: it counts against --max-running. */
@@ -1383,6 +1388,8 @@ export type Fact = { readonly at: number } & (
       seconds: number;
       retryIn?: number;
       why?: DropReason;
+      /** The end of what it wrote; of one that succeeded it is not kept. */
+      tail?: string;
     } & ProcessEnd)
   /** It does not start, or with `result`: it is not tried again. */
   | { type: "dropped"; run: number; why: DropReason; result?: Result; error?: string }
@@ -1407,6 +1414,9 @@ interface LastResult extends ProcessEnd {
   readonly at: number;
   /** Of its last attempt. */
   readonly seconds: number;
+  readonly reason?: Reason;
+  /** The end of what it wrote, of the latest run that did not succeed. */
+  readonly tail?: string;
 }
 
 interface Pause {
@@ -1421,6 +1431,8 @@ interface Past {
   /** The last twenty, a letter each: the first one of its result, or "-" for a due time that nothing ran for. */
   readonly recent: string;
   readonly last?: LastResult;
+  /** Of up to four runs before that one, the oldest first. */
+  readonly earlier?: readonly LastResult[];
   /** How many runs came to each result, and how many due times were "skipped" and "missed". */
   readonly counts: Readonly<Record<string, number>>;
   /** The highest due time ever named; it outlives a clock set back. */
@@ -1452,6 +1464,7 @@ export interface JobState extends Past {
 
 const NOTHING: readonly never[] = []; // one for all jobs at rest
 const MAX_RECENT = 20;
+const MAX_EARLIER = 4;
 
 export const FRESH_STATE: JobState = {
   lastRun: 0,
@@ -1533,21 +1546,26 @@ const NO_ATTEMPT: Partial<Run> = {
   end: undefined,
   result: undefined,
   seconds: undefined,
+  tail: undefined,
   isOrphan: undefined,
 };
 
 function rememberEnded(state: JobState, fact: FactOf<"ended">): JobState {
-  const { run, result, at, seconds, exit, signal, error, retryIn } = fact;
+  const { run, result, at, seconds, exit, signal, error, retryIn, tail } = fact;
   const end = error === undefined ? { exit, signal } : { exit, signal, error };
-  if (retryIn !== undefined) return changeRun(state, run, { phase: "backoff", end, result, seconds, hasSlot: false });
-  return withResult(state, { run, result, at, seconds, ...end });
+  if (retryIn !== undefined)
+    return changeRun(state, run, { phase: "backoff", end, result, seconds, tail, hasSlot: false });
+  return withResult(state, { run, result, at, seconds, tail, ...end });
 }
 
 // Another replica runs it: that is neither a result nor a loss.
 function rememberDropped(state: JobState, { run: number, why, result, at }: FactOf<"dropped">): JobState {
   const run = state.runs.find((one) => one.number === number);
   if (result !== undefined)
-    return withResult(state, { ...(run?.end ?? UNSEEN), run: number, result, at, seconds: run?.seconds ?? 0 });
+    return withResult(state, {
+      ...(run?.end ?? UNSEEN),
+      ...{ run: number, result, at, seconds: run?.seconds ?? 0, tail: run?.tail },
+    });
   const left = withoutRun(state, number);
   return why === "held" ? left : withCounted(left, "skipped");
 }
@@ -1555,9 +1573,14 @@ function rememberDropped(state: JobState, { run: number, why, result, at }: Fact
 const UNSEEN: ProcessEnd = { exit: null, signal: null };
 
 function withResult(state: JobState, last: LastResult): JobState {
-  const { result } = last;
+  const { result, tail } = last;
   const failures = result === "success" ? 0 : state.failures + 1;
-  return { ...withCounted(withoutRun(state, last.run), result), last, failures };
+  const { earlier = [], last: before } = state;
+  const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
+  const kept = tail === undefined ? known : known.map((one) => ({ ...one, tail: undefined }));
+  const reason = state.runs.find(({ number }) => number === last.run)?.reason;
+  const next = withCounted(withoutRun(state, last.run), result);
+  return { ...next, last: { ...last, reason }, earlier: kept, failures };
 }
 
 function withCounted(state: JobState, what: Result | "skipped" | "missed", times = 1): JobState {
@@ -1630,29 +1653,21 @@ export function factsOf(state: JobState, at: number): Fact[] {
 }
 
 /** Nothing but that, whatever else a file holds. */
-function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }: Past): Past {
+function pastOf(past: Past): Past {
+  const { lastRun, failures, recent, last, earlier, counts, reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== undefined);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
-  return {
-    lastRun,
-    failures,
-    recent: recent.slice(-MAX_RECENT),
-    last,
-    counts: few,
-    reached,
-    lastTick,
-    lastEvent,
-    paused,
-  };
+  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, counts: few };
+  return { ...results, reached, lastTick, lastEvent, paused };
 }
 
 function runFacts(run: Run): Fact[] {
-  const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, at } = run;
+  const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, tail, at } = run;
   const facts: Fact[] = [{ type: "starting", run: number, attempt, ...dueOf(run), at }];
   if (pid !== undefined) facts.push({ type: "started", run: number, pid, start, at });
   if (cause !== undefined) facts.push({ type: "ending", run: number, cause, at });
   if (result !== undefined)
-    facts.push({ type: "ended", run: number, attempt, result, seconds, retryIn: 0, ...end!, at });
+    facts.push({ type: "ended", run: number, attempt, result, seconds, retryIn: 0, tail, ...end!, at });
   return facts;
 }
 
@@ -1719,13 +1734,16 @@ const END_FIELDS = {
   exit: (value: unknown) => value === null || isCount(value),
   signal: (value: unknown) => value === null || isText(value),
   error: isOptional(isText),
+  tail: isOptional((value) => typeof value === "string"),
 };
 const PAUSE_FIELDS = { until: isOptional(isCount) };
+const isResult = has({ ...END_FIELDS, at: isAmount, reason: isOptional(isText) });
 const PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
-  last: isOptional(has({ ...END_FIELDS, at: isAmount })),
+  last: isOptional(isResult),
+  earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
   counts: (value: unknown) => Object(value) === value && Object.values(value as object).every(isCount),
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
@@ -2018,6 +2036,8 @@ export interface Moment {
   readonly freeSlots: number;
   readonly isStopping: boolean;
   secondsToNextRun(): number;
+  /** The end of what a run has written. */
+  tailOf?(run: number): string | undefined;
 }
 
 /** How long a stop waits for a process that was sent SIGKILL: it may hang in the kernel. */
@@ -2323,7 +2343,8 @@ export class Decision {
     const seconds = cause === undefined && run.seconds !== undefined ? run.seconds : this.secondsOf(run);
     const { at } = this.moment;
     const shown = why === "limit" ? undefined : why;
-    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown, ...end, at });
+    const tail = result === "success" ? undefined : this.moment.tailOf?.(number);
+    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown, tail, ...end, at });
     if (retryIn !== undefined) this.setAlarm(run, retryIn);
     this.advance(run);
   }
@@ -2977,7 +2998,8 @@ function asUtf8(command: string): string {
 }
 
 /** A text may be that of a line with such bytes. */
-function bytesOf(text: string): Buffer {
+function bytesOf(text: string | Buffer): Buffer {
+  if (typeof text !== "string") return text;
   if (!STRAY_BYTE.test(text)) return Buffer.from(text);
   return Buffer.from(Array.from(text, (sign) => sign.charCodeAt(0) & 0xff));
 }
@@ -3421,6 +3443,7 @@ const isDeno = process.versions.deno !== undefined;
 
 const MAX_QUEUED_LINES = 1000; // before lines of our own are lost
 const LOG_RETRY_MS = 10;
+const LOG_EAGER_SECONDS = 0.002;
 const LOG_PATIENCE_SECONDS = 1;
 const MAX_UNFINISHED_BYTES = 64 * 1024; // of a line of a command's
 
@@ -3430,21 +3453,16 @@ type LogForm = "raw" | "prefix" | "json";
 type LogFacts = Readonly<Record<string, unknown>>;
 /** Whose output it is. `hook`: "only-if", "on-failure", …; undefined: the job's command. */
 type OutputSource = { readonly job: string; readonly run?: number; readonly hook?: string };
-
-/** Takes the output of one command. */
-interface Output {
-  /** 1: stdout and stderr share a pipe, which keeps the order of what is written to both. */
-  readonly pipes: 1 | 2;
-  read(stream: Readable, name: "stdout" | "stderr"): void;
-}
+const STREAM_NAMES = ["stdout", "stderr"] as const;
+type StreamName = (typeof STREAM_NAMES)[number];
 
 interface Log {
   /** Logs one line; control characters in it are escaped. */
   line(text: string, facts?: () => LogFacts): void;
   /** The log of one job, with its name in every line. */
   ofJob(job: string): Log;
-  /** undefined: the command writes to descriptor 2 itself. */
-  outputOf(source: OutputSource): Output | undefined;
+  readonly form: LogForm;
+  outputOf(source: OutputSource): Output;
   /** Writes what is still queued, or gives up after a second. For the end of the process. */
   flush(): void;
 }
@@ -3454,17 +3472,25 @@ function createLog(form: LogForm): Log {
   const logOf = (job?: string): Log => ({
     line: (text, facts = () => ({})) => queue.sendLine(ownLine(form, job, text, facts)),
     ofJob: logOf,
-    outputOf(source) {
-      if (form === "raw") return undefined;
-      const read: Output["read"] = (stream, name) => copyOutput(stream, outputFormat(form, source, name), queue);
-      return { pipes: form === "json" ? 2 : 1, read };
-    },
+    form,
+    outputOf: (source) => new Output(form, source, queue, pipeProblem),
     flush: () => queue.flush(),
   });
-  return logOf();
+  const log = logOf();
+  const pipeProblem = createProblemReport(log);
+  return log;
+}
+
+/** Whose output goes through pipes of ours? Else the command writes to descriptor 2 itself, which costs nothing. */
+function needsPipe(form: LogForm, { onFailure, onSuccess, ping }: Partial<JobOptions> = {}, user?: User): boolean {
+  // Another user can't open our log by its name.
+  const isOther = user !== undefined && user.uid !== process.geteuid!();
+  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent);
 }
 
 /** Logs a lasting problem once, and again when it changes or comes back. */
+type ProblemReport = ReturnType<typeof createProblemReport>;
+
 function createProblemReport(log: Log) {
   let reported: string | undefined;
   return {
@@ -3484,26 +3510,35 @@ class LogQueue {
   private readonly queue: Buffer[] = [];
   private lost = 0; // lines of ours
   private readonly paused: Readable[] = []; // until nothing is queued
-  private retry: NodeJS.Timeout | undefined;
+  private isWaiting = false; // to try again
+  private writtenSeconds = 0; // when bytes last went out
+  private isLineOpen = false; // what a command wrote last has no newline yet
   private mayWait = true; // false once a wait timed out
 
   constructor(private readonly form: LogForm) {}
 
-  /** Takes the bytes in any case. What they were read from, if anything, is paused until all is written. */
+  /**
+   * Takes the bytes in any case. What they were read from, if anything, is paused until all is written; the bytes may
+   * change then.
+   */
   send(bytes: Buffer, stream?: Readable): void {
     this.fd ??= openStderr(); // not before READY, which goes out as early as it can
+    this.isLineOpen = bytes[bytes.length - 1] !== NEWLINE;
     this.queue.push(bytes);
     this.drain();
     // The shared description meets EAGAIN only when a job has made it non-blocking. Then its reader is alive, and a
     // little patience loses nothing.
     if (this.fd === 2) this.flush();
-    if (stream !== undefined && this.queue.length > 0) this.paused.push(stream.pause());
+    if (stream !== undefined && this.queue.length > 0) {
+      this.queue.push(Buffer.from(this.queue.pop()!));
+      this.paused.push(stream.pause());
+    }
     this.drainLater();
   }
 
   /** A line of our own is lost when too many are queued. A command adds few to them: then its pipe is not read. */
   sendLine(line: string): void {
-    if (this.queue.length < MAX_QUEUED_LINES) this.send(Buffer.from(line));
+    if (this.queue.length < MAX_QUEUED_LINES) this.send(Buffer.from(this.isLineOpen ? `\n${line}` : line));
     else this.lost++;
   }
 
@@ -3524,6 +3559,7 @@ class LogQueue {
       const [first] = this.queue;
       const written = tryWrite(this.fd!, first);
       if (written === undefined) return;
+      this.writtenSeconds = monotonicSeconds();
       if (written < first.length) this.queue[0] = first.slice(written);
       else this.queue.shift();
     }
@@ -3531,18 +3567,21 @@ class LogQueue {
     if (this.lost === 0) return;
     const text = `the reader of this log was stopped; lines lost: ${this.lost}`;
     this.lost = 0;
-    this.send(Buffer.from(ownLine(this.form, undefined, text, () => ({}))));
+    this.sendLine(ownLine(this.form, undefined, text, () => ({})));
   }
 
+  // A reader that has just read is about to read more; one that has stopped costs nothing.
   private drainLater(): void {
-    if (this.queue.length === 0 || this.retry !== undefined) return;
-    this.retry = setTimeout(() => {
-      this.retry = undefined;
+    if (this.queue.length === 0 || this.isWaiting) return;
+    this.isWaiting = true;
+    const retry = () => {
+      this.isWaiting = false;
       this.drain();
       if (this.queue.length === 0) for (const stream of this.paused.splice(0)) stream.resume();
       this.drainLater();
-    }, LOG_RETRY_MS);
-    this.retry.unref();
+    };
+    if (monotonicSeconds() - this.writtenSeconds < LOG_EAGER_SECONDS) setImmediate(retry);
+    else setTimeout(retry, LOG_RETRY_MS).unref();
   }
 }
 
@@ -3572,26 +3611,141 @@ function ownLine(form: LogForm, job: string | undefined, text: string, facts: ()
   const time = form === "raw" ? "" : new Date().toISOString();
   if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts(), message: text })}\n`;
   const whose = job === undefined ? "" : `${job}: `;
-  const line = escapeUnsafe(`supertick: ${whose}${text}`.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+  const line = escapeAll(`supertick: ${whose}${text}`);
   return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
 }
 
-/** Copies what a command writes to the log; while that is full, nothing is read. */
-function copyOutput(stream: Readable, format: OutputFormat, queue: LogQueue): void {
+/** Takes what one command writes: passes it on to the log, and keeps its end for whoever must know. */
+class Output {
+  private readonly end = new Tail();
+  private readonly readers: OutputReader[] = [];
+
+  constructor(
+    private readonly form: LogForm,
+    private readonly source: OutputSource,
+    private readonly queue: LogQueue,
+    private readonly pipeProblem: ProblemReport,
+  ) {}
+
+  /** None where none can be made. What shares one, keeps its order. */
+  makePipes(): readonly Pipe[] {
+    const pipes = tryMakePipes(this.form === "json" ? 2 : 1);
+    if (pipes.length > 0 || isDeno) this.pipeProblem.clear();
+    else this.pipeProblem.report("no pipe", `${NO_PIPE}: ${this.needsName ? NO_TAIL : NO_NAME}`);
+    return pipes;
+  }
+
+  /** Without a pipe of ours, is descriptor 2 better than what Node makes, which has no name? */
+  get needsName(): boolean {
+    return this.form === "raw" && !isDeno;
+  }
+
+  /** Reads a stream of Node's, or a descriptor of ours; but nothing while the log is full. */
+  read(from: Readable | number, name: StreamName): Readable {
+    const take = (bytes: Buffer) => {
+      this.end.add(bytes);
+      copy.take(bytes);
+    };
+    const stream = typeof from === "number" ? openSocket(from, outputBuffer(), take) : from.on("data", take);
+    const copy = copyOutput(outputFormat(this.form, this.source, name), (bytes) => this.queue.send(bytes, stream));
+    stream.on("error", () => {}); // "close" follows
+    // "end" comes before the end of the run is reported.
+    for (const event of ["end", "close"]) stream.on(event, copy.finish);
+    this.readers.push({ stream, fd: typeof from === "number" ? from : undefined, take, finish: copy.finish });
+    return stream;
+  }
+
+  /** Takes what is in the pipes, and waits for no more; a line need not have an end then. */
+  finish(): void {
+    const buffer = outputBuffer();
+    for (const { stream, fd, take, finish } of this.readers) {
+      for (let left = MAX_LAST_READS; fd !== undefined && !stream.destroyed && left > 0; left--) {
+        const length = tryTo(() => fs.readSync(fd, buffer, 0, buffer.length, null)) ?? 0;
+        if (length === 0) break;
+        take(buffer.slice(0, length));
+      }
+      finish();
+    }
+  }
+
+  /** The end of what was written: of so many bytes at most, whole lines, or whole characters where a line is longer. */
+  tail(limit: number): Buffer {
+    return this.end.last(limit);
+  }
+}
+
+const NO_PIPE = "no pipe can be made (mkfifo in $TMPDIR, /tmp or /dev/shm)";
+const NO_TAIL = "hooks and pings don't get the end of the output";
+const NO_NAME = "commands write to sockets, which can't be opened as /dev/stdout and /dev/stderr";
+const OUTPUT_BUFFER_BYTES = 64 * 1024;
+const MAX_LAST_READS = 16; // a pipe holds 64 KiB, and 1 MiB if a command asked for that
+
+interface OutputReader {
+  readonly stream: Readable;
+  /** Of the stream, where that is ours. */
+  readonly fd: number | undefined;
+  take(bytes: Buffer): void;
+  finish(): void;
+}
+
+let sharedBuffer: Buffer | undefined;
+
+/** One for all commands: what is read into it is written or copied at once. */
+function outputBuffer(): Buffer {
+  sharedBuffer ??= Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES);
+  return sharedBuffer;
+}
+
+/** Formats what a command writes as far as it is ready; undefined: it is passed on as it is. */
+function copyOutput(format: OutputFormat | undefined, send: (bytes: Buffer) => void) {
+  if (format === undefined) return { take: send, finish() {} };
   let rest = Buffer.alloc(0);
-  const send = (length: number, isPartial: boolean) => {
-    if (length > 0) queue.send(format(rest.slice(0, length), isPartial), stream);
+  const sendStart = (length: number, isPartial: boolean) => {
+    if (length > 0) send(format(rest.slice(0, length), isPartial));
     rest = rest.slice(length);
   };
-  stream.on("data", (bytes: Buffer) => {
-    rest = Buffer.concat([rest, bytes]);
-    const length = readyLength(rest);
-    send(length, rest[length - 1] !== NEWLINE);
-  });
-  stream.on("error", () => {}); // "close" follows
-  // "end" comes before the end of the run is reported, "close" comes alone when the pipe was let go.
-  for (const event of ["end", "close"]) stream.on(event, () => send(rest.length, false));
+  return {
+    take(bytes: Buffer): void {
+      rest = Buffer.concat([rest, bytes]);
+      const length = readyLength(rest);
+      sendStart(length, rest[length - 1] !== NEWLINE);
+    },
+    finish: () => sendStart(rest.length, false),
+  };
 }
+
+/** The last bytes of what is written. */
+export class Tail {
+  private bytes: Buffer | undefined;
+  private length = 0;
+
+  add(more: Buffer): void {
+    this.bytes ??= Buffer.allocUnsafeSlow(2 * KEPT_TAIL_BYTES);
+    const added = more.slice(-KEPT_TAIL_BYTES);
+    if (this.length + added.length > this.bytes.length) {
+      this.bytes.copyWithin(0, this.length - KEPT_TAIL_BYTES, this.length);
+      this.length = KEPT_TAIL_BYTES;
+    }
+    this.length += added.copy(this.bytes, this.length);
+  }
+
+  /** A copy: of so many bytes at most, whole lines, or whole characters where a line is longer. */
+  last(limit: number): Buffer {
+    const bytes = this.bytes?.slice(0, this.length) ?? Buffer.alloc(0);
+    let start = Math.max(0, bytes.length - limit);
+    if (start > 0) {
+      const line = bytes.indexOf(NEWLINE, start - 1) + 1;
+      if (line > 0 && line < bytes.length) start = line;
+      else for (const end = start + 3; start < end && (bytes[start] & 0xc0) === 0x80; ) start++;
+    }
+    return Buffer.from(bytes.slice(start));
+  }
+}
+
+/** What hooks and pings get; the journal keeps less, of a run that did not succeed. */
+const MAX_TAIL_BYTES = 10 * 1024;
+const JOURNAL_TAIL_BYTES = 2 * 1024;
+const KEPT_TAIL_BYTES = MAX_TAIL_BYTES + 1; // one more shows whether a line begins there
 
 const NEWLINE = 0x0a;
 
@@ -3609,8 +3763,9 @@ export function readyLength(bytes: Buffer): number {
 /** `isPartial`: it is the beginning of a line that goes on. */
 type OutputFormat = (bytes: Buffer, isPartial: boolean) => Buffer;
 
-/** How the log shows what a command has written: prefix keeps every byte, json has U+FFFD for what is not UTF-8. */
-function outputFormat(form: LogForm, { job, run, hook }: OutputSource, source: "stdout" | "stderr"): OutputFormat {
+/** How the log shows what a command has written; undefined: as it is. Of what is not UTF-8, prefix keeps every byte, json has U+FFFD for what is not UTF-8. */
+function outputFormat(form: LogForm, { job, run, hook }: OutputSource, source: StreamName): OutputFormat | undefined {
+  if (form === "raw") return undefined;
   const whose = quote(`${job}[${run ?? ""}]${hook === undefined ? "" : ` ${hook}`}`).slice(1, -1);
   return (bytes, isPartial) => {
     const time = new Date().toISOString();
@@ -3822,7 +3977,7 @@ interface ProcessPlan {
   readonly command: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** For its stdin; undefined: nothing. */
-  readonly input?: string;
+  readonly input?: string | Buffer;
   /** undefined: it writes where our log goes, since stdout is supervisord's. */
   readonly output?: Output;
   /** The leader is gone, but its output is still being read. */
@@ -3840,6 +3995,7 @@ const identityOf = (pid: number | undefined): ProcessIdentity | undefined =>
  */
 function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
+  const { output } = plan;
   const { stdio, pipes, childEnds } = openStdio(plan);
   const fail = (error: unknown) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
   try {
@@ -3847,15 +4003,16 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
     const child = spawn(command[0], command.slice(1), { ...options, stdio, detached: true });
     child.stdin?.on("error", () => {}); // a command need not read it
     child.stdin?.end(bytesOf(plan.input ?? ""));
-    // Node's own pipes, or the readers of ours.
-    const [stdout, stderr] = [child.stdout, child.stderr].map((stream, i) => stream ?? pipes[i]?.reader);
-    if (stdout) plan.output!.read(stdout, "stdout");
-    if (stderr) plan.output!.read(stderr, "stderr");
+    // Node's own pipes, or ours.
+    const streams = STREAM_NAMES.flatMap((name, i) => {
+      const from = child[name] ?? pipes[i]?.readEnd;
+      return isPresent(from) ? [output!.read(from, name)] : [];
+    });
     child.on("error", (error) => child.pid === undefined && fail(error));
-    child.on("exit", (exit, signal) => whenRead([stdout, stderr].filter(isPresent), plan, { exit, signal }));
+    child.on("exit", (exit, signal) => whenRead(streams, plan, { exit, signal }));
     return identityOf(child.pid);
   } catch (error) {
-    for (const { reader } of pipes) reader.destroy();
+    for (const { readEnd } of pipes) fs.closeSync(readEnd);
     setImmediate(fail, error);
     return undefined;
   } finally {
@@ -3869,25 +4026,27 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
  */
 function openStdio({ input, output, user }: ProcessPlan) {
   const stdin = input === undefined ? "ignore" : (tryStore(input) ?? "pipe");
-  const pipes = output === undefined ? [] : tryMakePipes(output.pipes);
+  const pipes = output?.makePipes() ?? [];
   const ends: Array<number | "ignore" | "pipe"> = [stdin, ...pipes.map(({ writeEnd }) => writeEnd)];
   const childEnds = ends.filter((end): end is number => typeof end === "number");
   if (user !== undefined) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid)); // or /dev/stdin can't be opened
-  const [, stdout = output === undefined ? 2 : "pipe", stderr = stdout] = ends;
+  const [, stdout = output === undefined || output.needsName ? 2 : "pipe", stderr = stdout] = ends;
   const stdio: typeof ends = [stdin, stdout, stderr];
   return { stdio, pipes, childEnds };
 }
 
 const LAST_OUTPUT_SECONDS = 1;
 
-// What a command left behind may hold its pipes open. They are let go after a second, but for one that is paused
-// because the log is full: what is in it would be lost.
-function whenRead(streams: readonly Readable[], plan: Pick<ProcessPlan, "onExit" | "onEnd">, end: ProcessEnd): void {
+type EndPlan = Pick<ProcessPlan, "output" | "onExit" | "onEnd">;
+
+// What a command left behind may hold its pipes open. The run does not wait for it longer than a second; what it writes
+// is still read, for it would neither get SIGPIPE nor go on.
+function whenRead(streams: readonly Readable[], plan: EndPlan, end: ProcessEnd): void {
   const open = new Set(streams.filter((stream) => !stream.destroyed));
   if (open.size === 0) return plan.onEnd(end);
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of open) if (!stream.isPaused()) stream.destroy();
     open.clear();
+    plan.output?.finish();
     plan.onEnd(end);
   });
   for (const stream of open)
@@ -3909,34 +4068,64 @@ function tryMakePipes(count: 1 | 2): readonly Pipe[] {
   if (isBun || isDeno) return [];
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const make = (files: readonly string[]) => {
+    if (!hasDescriptors(SPAWN_DESCRIPTORS)) return undefined;
     execFileSync("mkfifo", ["-m", "600", ...files], { stdio: "ignore" });
     const pipes = files.map((file) => tryTo(() => openPipe(file))).filter(isPresent);
     if (pipes.length === count) return pipes;
-    for (const { reader, writeEnd } of pipes) fs.closeSync(reader.destroy() && writeEnd);
+    for (const { readEnd, writeEnd } of pipes) for (const fd of [readEnd, writeEnd]) fs.closeSync(fd);
     return undefined;
   };
   return tryInPrivateDirectory(["1", "2"].slice(0, count), make) ?? [];
 }
 
+const SPAWN_DESCRIPTORS = 16;
+
+/** Are so many free? Where execFileSync meets their limit, Node never closes those that it has opened by then. */
+function hasDescriptors(count: number): boolean {
+  const free: number[] = [];
+  while (free.length < count) {
+    const fd = tryTo(() => fs.openSync("/dev/null", fs.constants.O_RDONLY));
+    if (fd === undefined) break;
+    free.push(fd);
+  }
+  for (const fd of free) fs.closeSync(fd);
+  return free.length === count;
+}
+
 interface Pipe {
-  readonly reader: Readable;
+  readonly readEnd: number;
   readonly writeEnd: number;
 }
 
+// The command holds its end open for reading too: so it gets no SIGPIPE when we are killed, and waits, once the pipe is
+// full, for the next listener to read on.
 function openPipe(file: string): Pipe {
-  const { Socket } = require("net") as typeof import("net");
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
-  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK); // first: the other end would wait for it
+  const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
+  const readEnd = fs.openSync(file, O_RDONLY | O_NONBLOCK);
   try {
-    return { writeEnd: fs.openSync(file, O_WRONLY), reader: new Socket({ fd, readable: true, writable: false }) };
+    return { readEnd, writeEnd: fs.openSync(file, O_RDWR) };
   } catch (error) {
-    fs.closeSync(fd);
+    fs.closeSync(readEnd);
     throw error;
   }
 }
 
+/** Reads on from the pipes that an earlier listener made for a process, known by their names. */
+function readOn(pid: number, output: Output): void {
+  const isReadHere = !isBun && !isDeno;
+  const linkOf = (name: StreamName) =>
+    tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`)) ?? "";
+  const isShared = linkOf("stdout") === linkOf("stderr");
+  for (const name of isReadHere ? STREAM_NAMES.slice(0, isShared ? 1 : 2) : []) {
+    if (!PIPE_NAME.test(linkOf(name))) continue;
+    const path = `/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`;
+    const fd = tryTo(() => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK));
+    if (fd !== undefined) output.read(fd, name);
+  }
+}
+
 /** For a command's stdin: a file, so that nothing has to be fed and `cat /dev/stdin` works. */
-function tryStore(input: string): number | undefined {
+function tryStore(input: string | Buffer): number | undefined {
   return tryInPrivateDirectory(["input"], ([file]) => {
     fs.writeFileSync(file, bytesOf(input), { mode: 0o600 });
     return fs.openSync(file, "r");
@@ -3961,6 +4150,7 @@ function tryInPrivateDirectory<T>(names: readonly string[], open: (files: readon
 }
 
 const PRIVATE_PREFIX = "supertick-pipe-";
+const PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12]( \\(deleted\\))?$`);
 const LEFT_OVER_MS = 60_000;
 let isSweepDone = false;
 
@@ -4061,8 +4251,8 @@ function hostName(): string {
 }
 
 // ── Pings ───────────────────────────────────────────────────────────────────
-// Reports to a service that a run has begun and how it ended: GET URL/start, then URL or URL/fail, as healthchecks has
-// it (https://healthchecks.io/docs/http_api/). Best effort: no run waits for it, and a lasting problem is logged once.
+// Reports to a service that a run has begun and how it ended: POST URL/start, then URL or URL/fail with the end of the
+// output, as healthchecks has it (https://healthchecks.io/docs/http_api/). Best effort: no run waits for it, and a lasting problem is logged once.
 // The URL may hold a secret: only its host is ever logged.
 // To speak to another kind of service: PingKind is what there is to report, pingRequest makes a request of it.
 
@@ -4072,23 +4262,23 @@ type PingKind = "start" | "success" | "fail";
 
 interface Pinger {
   /** Never throws. The pings of one run, known by its UUID, go out in order. */
-  ping(run: { readonly id: string }, what: PingKind, onEnd: () => void): void;
+  ping(run: { readonly id: string }, what: PingKind, body: Buffer | undefined, onEnd: () => void): void;
 }
 
 function createPinger(url: string, log: Log, gate: Gate): Pinger {
   const problem = createProblemReport(log);
   const lastOfRun = new Map<string, Promise<void>>(); // run → its latest ping, while that is on its way
-  const send = async (id: string, what: PingKind, before: Promise<void> | undefined) => {
+  const send = async (id: string, what: PingKind, body: Buffer | undefined, before: Promise<void> | undefined) => {
     await before;
     if (!(await gate.enter())) return;
-    const error = await sendPing(pingRequest(url, what, id));
+    const error = await sendPing(pingRequest(url, what, id), body);
     gate.leave();
     if (error === undefined) problem.clear();
     else problem.report(`--ping: ${new URL(url).host}: ${error}`);
   };
   return {
-    async ping({ id }, what, onEnd) {
-      const sent = send(id, what, lastOfRun.get(id));
+    async ping({ id }, what, body, onEnd) {
+      const sent = send(id, what, body, lastOfRun.get(id));
       lastOfRun.set(id, sent);
       await sent;
       if (lastOfRun.get(id) === sent) lastOfRun.delete(id);
@@ -4112,9 +4302,16 @@ export function pingRequest(base: string, what: PingKind, rid: string) {
 }
 
 /** What went wrong; undefined: the service has answered with a 2xx. Redirects are not followed. */
-function sendPing({ url, authorization }: ReturnType<typeof pingRequest>): Promise<string | undefined> {
-  const { get } = require(url.startsWith("https:") ? "https" : "http") as typeof import("http");
-  const headers: Record<string, string> = { "user-agent": `supertick/${SUPERTICK_VERSION}` };
+function sendPing(
+  { url, authorization }: ReturnType<typeof pingRequest>,
+  body: Buffer = Buffer.alloc(0),
+): Promise<string | undefined> {
+  const { request: open } = require(url.startsWith("https:") ? "https" : "http") as typeof import("http");
+  const headers: Record<string, string> = {
+    "user-agent": `supertick/${SUPERTICK_VERSION}`,
+    "content-type": "text/plain",
+    "content-length": String(body.length),
+  };
   if (authorization !== undefined) headers.authorization = authorization;
   return new Promise((resolve) => {
     const end = (error?: string) => {
@@ -4123,10 +4320,11 @@ function sendPing({ url, authorization }: ReturnType<typeof pingRequest>): Promi
       request.destroy();
     };
     const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
-    const request = get(url, { agent: false, headers }, ({ statusCode = 0 }) =>
+    const request = open(url, { method: "POST", agent: false, headers }, ({ statusCode = 0 }) =>
       end(statusCode >= 200 && statusCode < 300 ? undefined : `HTTP status ${statusCode}`),
     );
     request.on("error", (error) => end(errorCode(error)));
+    request.end(body);
   });
 }
 
@@ -4146,9 +4344,9 @@ const READ_BUFFER_BYTES = 4096;
 function openInput(onBytes: (bytes: string) => void, onEnd: () => void): Input {
   let isOver = false;
   let bytesRead = 0;
-  const stream = openInputStream((buffer, length) => {
-    bytesRead += length;
-    if (!isOver) onBytes(buffer.toString("latin1", 0, length));
+  const stream = openInputStream((bytes) => {
+    bytesRead += bytes.length;
+    if (!isOver) onBytes(bytes.toString("latin1"));
   });
   const end = () => {
     if (!isOver) onEnd();
@@ -4164,20 +4362,22 @@ function openInput(onBytes: (bytes: string) => void, onEnd: () => void): Input {
   };
 }
 
-// A socket on the descriptor waits without a thread, so signals are acted on; fs would block a thread to read a pipe.
-// With `onread` every read lands in the same small buffer.
-function openInputStream(onRead: (buffer: Buffer, length: number) => void): NodeJS.ReadableStream {
+function openInputStream(onRead: (bytes: Buffer) => void): NodeJS.ReadableStream {
   const stats = fs.fstatSync(0);
-  if (isBun || !(stats.isFIFO() || stats.isSocket()))
-    return process.stdin.on("data", (bytes: Buffer) => onRead(bytes, bytes.length));
+  if (isBun || !(stats.isFIFO() || stats.isSocket())) return process.stdin.on("data", onRead);
+  return openSocket(0, Buffer.allocUnsafeSlow(READ_BUFFER_BYTES), onRead);
+}
+
+// A socket on the descriptor waits without a thread, so signals are acted on; fs would block a thread to read a pipe.
+// With `onread` every read lands in the same buffer.
+function openSocket(fd: number, buffer: Buffer, onRead: (bytes: Buffer) => void): Readable {
   const { Socket } = require("net") as typeof import("net");
-  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const callback = (length: number) => {
-    onRead(buffer, length);
+    onRead(buffer.slice(0, length));
     return true;
   };
   // `onread` belongs to the constructor's options too, but not to its type.
-  const options = { fd: 0, readable: true, writable: false, onread: { buffer, callback } };
+  const options = { fd, readable: true, writable: false, onread: { buffer, callback } };
   return new Socket(options as import("net").SocketConstructorOpts);
 }
 
@@ -5006,6 +5206,7 @@ class JobRunner {
   // Each field gets a value here, even undefined: one that came later would cost every runner of a large crontab an
   // object.
   private attendances: Map<string, () => void> | undefined = undefined; // see attend
+  private outputs: Map<number, Output> | undefined = undefined; // run → what takes its output
   private sideTasks: readonly SideTask[] = NOTHING;
   private pinger: { readonly url: string; readonly ping: Pinger["ping"] } | undefined = undefined;
   private hasLeftovers: boolean; // of the listener before; true until they are taken over
@@ -5054,7 +5255,9 @@ class JobRunner {
     const secondsToNextRun = () => this.secondsToNextRun();
     const { isStopping, turns, now } = this.host;
     const { freeSlots } = turns;
-    return { at: Date.now() / 1000, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun };
+    const tailOf = (run: number) => this.outputs?.get(run)?.tail(JOURNAL_TAIL_BYTES).toString() || undefined;
+    const at = Date.now() / 1000;
+    return { at, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun, tailOf };
   }
 
   private begin(): Decision {
@@ -5120,11 +5323,20 @@ class JobRunner {
   }
 
   private endAttendances(): void {
+    const isGone = (run: number) => !this.state.runs.some(({ number }) => number === run);
     for (const [key, cancel] of this.attendances ?? []) {
-      if (this.state.runs.some(({ number }) => key.startsWith(`${number} `))) continue;
+      if (!isGone(Number.parseInt(key, 10))) continue;
       cancel();
       this.attendances!.delete(key);
     }
+    for (const run of this.outputs?.keys() ?? []) if (isGone(run)) this.outputs!.delete(run);
+  }
+
+  private outputOf({ name }: Job, run: number): Output {
+    const output = this.log.outputOf({ job: name, run });
+    this.outputs ??= new Map();
+    this.outputs.set(run, output);
+    return output;
   }
 
   private setAlarm(run: number, seconds: number | undefined): void {
@@ -5150,8 +5362,10 @@ class JobRunner {
   lookBack(): void {
     this.takeOver();
     for (const { number, isOrphan, end, pid = 0, start = 0 } of this.state.runs)
-      if (isOrphan && end === undefined && pid > 0 && !isAlive({ pid, start }))
+      if (isOrphan && end === undefined && pid > 0 && !isAlive({ pid, start })) {
+        this.outputs?.get(number)?.finish();
         this.apply({ type: "exited", run: number, end: UNKNOWN_END });
+      }
   }
 
   // One that is not our child may be gone by now, and its number another's.
@@ -5181,7 +5395,7 @@ class JobRunner {
       user: job.user,
       env: this.environment(run, variables),
       input: run.event?.payload ?? job.input,
-      output: this.log.outputOf({ job: job.name, run: number }),
+      output: needsPipe(this.log.form, job.options, job.user) ? this.outputOf(job, number) : undefined,
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) =>
         this.apply(
@@ -5218,14 +5432,14 @@ class JobRunner {
     const text = describeFact(fact, about);
     if (text !== undefined)
       this.log.line(text, () => {
-        const { type: event, at: _, ...fields } = fact;
+        const { type: event, at: _, tail: __, ...fields } = fact as FactOf<"ended">;
         return { event, due: about?.due, reason: about && reasonOf(about), ...fields };
       });
     this.reportOutside(fact, about as Run);
   }
 
   private reportOutside(fact: Fact, run: Run): void {
-    if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start");
+    if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start", undefined);
     if (fact.type === "ended" && fact.retryIn === undefined) this.reportResult(run, fact.result, fact, fact.seconds);
     if (fact.type === "skipped") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
     if (fact.type !== "dropped") return;
@@ -5235,14 +5449,16 @@ class JobRunner {
   }
 
   private reportResult(run: Run, result: Result, { exit, signal }: ProcessEnd, seconds: number): void {
-    this.ping(run, result === "success" ? "success" : "fail");
-    this.runHook(result === "success" ? "on-success" : "on-failure", run, {
+    const tail = this.outputs?.get(run.number)?.tail(MAX_TAIL_BYTES) ?? Buffer.from(run.tail ?? "");
+    this.ping(run, result === "success" ? "success" : "fail", tail);
+    const facts = {
       SUPERTICK_RESULT: result,
       SUPERTICK_EXIT: String(exit ?? ""),
       SUPERTICK_SIGNAL: signal ?? "",
       SUPERTICK_SECONDS: String(seconds),
       SUPERTICK_FAILURES: String(this.state.failures),
-    });
+    };
+    this.runHook(result === "success" ? "on-success" : "on-failure", run, facts, tail);
   }
 
   // Beside the runs: no run ever waits for a hook.
@@ -5250,13 +5466,15 @@ class JobRunner {
     hook: "on-failure" | "on-success" | "on-skip",
     about: Due & Partial<Run>,
     facts: NodeJS.ProcessEnv,
+    input?: Buffer,
   ): void {
     const { onFailure, onSuccess, onSkip } = (about.job ?? this.job).options;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
-    this.runShell(hook, text, HOOK_SECONDS, about, facts, (end) => {
+    const onEnd = (end: ProcessEnd) => {
       if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
-    });
+    };
+    this.runShell(hook, text, HOOK_SECONDS, about, facts, onEnd, input);
   }
 
   /** Returns what kills it. */
@@ -5267,6 +5485,7 @@ class JobRunner {
     about: Due & Partial<Run>,
     facts: NodeJS.ProcessEnv,
     onEnd: ShellPlan["onEnd"],
+    input?: Buffer,
   ): () => void {
     // A question is part of the run; a hook is ours.
     const job = about.job ?? this.job;
@@ -5274,7 +5493,8 @@ class JobRunner {
     const variables = hook === "only-if" ? ownVariables(job) : {};
     const own = variables instanceof Error ? {} : variables;
     const env = { ...this.environment(about, own), ...facts, SUPERTICK_HOOK: hook };
-    const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
+    const source = { job: this.job.name, run: about.number, hook };
+    const output = needsPipe(this.log.form, {}, user) ? this.log.outputOf(source) : undefined;
     const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
     const end = () => this.endSideTask(task);
@@ -5284,7 +5504,7 @@ class JobRunner {
     };
     const begin = () => {
       if (!this.sideTasks.includes(task)) return gate.leave();
-      task.kill = startShell(text, limitSeconds, { user, env, output, onEnd, onGone });
+      task.kill = startShell(text, limitSeconds, { user, env, input, output, onEnd, onGone });
     };
     gate.enter().then((isAdmitted) => (isAdmitted ? this.host.turns.soon(begin) : end()));
     return () => {
@@ -5293,12 +5513,12 @@ class JobRunner {
     };
   }
 
-  private ping(run: Run, what: PingKind): void {
+  private ping(run: Run, what: PingKind, body: Buffer | undefined): void {
     const { ping: url } = (run.job ?? this.job).options;
     if (url === undefined) return;
     if (this.pinger?.url !== url) this.pinger = { url, ...createPinger(url, this.log, this.host.pings) };
     const task = this.beginSideTask();
-    this.pinger.ping(run, what, () => this.endSideTask(task));
+    this.pinger.ping(run, what, body, () => this.endSideTask(task));
   }
 
   private beginSideTask(): SideTask {
@@ -5485,6 +5705,7 @@ class JobRunner {
       const what = phase === "ending" ? "is still being ended" : "is still going";
       this.log.line(`run ${number} of an earlier listener ${what} (pid ${leader!.pid})`);
     }
+    if (isThere) readOn(leader.pid, this.outputOf(this.job, number));
     const ageSeconds = isThere ? ageOf(leader) : 0;
     this.apply({ type: "found", run: number, leader, isAlive: isThere, hasGroup: hasRest, ageSeconds });
   }
@@ -6777,8 +6998,8 @@ class SimulatedListener {
       stdio: ["pipe", "pipe", pipe?.writeEnd ?? "pipe"],
     });
     if (pipe !== undefined) fs.closeSync(pipe.writeEnd);
-    const log = pipe?.reader ?? child.stderr!;
-    log.on("data", (bytes: Buffer) => this.onLog(bytes));
+    const onLog = (bytes: Buffer) => this.onLog(bytes);
+    const log = pipe === undefined ? child.stderr!.on("data", onLog) : openSocket(pipe.readEnd, outputBuffer(), onLog);
     this.stdin = child.stdin!.on("error", () => {}); // it has ended
     child.stdout!.on("data", (bytes: Buffer) => {
       this.received += bytes.toString("latin1");
@@ -7566,6 +7787,8 @@ export interface StateReport {
   /** Seconds between two ticks. */
   readonly period?: number;
   readonly jobs: readonly JobReport[];
+  /** The jobs were asked for by name. */
+  readonly isDetailed?: boolean;
 }
 
 export interface JobReport {
@@ -7573,6 +7796,7 @@ export interface JobReport {
   /** In words. */
   readonly schedule?: string;
   readonly last?: LastResult;
+  readonly earlier?: readonly LastResult[];
   /** The last twenty due times: the result of the run, or "none" where nothing ran. */
   readonly recent: ReadonlyArray<Result | "none">;
   /** How many runs in a row did not succeed. */
@@ -7588,15 +7812,30 @@ export interface JobReport {
 function status(args: readonly string[], scopes: readonly Scope[]): void {
   const words: string[] = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
-  const files = [...words, ...command]; // also behind --
+  const wanted = [...words, ...command]; // also behind --
   const now = Date.now() / 1000;
-  const states = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
+  const all = () => findStateFiles().map((file) => reportOf(file, now));
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
   // A job that has not run yet is healthy.
   const isWell = ({ problem, jobs }: StateReport) =>
     problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
   const healthy = states.length > 0 && states.every(isWell);
   writeFully(1, `${isGiven(layer, "json") ? jsonText({ healthy, states }) : describeReports(states, now)}\n`);
   process.exitCode = healthy ? 0 : 1;
+}
+
+/** What a file says or, of all files, what they say of the jobs of that name. */
+function reportsOn(word: string, all: readonly StateReport[], now: number): StateReport[] {
+  if (word.includes("/") || fs.existsSync(word)) return [reportOf(word, now)];
+  const named = all.map((state) => ({
+    ...state,
+    jobs: state.jobs.filter(({ job }) => job === word),
+    isDetailed: true,
+  }));
+  const found = named.filter(({ jobs }) => jobs.length > 0);
+  return found.length > 0
+    ? found
+    : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
 }
 
 /** The file that TICK_STATE names, else all that can be read where defaultStatePath puts them. */
@@ -7642,7 +7881,7 @@ function describeSilence({ tick, periodSeconds }: CounterContent, writtenAt: num
 }
 
 function jobReport(key: string, state: JobState, { tick, count, periodSeconds = 0 }: CounterContent): JobReport {
-  const { name, last, recent, failures, paused, runs } = state;
+  const { name, last, earlier, recent, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== undefined && tick !== undefined && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
@@ -7651,6 +7890,7 @@ function jobReport(key: string, state: JobState, { tick, count, periodSeconds = 
     job: name ?? key,
     schedule: schedule?.describe(),
     last,
+    earlier,
     recent: [...recent].map((letter) => RESULTS.find((result) => result[0] === letter) ?? "none"),
     failures,
     next: next === Infinity ? undefined : next,
@@ -7671,7 +7911,23 @@ export function describeReports(states: readonly StateReport[], now: number): st
   const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
   for (const { file, problem } of states)
     if (problem !== undefined) lines.push(`${jsonText(file).slice(1, -1)}: ${problem}`);
+  for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
+}
+
+/** The last runs, the newest first, and the end of what a failed one wrote. */
+function describeRuns({ earlier = [], last }: JobReport): string[] {
+  return [...earlier, last]
+    .filter(isPresent)
+    .reverse()
+    .flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
+      const how = `run ${run} ${result}: ${quote(howEnded(end)).slice(1, -1)}, ${seconds.toFixed(1)}s`;
+      const lines = tail?.replace(/\n$/, "").split("\n") ?? [];
+      return [
+        `${how}${reason === undefined ? "" : `, ${quote(reason).slice(1, -1)}`}, ended ${formatTime(at)}`,
+        ...lines.map((line) => `  ${escapeAll(line)}`),
+      ];
+    });
 }
 
 function tableRow({ job, last, recent, failures, next, paused, running }: JobReport, now: number): string[] {

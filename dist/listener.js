@@ -149,6 +149,9 @@ function jsonText(value) {
 function escapeUnsafe(text) {
   return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, escapeCodeUnit);
 }
+function escapeAll(text) {
+  return escapeUnsafe(text.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+}
 function escapeCodeUnit(unit) {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
@@ -873,6 +876,7 @@ var CAUSES = ["timeout", "stop", "replace"];
 var LISTENER = "";
 var NOTHING = [];
 var MAX_RECENT = 20;
+var MAX_EARLIER = 4;
 var FRESH_STATE = {
   lastRun: 0,
   failures: 0,
@@ -943,27 +947,38 @@ var NO_ATTEMPT = {
   end: void 0,
   result: void 0,
   seconds: void 0,
+  tail: void 0,
   isOrphan: void 0
 };
 function rememberEnded(state, fact) {
-  const { run, result, at, seconds, exit, signal, error, retryIn } = fact;
+  const { run, result, at, seconds, exit, signal, error, retryIn, tail } = fact;
   const end = error === void 0 ? { exit, signal } : { exit, signal, error };
-  if (retryIn !== void 0) return changeRun(state, run, { phase: "backoff", end, result, seconds, hasSlot: false });
-  return withResult(state, { run, result, at, seconds, ...end });
+  if (retryIn !== void 0)
+    return changeRun(state, run, { phase: "backoff", end, result, seconds, tail, hasSlot: false });
+  return withResult(state, { run, result, at, seconds, tail, ...end });
 }
 function rememberDropped(state, { run: number, why, result, at }) {
   var _a, _b;
   const run = state.runs.find((one) => one.number === number);
   if (result !== void 0)
-    return withResult(state, { ...(_a = run == null ? void 0 : run.end) != null ? _a : UNSEEN, run: number, result, at, seconds: (_b = run == null ? void 0 : run.seconds) != null ? _b : 0 });
+    return withResult(state, {
+      ...(_a = run == null ? void 0 : run.end) != null ? _a : UNSEEN,
+      ...{ run: number, result, at, seconds: (_b = run == null ? void 0 : run.seconds) != null ? _b : 0, tail: run == null ? void 0 : run.tail }
+    });
   const left = withoutRun(state, number);
   return why === "held" ? left : withCounted(left, "skipped");
 }
 var UNSEEN = { exit: null, signal: null };
 function withResult(state, last) {
-  const { result } = last;
+  var _a;
+  const { result, tail } = last;
   const failures = result === "success" ? 0 : state.failures + 1;
-  return { ...withCounted(withoutRun(state, last.run), result), last, failures };
+  const { earlier = [], last: before } = state;
+  const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
+  const kept = tail === void 0 ? known : known.map((one) => ({ ...one, tail: void 0 }));
+  const reason = (_a = state.runs.find(({ number }) => number === last.run)) == null ? void 0 : _a.reason;
+  const next = withCounted(withoutRun(state, last.run), result);
+  return { ...next, last: { ...last, reason }, earlier: kept, failures };
 }
 function withCounted(state, what, times = 1) {
   var _a;
@@ -1020,28 +1035,20 @@ function factsOf(state, at) {
   const job = { type: "job", name, schedule, delay: delay || void 0, decided, past: pastOf(state), at };
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
-function pastOf({ lastRun, failures, recent, last, counts, reached, lastTick, lastEvent, paused }) {
+function pastOf(past) {
+  const { lastRun, failures, recent, last, earlier, counts, reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== void 0);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
-  return {
-    lastRun,
-    failures,
-    recent: recent.slice(-MAX_RECENT),
-    last,
-    counts: few,
-    reached,
-    lastTick,
-    lastEvent,
-    paused
-  };
+  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, counts: few };
+  return { ...results, reached, lastTick, lastEvent, paused };
 }
 function runFacts(run) {
-  const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, at } = run;
+  const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, tail, at } = run;
   const facts = [{ type: "starting", run: number, attempt, ...dueOf(run), at }];
   if (pid !== void 0) facts.push({ type: "started", run: number, pid, start, at });
   if (cause !== void 0) facts.push({ type: "ending", run: number, cause, at });
   if (result !== void 0)
-    facts.push({ type: "ended", run: number, attempt, result, seconds, retryIn: 0, ...end, at });
+    facts.push({ type: "ended", run: number, attempt, result, seconds, retryIn: 0, tail, ...end, at });
   return facts;
 }
 function readJournal(lines) {
@@ -1087,14 +1094,17 @@ var END_FIELDS = {
   seconds: isAmount,
   exit: (value) => value === null || isCount(value),
   signal: (value) => value === null || isText(value),
-  error: isOptional(isText)
+  error: isOptional(isText),
+  tail: isOptional((value) => typeof value === "string")
 };
 var PAUSE_FIELDS = { until: isOptional(isCount) };
+var isResult = has({ ...END_FIELDS, at: isAmount, reason: isOptional(isText) });
 var PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
-  last: isOptional(has({ ...END_FIELDS, at: isAmount })),
+  last: isOptional(isResult),
+  earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
   counts: (value) => Object(value) === value && Object.values(value).every(isCount),
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
@@ -1458,6 +1468,7 @@ var Decision = class {
     return since === void 0 ? 0 : Math.round((this.moment.seconds - since) * 1e3) / 1e3;
   }
   endAttempt(run, end) {
+    var _a, _b;
     const { number, attempt, cause } = run;
     const result = resultOf(run, end);
     const why = result === "success" ? void 0 : this.whyNotRetried(run);
@@ -1465,7 +1476,8 @@ var Decision = class {
     const seconds = cause === void 0 && run.seconds !== void 0 ? run.seconds : this.secondsOf(run);
     const { at } = this.moment;
     const shown = why === "limit" ? void 0 : why;
-    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown, ...end, at });
+    const tail = result === "success" ? void 0 : (_b = (_a = this.moment).tailOf) == null ? void 0 : _b.call(_a, number);
+    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown, tail, ...end, at });
     if (retryIn !== void 0) this.setAlarm(run, retryIn);
     this.advance(run);
   }
@@ -2097,6 +2109,7 @@ function asUtf8(command) {
   return `eval "$(printf '${command.replace(/%/g, "%%").replace(/[\\'\udc80-\udcff]/gu, octal)}')"`;
 }
 function bytesOf(text) {
+  if (typeof text !== "string") return text;
   if (!STRAY_BYTE.test(text)) return Buffer.from(text);
   return Buffer.from(Array.from(text, (sign) => sign.charCodeAt(0) & 255));
 }
@@ -2397,21 +2410,26 @@ var isBun = process.versions.bun !== void 0;
 var isDeno = process.versions.deno !== void 0;
 var MAX_QUEUED_LINES = 1e3;
 var LOG_RETRY_MS = 10;
+var LOG_EAGER_SECONDS = 2e-3;
 var LOG_PATIENCE_SECONDS = 1;
 var MAX_UNFINISHED_BYTES = 64 * 1024;
+var STREAM_NAMES = ["stdout", "stderr"];
 function createLog(form) {
   const queue = new LogQueue(form);
   const logOf = (job) => ({
     line: (text, facts = () => ({})) => queue.sendLine(ownLine(form, job, text, facts)),
     ofJob: logOf,
-    outputOf(source) {
-      if (form === "raw") return void 0;
-      const read = (stream, name) => copyOutput(stream, outputFormat(form, source, name), queue);
-      return { pipes: form === "json" ? 2 : 1, read };
-    },
+    form,
+    outputOf: (source) => new Output(form, source, queue, pipeProblem),
     flush: () => queue.flush()
   });
-  return logOf();
+  const log = logOf();
+  const pipeProblem = createProblemReport(log);
+  return log;
+}
+function needsPipe(form, { onFailure, onSuccess, ping } = {}, user) {
+  const isOther = user !== void 0 && user.uid !== process.geteuid();
+  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent);
 }
 function createProblemReport(log) {
   let reported;
@@ -2431,19 +2449,27 @@ var LogQueue = class {
     this.queue = [];
     this.lost = 0;
     this.paused = [];
+    this.isWaiting = false;
+    this.writtenSeconds = 0;
+    this.isLineOpen = false;
     this.mayWait = true;
   }
   send(bytes, stream) {
     var _a;
     (_a = this.fd) != null ? _a : this.fd = openStderr();
+    this.isLineOpen = bytes[bytes.length - 1] !== NEWLINE;
     this.queue.push(bytes);
     this.drain();
     if (this.fd === 2) this.flush();
-    if (stream !== void 0 && this.queue.length > 0) this.paused.push(stream.pause());
+    if (stream !== void 0 && this.queue.length > 0) {
+      this.queue.push(Buffer.from(this.queue.pop()));
+      this.paused.push(stream.pause());
+    }
     this.drainLater();
   }
   sendLine(line) {
-    if (this.queue.length < MAX_QUEUED_LINES) this.send(Buffer.from(line));
+    if (this.queue.length < MAX_QUEUED_LINES) this.send(Buffer.from(this.isLineOpen ? `
+${line}` : line));
     else this.lost++;
   }
   flush() {
@@ -2460,6 +2486,7 @@ var LogQueue = class {
       const [first] = this.queue;
       const written = tryWrite(this.fd, first);
       if (written === void 0) return;
+      this.writtenSeconds = monotonicSeconds();
       if (written < first.length) this.queue[0] = first.slice(written);
       else this.queue.shift();
     }
@@ -2467,17 +2494,19 @@ var LogQueue = class {
     if (this.lost === 0) return;
     const text = `the reader of this log was stopped; lines lost: ${this.lost}`;
     this.lost = 0;
-    this.send(Buffer.from(ownLine(this.form, void 0, text, () => ({}))));
+    this.sendLine(ownLine(this.form, void 0, text, () => ({})));
   }
   drainLater() {
-    if (this.queue.length === 0 || this.retry !== void 0) return;
-    this.retry = setTimeout(() => {
-      this.retry = void 0;
+    if (this.queue.length === 0 || this.isWaiting) return;
+    this.isWaiting = true;
+    const retry = () => {
+      this.isWaiting = false;
       this.drain();
       if (this.queue.length === 0) for (const stream of this.paused.splice(0)) stream.resume();
       this.drainLater();
-    }, LOG_RETRY_MS);
-    this.retry.unref();
+    };
+    if (monotonicSeconds() - this.writtenSeconds < LOG_EAGER_SECONDS) setImmediate(retry);
+    else setTimeout(retry, LOG_RETRY_MS).unref();
   }
 };
 function openStderr() {
@@ -2499,26 +2528,114 @@ function ownLine(form, job, text, facts) {
   if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts(), message: text })}
 `;
   const whose = job === void 0 ? "" : `${job}: `;
-  const line = escapeUnsafe(`supertick: ${whose}${text}`.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+  const line = escapeAll(`supertick: ${whose}${text}`);
   return form === "prefix" ? `${time} ${line}
 ` : `${line}
 `;
 }
-function copyOutput(stream, format, queue) {
+var Output = class {
+  constructor(form, source, queue, pipeProblem) {
+    this.form = form;
+    this.source = source;
+    this.queue = queue;
+    this.pipeProblem = pipeProblem;
+    this.end = new Tail();
+    this.readers = [];
+  }
+  makePipes() {
+    const pipes = tryMakePipes(this.form === "json" ? 2 : 1);
+    if (pipes.length > 0 || isDeno) this.pipeProblem.clear();
+    else this.pipeProblem.report("no pipe", `${NO_PIPE}: ${this.needsName ? NO_TAIL : NO_NAME}`);
+    return pipes;
+  }
+  get needsName() {
+    return this.form === "raw" && !isDeno;
+  }
+  read(from, name) {
+    const take = (bytes) => {
+      this.end.add(bytes);
+      copy.take(bytes);
+    };
+    const stream = typeof from === "number" ? openSocket(from, outputBuffer(), take) : from.on("data", take);
+    const copy = copyOutput(outputFormat(this.form, this.source, name), (bytes) => this.queue.send(bytes, stream));
+    stream.on("error", () => {
+    });
+    for (const event of ["end", "close"]) stream.on(event, copy.finish);
+    this.readers.push({ stream, fd: typeof from === "number" ? from : void 0, take, finish: copy.finish });
+    return stream;
+  }
+  finish() {
+    var _a;
+    const buffer = outputBuffer();
+    for (const { stream, fd, take, finish } of this.readers) {
+      for (let left = MAX_LAST_READS; fd !== void 0 && !stream.destroyed && left > 0; left--) {
+        const length = (_a = tryTo(() => fs.readSync(fd, buffer, 0, buffer.length, null))) != null ? _a : 0;
+        if (length === 0) break;
+        take(buffer.slice(0, length));
+      }
+      finish();
+    }
+  }
+  tail(limit) {
+    return this.end.last(limit);
+  }
+};
+var NO_PIPE = "no pipe can be made (mkfifo in $TMPDIR, /tmp or /dev/shm)";
+var NO_TAIL = "hooks and pings don't get the end of the output";
+var NO_NAME = "commands write to sockets, which can't be opened as /dev/stdout and /dev/stderr";
+var OUTPUT_BUFFER_BYTES = 64 * 1024;
+var MAX_LAST_READS = 16;
+var sharedBuffer;
+function outputBuffer() {
+  sharedBuffer != null ? sharedBuffer : sharedBuffer = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES);
+  return sharedBuffer;
+}
+function copyOutput(format, send) {
+  if (format === void 0) return { take: send, finish() {
+  } };
   let rest = Buffer.alloc(0);
-  const send = (length, isPartial) => {
-    if (length > 0) queue.send(format(rest.slice(0, length), isPartial), stream);
+  const sendStart = (length, isPartial) => {
+    if (length > 0) send(format(rest.slice(0, length), isPartial));
     rest = rest.slice(length);
   };
-  stream.on("data", (bytes) => {
-    rest = Buffer.concat([rest, bytes]);
-    const length = readyLength(rest);
-    send(length, rest[length - 1] !== NEWLINE);
-  });
-  stream.on("error", () => {
-  });
-  for (const event of ["end", "close"]) stream.on(event, () => send(rest.length, false));
+  return {
+    take(bytes) {
+      rest = Buffer.concat([rest, bytes]);
+      const length = readyLength(rest);
+      sendStart(length, rest[length - 1] !== NEWLINE);
+    },
+    finish: () => sendStart(rest.length, false)
+  };
 }
+var Tail = class {
+  constructor() {
+    this.length = 0;
+  }
+  add(more) {
+    var _a;
+    (_a = this.bytes) != null ? _a : this.bytes = Buffer.allocUnsafeSlow(2 * KEPT_TAIL_BYTES);
+    const added = more.slice(-KEPT_TAIL_BYTES);
+    if (this.length + added.length > this.bytes.length) {
+      this.bytes.copyWithin(0, this.length - KEPT_TAIL_BYTES, this.length);
+      this.length = KEPT_TAIL_BYTES;
+    }
+    this.length += added.copy(this.bytes, this.length);
+  }
+  last(limit) {
+    var _a, _b;
+    const bytes = (_b = (_a = this.bytes) == null ? void 0 : _a.slice(0, this.length)) != null ? _b : Buffer.alloc(0);
+    let start = Math.max(0, bytes.length - limit);
+    if (start > 0) {
+      const line = bytes.indexOf(NEWLINE, start - 1) + 1;
+      if (line > 0 && line < bytes.length) start = line;
+      else for (const end = start + 3; start < end && (bytes[start] & 192) === 128; ) start++;
+    }
+    return Buffer.from(bytes.slice(start));
+  }
+};
+var MAX_TAIL_BYTES = 10 * 1024;
+var JOURNAL_TAIL_BYTES = 2 * 1024;
+var KEPT_TAIL_BYTES = MAX_TAIL_BYTES + 1;
 var NEWLINE = 10;
 function readyLength(bytes) {
   const lines = bytes.lastIndexOf(NEWLINE) + 1;
@@ -2528,6 +2645,7 @@ function readyLength(bytes) {
   return last;
 }
 function outputFormat(form, { job, run, hook }, source) {
+  if (form === "raw") return void 0;
   const whose = quote(`${job}[${run != null ? run : ""}]${hook === void 0 ? "" : ` ${hook}`}`).slice(1, -1);
   return (bytes, isPartial) => {
     const time = (/* @__PURE__ */ new Date()).toISOString();
@@ -2689,6 +2807,7 @@ var identityOf = (pid) => {
 function startProcess(plan) {
   var _a, _b, _c;
   const { spawn } = require("child_process");
+  const { output } = plan;
   const { stdio, pipes, childEnds } = openStdio(plan);
   const fail = (error) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
   try {
@@ -2697,17 +2816,16 @@ function startProcess(plan) {
     (_a = child.stdin) == null ? void 0 : _a.on("error", () => {
     });
     (_c = child.stdin) == null ? void 0 : _c.end(bytesOf((_b = plan.input) != null ? _b : ""));
-    const [stdout, stderr] = [child.stdout, child.stderr].map((stream, i) => {
-      var _a2;
-      return stream != null ? stream : (_a2 = pipes[i]) == null ? void 0 : _a2.reader;
+    const streams = STREAM_NAMES.flatMap((name, i) => {
+      var _a2, _b2;
+      const from = (_b2 = child[name]) != null ? _b2 : (_a2 = pipes[i]) == null ? void 0 : _a2.readEnd;
+      return isPresent(from) ? [output.read(from, name)] : [];
     });
-    if (stdout) plan.output.read(stdout, "stdout");
-    if (stderr) plan.output.read(stderr, "stderr");
     child.on("error", (error) => child.pid === void 0 && fail(error));
-    child.on("exit", (exit, signal) => whenRead([stdout, stderr].filter(isPresent), plan, { exit, signal }));
+    child.on("exit", (exit, signal) => whenRead(streams, plan, { exit, signal }));
     return identityOf(child.pid);
   } catch (error) {
-    for (const { reader } of pipes) reader.destroy();
+    for (const { readEnd } of pipes) fs.closeSync(readEnd);
     setImmediate(fail, error);
     return void 0;
   } finally {
@@ -2715,13 +2833,13 @@ function startProcess(plan) {
   }
 }
 function openStdio({ input, output, user }) {
-  var _a;
+  var _a, _b;
   const stdin = input === void 0 ? "ignore" : (_a = tryStore(input)) != null ? _a : "pipe";
-  const pipes = output === void 0 ? [] : tryMakePipes(output.pipes);
+  const pipes = (_b = output == null ? void 0 : output.makePipes()) != null ? _b : [];
   const ends = [stdin, ...pipes.map(({ writeEnd }) => writeEnd)];
   const childEnds = ends.filter((end) => typeof end === "number");
   if (user !== void 0) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid));
-  const [, stdout = output === void 0 ? 2 : "pipe", stderr = stdout] = ends;
+  const [, stdout = output === void 0 || output.needsName ? 2 : "pipe", stderr = stdout] = ends;
   const stdio = [stdin, stdout, stderr];
   return { stdio, pipes, childEnds };
 }
@@ -2731,8 +2849,9 @@ function whenRead(streams, plan, end) {
   const open = new Set(streams.filter((stream) => !stream.destroyed));
   if (open.size === 0) return plan.onEnd(end);
   const cancel = startTimer(LAST_OUTPUT_SECONDS, () => {
-    for (const stream of open) if (!stream.isPaused()) stream.destroy();
+    var _a2;
     open.clear();
+    (_a2 = plan.output) == null ? void 0 : _a2.finish();
     plan.onEnd(end);
   });
   for (const stream of open)
@@ -2748,23 +2867,48 @@ function tryMakePipes(count) {
   if (isBun || isDeno) return [];
   const { execFileSync } = require("child_process");
   const make = (files) => {
+    if (!hasDescriptors(SPAWN_DESCRIPTORS)) return void 0;
     execFileSync("mkfifo", ["-m", "600", ...files], { stdio: "ignore" });
     const pipes = files.map((file) => tryTo(() => openPipe(file))).filter(isPresent);
     if (pipes.length === count) return pipes;
-    for (const { reader, writeEnd } of pipes) fs.closeSync(reader.destroy() && writeEnd);
+    for (const { readEnd, writeEnd } of pipes) for (const fd of [readEnd, writeEnd]) fs.closeSync(fd);
     return void 0;
   };
   return (_a = tryInPrivateDirectory(["1", "2"].slice(0, count), make)) != null ? _a : [];
 }
+var SPAWN_DESCRIPTORS = 16;
+function hasDescriptors(count) {
+  const free = [];
+  while (free.length < count) {
+    const fd = tryTo(() => fs.openSync("/dev/null", fs.constants.O_RDONLY));
+    if (fd === void 0) break;
+    free.push(fd);
+  }
+  for (const fd of free) fs.closeSync(fd);
+  return free.length === count;
+}
 function openPipe(file) {
-  const { Socket } = require("net");
-  const { O_RDONLY, O_WRONLY, O_NONBLOCK } = fs.constants;
-  const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK);
+  const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
+  const readEnd = fs.openSync(file, O_RDONLY | O_NONBLOCK);
   try {
-    return { writeEnd: fs.openSync(file, O_WRONLY), reader: new Socket({ fd, readable: true, writable: false }) };
+    return { readEnd, writeEnd: fs.openSync(file, O_RDWR) };
   } catch (error) {
-    fs.closeSync(fd);
+    fs.closeSync(readEnd);
     throw error;
+  }
+}
+function readOn(pid, output) {
+  const isReadHere = !isBun && !isDeno;
+  const linkOf = (name) => {
+    var _a;
+    return (_a = tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`))) != null ? _a : "";
+  };
+  const isShared = linkOf("stdout") === linkOf("stderr");
+  for (const name of isReadHere ? STREAM_NAMES.slice(0, isShared ? 1 : 2) : []) {
+    if (!PIPE_NAME.test(linkOf(name))) continue;
+    const path = `/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`;
+    const fd = tryTo(() => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK));
+    if (fd !== void 0) output.read(fd, name);
   }
 }
 function tryStore(input) {
@@ -2787,6 +2931,7 @@ function tryInPrivateDirectory(names, open) {
   return opened;
 }
 var PRIVATE_PREFIX = "supertick-pipe-";
+var PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12]( \\(deleted\\))?$`);
 var LEFT_OVER_MS = 6e4;
 var isSweepDone = false;
 function removeLeftovers(parent) {
@@ -2865,17 +3010,17 @@ var PING_SECONDS = 10;
 function createPinger(url, log, gate) {
   const problem = createProblemReport(log);
   const lastOfRun = /* @__PURE__ */ new Map();
-  const send = async (id, what, before) => {
+  const send = async (id, what, body, before) => {
     await before;
     if (!await gate.enter()) return;
-    const error = await sendPing(pingRequest(url, what, id));
+    const error = await sendPing(pingRequest(url, what, id), body);
     gate.leave();
     if (error === void 0) problem.clear();
     else problem.report(`--ping: ${new URL(url).host}: ${error}`);
   };
   return {
-    async ping({ id }, what, onEnd) {
-      const sent = send(id, what, lastOfRun.get(id));
+    async ping({ id }, what, body, onEnd) {
+      const sent = send(id, what, body, lastOfRun.get(id));
       lastOfRun.set(id, sent);
       await sent;
       if (lastOfRun.get(id) === sent) lastOfRun.delete(id);
@@ -2897,9 +3042,13 @@ function pingRequest(base, what, rid) {
   url.searchParams.set("rid", rid);
   return { url: url.href, authorization };
 }
-function sendPing({ url, authorization }) {
-  const { get } = url.startsWith("https:") ? require("https") : require("http");
-  const headers = { "user-agent": `supertick/${"0.1.0"}` };
+function sendPing({ url, authorization }, body = Buffer.alloc(0)) {
+  const { request: open } = url.startsWith("https:") ? require("https") : require("http");
+  const headers = {
+    "user-agent": `supertick/${"0.1.0"}`,
+    "content-type": "text/plain",
+    "content-length": String(body.length)
+  };
   if (authorization !== void 0) headers.authorization = authorization;
   return new Promise((resolve) => {
     const end = (error) => {
@@ -2908,21 +3057,22 @@ function sendPing({ url, authorization }) {
       request.destroy();
     };
     const cancel = startTimer(PING_SECONDS, () => end(`no answer after ${PING_SECONDS}s`));
-    const request = get(
+    const request = open(
       url,
-      { agent: false, headers },
+      { method: "POST", agent: false, headers },
       ({ statusCode = 0 }) => end(statusCode >= 200 && statusCode < 300 ? void 0 : `HTTP status ${statusCode}`)
     );
     request.on("error", (error) => end(errorCode(error)));
+    request.end(body);
   });
 }
 var READ_BUFFER_BYTES = 4096;
 function openInput(onBytes, onEnd) {
   let isOver = false;
   let bytesRead = 0;
-  const stream = openInputStream((buffer, length) => {
-    bytesRead += length;
-    if (!isOver) onBytes(buffer.toString("latin1", 0, length));
+  const stream = openInputStream((bytes) => {
+    bytesRead += bytes.length;
+    if (!isOver) onBytes(bytes.toString("latin1"));
   });
   const end = () => {
     if (!isOver) onEnd();
@@ -2939,15 +3089,16 @@ function openInput(onBytes, onEnd) {
 }
 function openInputStream(onRead) {
   const stats = fs.fstatSync(0);
-  if (isBun || !(stats.isFIFO() || stats.isSocket()))
-    return process.stdin.on("data", (bytes) => onRead(bytes, bytes.length));
+  if (isBun || !(stats.isFIFO() || stats.isSocket())) return process.stdin.on("data", onRead);
+  return openSocket(0, Buffer.allocUnsafeSlow(READ_BUFFER_BYTES), onRead);
+}
+function openSocket(fd, buffer, onRead) {
   const { Socket } = require("net");
-  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   const callback = (length) => {
-    onRead(buffer, length);
+    onRead(buffer.slice(0, length));
     return true;
   };
-  const options = { fd: 0, readable: true, writable: false, onread: { buffer, callback } };
+  const options = { fd, readable: true, writable: false, onread: { buffer, callback } };
   return new Socket(options);
 }
 function writeFully(fd, text) {
@@ -3522,6 +3673,7 @@ var JobRunner = class {
     this.host = host;
     this.state = state;
     this.attendances = void 0;
+    this.outputs = void 0;
     this.sideTasks = NOTHING;
     this.pinger = void 0;
     this.delay = void 0;
@@ -3551,7 +3703,12 @@ var JobRunner = class {
     const secondsToNextRun = () => this.secondsToNextRun();
     const { isStopping, turns, now } = this.host;
     const { freeSlots } = turns;
-    return { at: Date.now() / 1e3, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun };
+    const tailOf = (run) => {
+      var _a, _b;
+      return ((_b = (_a = this.outputs) == null ? void 0 : _a.get(run)) == null ? void 0 : _b.tail(JOURNAL_TAIL_BYTES).toString()) || void 0;
+    };
+    const at = Date.now() / 1e3;
+    return { at, seconds: monotonicSeconds(), now, freeSlots, isStopping, secondsToNextRun, tailOf };
   }
   begin() {
     return new Decision(this.job, this.state, this.moment());
@@ -3604,12 +3761,21 @@ var JobRunner = class {
     this.attendances.set(`${run} ${what}`, cancel);
   }
   endAttendances() {
-    var _a;
+    var _a, _b, _c;
+    const isGone = (run) => !this.state.runs.some(({ number }) => number === run);
     for (const [key, cancel] of (_a = this.attendances) != null ? _a : []) {
-      if (this.state.runs.some(({ number }) => key.startsWith(`${number} `))) continue;
+      if (!isGone(Number.parseInt(key, 10))) continue;
       cancel();
       this.attendances.delete(key);
     }
+    for (const run of (_c = (_b = this.outputs) == null ? void 0 : _b.keys()) != null ? _c : []) if (isGone(run)) this.outputs.delete(run);
+  }
+  outputOf({ name }, run) {
+    var _a;
+    const output = this.log.outputOf({ job: name, run });
+    (_a = this.outputs) != null ? _a : this.outputs = /* @__PURE__ */ new Map();
+    this.outputs.set(run, output);
+    return output;
   }
   setAlarm(run, seconds) {
     const ring = () => this.apply({ type: "alarm", run });
@@ -3629,10 +3795,13 @@ var JobRunner = class {
     this.attend(number, "watch", () => clearInterval(timer));
   }
   lookBack() {
+    var _a, _b;
     this.takeOver();
     for (const { number, isOrphan, end, pid = 0, start = 0 } of this.state.runs)
-      if (isOrphan && end === void 0 && pid > 0 && !isAlive({ pid, start }))
+      if (isOrphan && end === void 0 && pid > 0 && !isAlive({ pid, start })) {
+        (_b = (_a = this.outputs) == null ? void 0 : _a.get(number)) == null ? void 0 : _b.finish();
         this.apply({ type: "exited", run: number, end: UNKNOWN_END });
+      }
   }
   signal({ number, pid = 0, start = 0, id, attempt, isOrphan }, signal) {
     const leader = { pid, start };
@@ -3664,7 +3833,7 @@ var JobRunner = class {
       user: job.user,
       env: this.environment(run, variables),
       input: (_c = (_b = run.event) == null ? void 0 : _b.payload) != null ? _c : job.input,
-      output: this.log.outputOf({ job: job.name, run: number }),
+      output: needsPipe(this.log.form, job.options, job.user) ? this.outputOf(job, number) : void 0,
       onExit: (end) => this.apply({ type: "outputLeft", run: number, end }),
       onEnd: (end) => this.apply(
         end.error === void 0 ? { type: "exited", run: number, end } : { type: "startFailed", run: number, error: end.error }
@@ -3692,14 +3861,14 @@ var JobRunner = class {
     const text = describeFact(fact, about);
     if (text !== void 0)
       this.log.line(text, () => {
-        const { type: event, at: _, ...fields } = fact;
+        const { type: event, at: _, tail: __, ...fields } = fact;
         return { event, due: about == null ? void 0 : about.due, reason: about && reasonOf(about), ...fields };
       });
     this.reportOutside(fact, about);
   }
   reportOutside(fact, run) {
     var _a, _b;
-    if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start");
+    if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start", void 0);
     if (fact.type === "ended" && fact.retryIn === void 0) this.reportResult(run, fact.result, fact, fact.seconds);
     if (fact.type === "skipped") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
     if (fact.type !== "dropped") return;
@@ -3707,32 +3876,37 @@ var JobRunner = class {
     else if (fact.why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
   }
   reportResult(run, result, { exit, signal }, seconds) {
-    this.ping(run, result === "success" ? "success" : "fail");
-    this.runHook(result === "success" ? "on-success" : "on-failure", run, {
+    var _a, _b, _c, _d;
+    const tail = (_d = (_b = (_a = this.outputs) == null ? void 0 : _a.get(run.number)) == null ? void 0 : _b.tail(MAX_TAIL_BYTES)) != null ? _d : Buffer.from((_c = run.tail) != null ? _c : "");
+    this.ping(run, result === "success" ? "success" : "fail", tail);
+    const facts = {
       SUPERTICK_RESULT: result,
       SUPERTICK_EXIT: String(exit != null ? exit : ""),
       SUPERTICK_SIGNAL: signal != null ? signal : "",
       SUPERTICK_SECONDS: String(seconds),
       SUPERTICK_FAILURES: String(this.state.failures)
-    });
+    };
+    this.runHook(result === "success" ? "on-success" : "on-failure", run, facts, tail);
   }
-  runHook(hook, about, facts) {
+  runHook(hook, about, facts, input) {
     var _a;
     const { onFailure, onSuccess, onSkip } = ((_a = about.job) != null ? _a : this.job).options;
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
-    this.runShell(hook, text, HOOK_SECONDS, about, facts, (end) => {
+    const onEnd = (end) => {
       if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
-    });
+    };
+    this.runShell(hook, text, HOOK_SECONDS, about, facts, onEnd, input);
   }
-  runShell(hook, text, limitSeconds, about, facts, onEnd) {
+  runShell(hook, text, limitSeconds, about, facts, onEnd, input) {
     var _a;
     const job = (_a = about.job) != null ? _a : this.job;
     const { user } = hook === "only-if" ? job : { user: void 0 };
     const variables = hook === "only-if" ? ownVariables(job) : {};
     const own = variables instanceof Error ? {} : variables;
     const env = { ...this.environment(about, own), ...facts, SUPERTICK_HOOK: hook };
-    const output = this.log.outputOf({ job: this.job.name, run: about.number, hook });
+    const source = { job: this.job.name, run: about.number, hook };
+    const output = needsPipe(this.log.form, {}, user) ? this.log.outputOf(source) : void 0;
     const gate = hook === "only-if" ? this.host.questions : this.host.hooks;
     const task = this.beginSideTask();
     const end = () => this.endSideTask(task);
@@ -3742,7 +3916,7 @@ var JobRunner = class {
     };
     const begin = () => {
       if (!this.sideTasks.includes(task)) return gate.leave();
-      task.kill = startShell(text, limitSeconds, { user, env, output, onEnd, onGone });
+      task.kill = startShell(text, limitSeconds, { user, env, input, output, onEnd, onGone });
     };
     gate.enter().then((isAdmitted) => isAdmitted ? this.host.turns.soon(begin) : end());
     return () => {
@@ -3751,13 +3925,13 @@ var JobRunner = class {
       end();
     };
   }
-  ping(run, what) {
+  ping(run, what, body) {
     var _a, _b;
     const { ping: url } = ((_a = run.job) != null ? _a : this.job).options;
     if (url === void 0) return;
     if (((_b = this.pinger) == null ? void 0 : _b.url) !== url) this.pinger = { url, ...createPinger(url, this.log, this.host.pings) };
     const task = this.beginSideTask();
-    this.pinger.ping(run, what, () => this.endSideTask(task));
+    this.pinger.ping(run, what, body, () => this.endSideTask(task));
   }
   beginSideTask() {
     const task = {};
@@ -3906,6 +4080,7 @@ var JobRunner = class {
       const what = phase === "ending" ? "is still being ended" : "is still going";
       this.log.line(`run ${number} of an earlier listener ${what} (pid ${leader.pid})`);
     }
+    if (isThere) readOn(leader.pid, this.outputOf(this.job, number));
     const ageSeconds = isThere ? ageOf(leader) : 0;
     this.apply({ type: "found", run: number, leader, isAlive: isThere, hasGroup: hasRest, ageSeconds });
   }
@@ -4914,7 +5089,7 @@ var SimulatedListener = class {
     };
     this.isStopping = false;
     this.lastTick = "";
-    var _a, _b;
+    var _a;
     const { spawn } = require("child_process");
     const env = { ...process.env, SUPERVISOR_ENABLED: "1" };
     delete env.SUPERVISOR_PROCESS_NAME;
@@ -4926,8 +5101,8 @@ var SimulatedListener = class {
       stdio: ["pipe", "pipe", (_a = pipe == null ? void 0 : pipe.writeEnd) != null ? _a : "pipe"]
     });
     if (pipe !== void 0) fs.closeSync(pipe.writeEnd);
-    const log = (_b = pipe == null ? void 0 : pipe.reader) != null ? _b : child.stderr;
-    log.on("data", (bytes) => this.onLog(bytes));
+    const onLog = (bytes) => this.onLog(bytes);
+    const log = pipe === void 0 ? child.stderr.on("data", onLog) : openSocket(pipe.readEnd, outputBuffer(), onLog);
     this.stdin = child.stdin.on("error", () => {
     });
     child.stdout.on("data", (bytes) => {
@@ -5519,14 +5694,25 @@ function eventsMistake({ events, settings, jobs }) {
 function status(args, scopes) {
   const words = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
-  const files = [...words, ...command];
+  const wanted = [...words, ...command];
   const now = Date.now() / 1e3;
-  const states = (files.length > 0 ? files : findStateFiles()).map((file) => reportOf(file, now));
+  const all = () => findStateFiles().map((file) => reportOf(file, now));
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
   const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
   const healthy = states.length > 0 && states.every(isWell);
   writeFully(1, `${isGiven(layer, "json") ? jsonText({ healthy, states }) : describeReports(states, now)}
 `);
   process.exitCode = healthy ? 0 : 1;
+}
+function reportsOn(word, all, now) {
+  if (word.includes("/") || fs.existsSync(word)) return [reportOf(word, now)];
+  const named = all.map((state) => ({
+    ...state,
+    jobs: state.jobs.filter(({ job }) => job === word),
+    isDetailed: true
+  }));
+  const found = named.filter(({ jobs }) => jobs.length > 0);
+  return found.length > 0 ? found : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
 }
 function findStateFiles() {
   const { TICK_STATE: file, TMPDIR } = process.env;
@@ -5566,7 +5752,7 @@ function describeSilence({ tick, periodSeconds }, writtenAt, now) {
   return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
 }
 function jobReport(key, state, { tick, count, periodSeconds = 0 }) {
-  const { name, last, recent, failures, paused, runs } = state;
+  const { name, last, earlier, recent, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== void 0 && tick !== void 0 && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
@@ -5575,6 +5761,7 @@ function jobReport(key, state, { tick, count, periodSeconds = 0 }) {
     job: name != null ? name : key,
     schedule: schedule == null ? void 0 : schedule.describe(),
     last,
+    earlier,
     recent: [...recent].map((letter) => {
       var _a;
       return (_a = RESULTS.find((result) => result[0] === letter)) != null ? _a : "none";
@@ -5595,7 +5782,19 @@ function describeReports(states, now) {
   const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
   for (const { file, problem } of states)
     if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${problem}`);
+  for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
+}
+function describeRuns({ earlier = [], last }) {
+  return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
+    var _a;
+    const how = `run ${run} ${result}: ${quote(howEnded(end)).slice(1, -1)}, ${seconds.toFixed(1)}s`;
+    const lines = (_a = tail == null ? void 0 : tail.replace(/\n$/, "").split("\n")) != null ? _a : [];
+    return [
+      `${how}${reason === void 0 ? "" : `, ${quote(reason).slice(1, -1)}`}, ended ${formatTime(at)}`,
+      ...lines.map((line) => `  ${escapeAll(line)}`)
+    ];
+  });
 }
 function tableRow({ job, last, recent, failures, next, paused, running }, now) {
   var _a, _b;

@@ -225,7 +225,11 @@ describe("what a job has come to", () => {
     ]);
     assert.deepEqual([state.recent, state.failures, state.lastRun, state.runs], ["st---f", 2, 5, []]);
     assert.deepEqual(state.counts, { success: 1, timeout: 1, skipped: 2, missed: 1001, failure: 1 });
-    assert.deepEqual(state.last, { run: 5, ...EXIT_3, at: AT + 1 });
+    assert.deepEqual(state.last, { run: 5, ...EXIT_3, at: AT + 1, reason: "schedule", tail: undefined });
+    assert.deepEqual(
+      state.earlier?.map(({ run, result }) => `${run} ${result}`),
+      ["1 success", "2 timeout"],
+    );
     assert.equal(fold(Array.from({ length: 30 }, (_, i) => skipped(i))).recent, "-".repeat(20));
   });
   it("names the last tick, and the last event of which supervisord: one that comes again is known", () => {

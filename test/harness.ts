@@ -1,7 +1,10 @@
 // What the tests of the shipped file share: which file, what runs it, a directory for it, and the end of all of it.
 
 import { execFile, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { TestContext } from "node:test";
@@ -105,6 +108,21 @@ export async function until<T>(what: string, probe: () => T | Promise<T>, explai
     if (Date.now() > deadline) throw new Error(`waited ${LIMIT_SECONDS} s in vain: ${what}\n${explain()}`);
     await nextLook(20);
   }
+}
+
+/** A service on the loopback that keeps the body of each request by its path. */
+export async function postServer(t: TestContext, path: string) {
+  const bodies = new Map<string, Buffer>();
+  const server = http.createServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece);
+    bodies.set(request.url!.split("?")[0], Buffer.concat(pieces));
+    response.end("OK");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(t, () => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, bodies };
 }
 
 /** Pids of the living whose environment has this variable. A job may have a session of its own, or a parent that is gone. */

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, ROOT, run, supertick, temporaryDirectory } from "./harness";
+import { LISTENER, postServer, ROOT, run, supertick, temporaryDirectory } from "./harness";
 import { type Program, parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
@@ -109,14 +109,40 @@ describe("README's recipes", () => {
     const post = `#!/bin/sh\n{ echo "to $*"; cat; } >${mail}.new && mv ${mail}.new ${mail}\n`;
     for (const program of ["sendmail", "mail"]) fs.writeFileSync(path.join(directory, program), post, { mode: 0o755 });
     const supervisord = await Supervisord.during(t, {
-      args: ["--ticks", "1", "--", "/bin/sh", "-c", "exit 3"],
+      args: ["--ticks", "1", "--", "/bin/sh", "-c", "echo no db; exit 3"],
       name: "sync",
       env: { TICK_ON_FAILURE: parsedVariable(t, "TICK_ON_FAILURE"), PATH: `${directory}:${process.env.PATH}` },
     });
     await supervisord.tick();
     await supervisord.until(() => fs.existsSync(mail), "the mail");
-    const message = "to ops@example.org\nSubject: sync: failure\n\nexit 3, run 1\n";
+    const message = "to ops@example.org\nSubject: sync: failure\n\nexit 3, run 1\n\nno db\n";
     assert.equal(fs.readFileSync(mail, "utf8"), message);
+  });
+
+  const withCurl = { skip: spawnSync("curl", ["--version"]).status === 0 ? false : "curl is not installed" };
+  it("the message in a chat is JSON, whatever the job wrote", withCurl, async (t) => {
+    const script = blocksOf("sh").find((text) => text.includes("# /usr/local/bin/to-chat"))!;
+    const hook = path.join(temporaryDirectory(t), "to-chat");
+    fs.writeFileSync(hook, script, { mode: 0o755 });
+    const { url, bodies } = await postServer(t, "/chat");
+    const supervisord = await Supervisord.during(t, {
+      args: [
+        "--ticks",
+        "1",
+        "--on-failure",
+        hook,
+        "--",
+        "/bin/sh",
+        "-c",
+        `printf '"a" \\\\ b\\t\\033[1m\\nä\\000'; exit 4`,
+      ],
+      name: "sync",
+      env: { CHAT_URL: url },
+    });
+    await supervisord.tick();
+    await supervisord.until(() => bodies.has("/chat"), "the message");
+    const { text } = JSON.parse(bodies.get("/chat")!.toString());
+    assert.equal(text, 'sync: failure (exit 4)\n"a" \\ b [1m\nä\n');
   });
 });
 

@@ -232,12 +232,16 @@ it("--json has every fact: times in epoch seconds, results in words", (t) => {
   assert.equal(healthy, false);
   const [{ lastTick = 0, jobs, ...facts }] = states;
   assert.deepEqual(facts, { file, period: 60 });
-  const [{ last, next, ...job }] = jobs;
+  const [{ last, earlier, next, ...job }] = jobs;
   assert.deepEqual(job, {
     ...{ job: "backup", schedule: "every 5 ticks", recent: ["success", "none", "timeout"], failures: 1 },
     running: [{ run: 3, since: 1700000000 }],
   });
   assert.deepEqual({ ...last, at: 0 }, { run: 2, result: "timeout", at: 0, seconds: 1.25, exit: 3, signal: null });
+  assert.deepEqual(
+    earlier?.map(({ run, result }) => `${run} ${result}`),
+    ["1 success"],
+  );
   assert.equal(next, lastTick + 2 * 60, "two more ticks till the count of 5");
 });
 
