@@ -64,6 +64,8 @@ export interface SupervisorEvent {
   readonly name: string;
   /** `serial`: rises with every event of one supervisord. */
   readonly serial: number;
+  /** `poolserial`: rises by one with every event that is put into our pool. */
+  readonly poolSerial?: number;
   readonly payload: string;
   /** It had more than 1 MiB: it was read and dropped, and `payload` is empty. */
   readonly isDropped?: boolean;
@@ -178,19 +180,15 @@ export class EventReader {
     return end;
   }
 
-  private complete({ name, serial }: EventHeader, isStrayLineAllowed: boolean): SupervisorEvent {
+  private complete({ length: _, ...header }: EventHeader, isStrayLineAllowed: boolean): SupervisorEvent {
     this.header = undefined;
     this.isStrayLineAllowed = isStrayLineAllowed;
     const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || undefined;
-    return { name, serial, payload: decodeUtf8(this.kept), isDropped };
+    return { ...header, payload: decodeUtf8(this.kept), isDropped };
   }
 }
 
-interface EventHeader {
-  readonly name: string;
-  readonly serial: number;
-  readonly length: number;
-}
+type EventHeader = Pick<SupervisorEvent, "name" | "serial" | "poolSerial"> & { readonly length: number };
 
 // ver:3.0 server:ANY TEXT serial:21 pool:NAME poolserial:10 eventname:TICK_60 len:15
 // The server's name is free text, with spaces and colons too: so the line is read from the right.
@@ -203,7 +201,13 @@ function parseHeader(line: string): EventHeader | undefined {
   const length = Number(tail[2]);
   if (poolserialAt < 0 || serialAt < 0 || serial === null) return undefined;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  return { name: tail[1], serial: Number(serial[1]), length };
+  const poolSerial = /^ poolserial:(\d{1,15})$/.exec(line.slice(poolserialAt, tail.index));
+  return {
+    name: tail[1],
+    serial: Number(serial[1]),
+    poolSerial: poolSerial ? Number(poolSerial[1]) : undefined,
+    length,
+  };
 }
 
 function decodeUtf8(bytes: string): string {
@@ -356,6 +360,45 @@ export class SerialSet {
 
 function fitSteps(steps: string): string {
   return steps.length <= MAX_SERIALS_TEXT ? steps : `${steps.slice(0, steps.lastIndexOf(".", MAX_SERIALS_TEXT))}-`;
+}
+
+/**
+ * Which events of our pool never come: when it is full, supervisord drops the oldest without a word. A number may come
+ * late, for an event that a neighbour has rejected comes before those that wait.
+ */
+export class PoolGaps {
+  private gaps: Array<{ readonly from: number; readonly to: number; readonly isOld: boolean }> = [];
+  private isFirst = true;
+
+  /** @param highest that came before our start; undefined: numbers below the first are of no matter */
+  constructor(public highest?: number) {}
+
+  get isOpen(): boolean {
+    return this.gaps.length > 0;
+  }
+
+  /** An event with this number has come. */
+  add(number: number): void {
+    // A pool that was made anew since then counts from 0.
+    if (this.isFirst && number < (this.highest ?? 0) / 2) this.highest = undefined;
+    this.isFirst = false;
+    const next = (this.highest ?? number) + 1;
+    this.highest = Math.max(number, next - 1);
+    if (number > next) this.gaps.push({ from: next, to: number - 1, isOld: false });
+    if (!this.isOpen) return;
+    const halves = this.gaps.flatMap((gap) => [
+      { ...gap, to: Math.min(gap.to, number - 1) },
+      { ...gap, from: Math.max(gap.from, number + 1) },
+    ]);
+    this.gaps = halves.filter(({ from, to }) => from <= to);
+  }
+
+  /** How many were missing at the last look too: nobody waits for them any more. */
+  look(): number {
+    const count = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
+    this.gaps = this.gaps.filter(({ isOld }) => !isOld).map((gap) => ({ ...gap, isOld: true }));
+    return count;
+  }
 }
 
 /** What a tick is, beside those before. Set back: by so many seconds, mostly 0. */
@@ -1324,6 +1367,8 @@ export interface Due {
   readonly supervisor?: string;
   /** With --on: the event itself. It is lost with the listener. */
   readonly event?: SupervisorEvent;
+  /** It stands for so many events that never came. */
+  readonly lost?: number;
   /** It waits for a turn (--max-running), not for a run of its own job. */
   readonly awaitsSlot?: boolean;
   /** While it waits: what its event takes in memory. */
@@ -4506,10 +4551,10 @@ function describeError(error: unknown): string {
 // ── Counter file ────────────────────────────────────────────────────────────
 // 512 bytes, overwritten by one write at each tick: killed at any instruction, the old or the new content is there.
 // Line 1 is the count alone, as the script that supertick replaces wrote it. Line 2 is the last tick, the serials of
-// the events that were counted, and who counts; blanks fill the rest:
+// the events that were counted, the last number in our pool, and who counts; blanks fill the rest:
 //
 //   3
-//   when=1700000040 serial=21 period=60 supervisor=1:310 listener=77:412 machine=1a2b3c4d:4026531836 serials=l.1.2
+//   when=1700000040 serial=21 period=60 supervisor=1:310 listener=77:412 machine=1a2b3c4d:4026531836 pool=9 serials=l.1.2
 //
 // Its content is taken over at start only. Before anything is written, here or to the journal, the file is looked at: if
 // another listener has put its name there, as one in another container with the same volume, both files are its. A file
@@ -4529,6 +4574,8 @@ export interface CounterContent {
   /** Seconds between two ticks. */
   readonly periodSeconds?: number;
   readonly serials: SerialSet;
+  /** The highest poolserial that came. */
+  readonly poolSerial?: number;
   readonly supervisor?: ProcessIdentity;
   readonly listener?: ProcessIdentity;
   /** Where those two processes are: see machineId. */
@@ -4539,7 +4586,7 @@ export interface CounterContent {
 
 /** The text of the file, without the spaces and the newline at its end. */
 export function formatCounter(content: CounterContent): string {
-  const { count, undecided = 0, tick, periodSeconds = 0, serials, supervisor, listener, machine } = content;
+  const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
   // toFixed, since V8 caches the texts of plain conversions, and the young generation grows by them.
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
@@ -4549,7 +4596,8 @@ export function formatCounter(content: CounterContent): string {
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
     listener && `listener=${formatIdentity(listener)}`,
     machine && `machine=${machine}`,
-    `serials=${serials.format()}`,
+    poolSerial !== undefined && `pool=${poolSerial.toFixed()}`,
+    `serials=${content.serials.format()}`,
   ];
   return `${count.toFixed()}\n${fields.filter(Boolean).join(" ")}`;
 }
@@ -4572,6 +4620,7 @@ export function parseCounter(text: string): CounterContent {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
+    poolSerial: number("pool"),
     tick: whenSeconds === undefined ? undefined : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
     serials: SerialSet.parse(fields.get("serials") ?? (serial === undefined ? "" : `${serial.toString(36)}-`)),
@@ -5422,6 +5471,7 @@ class JobRunner {
     if (number !== undefined) facts.SUPERTICK_RUN = String(number);
     if (attempt !== undefined) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== undefined) facts.SUPERTICK_EVENT = event.name;
+    if (about.lost !== undefined) facts.SUPERTICK_LOST = String(about.lost);
     if (event?.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
     return { ...payloadTokens(event?.payload ?? ""), ...this.host.env, ...own, ...job.env, ...facts };
   }
@@ -5672,6 +5722,13 @@ class JobRunner {
     return this.decide({ type: "due", ...due, event: reason === "event" ? event : undefined });
   }
 
+  /** Some of the events that never came may have been meant for it. */
+  loseEvents(lost: number): Decision {
+    const decision = this.begin();
+    decision.skip({ ...dueNow("event"), lost }, `${lost} events never came`);
+    return this.adopt(decision);
+  }
+
   /** A run that no tick and no event brings: it is due now. */
   runNow(reason: "start" | "signal"): Decision | undefined {
     return this.isLeaving ? undefined : this.decide({ type: "due", ...dueNow(reason) });
@@ -5781,7 +5838,8 @@ function verdictOf(end: ProcessEnd, isLate: boolean): { verdict: Verdict; error?
 
 const MAX_TOKEN_BYTES = 2 ** 16; // of all: the kernel refuses a variable of 128 KiB, and a thousand hooks may wait
 // What supertick says itself, or leaves unset, can't come from a payload.
-const OWN_TOKENS = /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload)$/i;
+const OWN_TOKENS =
+  /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload|lost)$/i;
 
 /** processname:web groupname:web … on the first line → SUPERTICK_PROCESSNAME=web … */
 export function payloadTokens(payload: string): Record<string, string> {
@@ -6091,6 +6149,10 @@ function createComparison(): (a: Job, b: Job) => boolean {
 /** Supervisor 3.3.4 and later, on a Python before 3.8, then forgets the wrong one's subscription. */
 const IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 const AMBIGUOUS_PAYLOAD_MS = 100;
+const LATE_SECONDS = 5; // until the first look for what has not come, and to the next, which gives it up
+const LOST_EVENTS =
+  "events of our pool never came: supervisord keeps the last buffer_size=, 10 by default, and drops older ones; " +
+  "write buffer_size=1000 in the section";
 const WATCHDOG_PERIODS = 3;
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
@@ -6111,6 +6173,8 @@ class Listener {
   private readonly supervisor = identityOf(process.ppid)!;
   private readonly reader = new EventReader();
   private readonly counted: SerialSet; // the serials of its events
+  private readonly gaps: PoolGaps; // in the numbers of our pool
+  private isWaitingForLate = false;
   private readonly journal: Journal;
   private yieldedBefore: JobState; // what the journal knows of LISTENER
   private readonly warnings = new Set<string>();
@@ -6142,9 +6206,10 @@ class Listener {
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? undefined : hash32(`${pid}:${start}:${machineId()}`).toString(36);
-    const { count, undecided = 0, tick, serials, supervisor, machine = machineId() } = counter.found;
+    const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && supervisor?.pid === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
+    this.gaps = new PoolGaps(isSame ? poolSerial : undefined);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === undefined };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
@@ -6369,11 +6434,12 @@ class Listener {
     const mistake = this.hasSeenEvent ? undefined : poolMistake(); // at the start a sibling may not have been there
     this.hasSeenEvent = true;
     if (mistake !== undefined) return this.fail(mistake, 2);
+    this.takeNumber(event);
     if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
     const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.answer();
+    if (meant.length === 0) return this.commit([], true);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner: JobRunner) => (isRunNow(event, runner.job) ? "remote" : "event");
@@ -6381,6 +6447,28 @@ class Listener {
       outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
       true,
     );
+  }
+
+  private takeNumber({ poolSerial }: SupervisorEvent): void {
+    if (poolSerial !== undefined) this.gaps.add(poolSerial);
+    if (this.isWaitingForLate || !this.gaps.isOpen) return;
+    this.isWaitingForLate = true;
+    this.waitForLate();
+  }
+
+  private waitForLate(): void {
+    startTimer(LATE_SECONDS, () => {
+      const lost = this.isStopping ? 0 : this.gaps.look();
+      if (lost > 0) this.reportLost(lost);
+      this.isWaitingForLate = this.gaps.isOpen && !this.isStopping;
+      if (this.isWaitingForLate) this.waitForLate();
+    });
+  }
+
+  private reportLost(lost: number): void {
+    this.log.line(`${lost} ${LOST_EVENTS}`);
+    const isMeant = ({ job, isLeaving }: JobRunner) => job.schedule.kind === "events" && !isLeaving;
+    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
   }
 
   private ignoreCounted(serial: number): void {
@@ -6391,13 +6479,13 @@ class Listener {
   private onTick(event: SupervisorEvent): void {
     // An --on listener has no ticks of its own: this one leaked in from another pool. Answer, but start no watchdog on
     // it.
-    if (this.tickType === undefined && !this.isTicking) return this.answer();
+    if (this.tickType === undefined && !this.isTicking) return this.commit([], true);
     const tick = parseTick(event);
     this.tickType = this.tickType ?? event.name;
     if (tick === undefined) this.warnOnce("no time", `${event.name} has no time but ${quote(event.payload)}; ignored`);
     else if (event.name === this.tickType) return this.onCountedType(tick);
     else this.warnOnce("other tick", this.otherTickWarning(event.name));
-    this.answer();
+    this.commit([], true);
   }
 
   private get isTicking(): boolean {
@@ -6491,9 +6579,10 @@ class Listener {
     const tick = last?.isForeign ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, supervisor, self } = this;
     const listener = isAtWork ? self : undefined;
+    const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[this.tickType ?? ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count, undecided, tick, periodSeconds, serials, supervisor, listener, machine });
+    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
   }
 
   private warnOnce(kind: string, text: string): void {
@@ -7177,7 +7266,7 @@ export function formatSection(section: ListenerSection): string {
     `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
-    ...(events.every((name) => name in TICK_PERIODS) ? [] : [`buffer_size=${EVENT_BUFFER}`]),
+    ...(events.every((name) => name in TICK_PERIODS) ? [] : [BUFFER_NOTE, `buffer_size=${EVENT_BUFFER}`]),
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
     `priority=${-2 - (hash32(title) % PRIORITIES)}`,
     "autorestart=true",
@@ -7192,6 +7281,7 @@ export function formatSection(section: ListenerSection): string {
 
 /** Events that come in a burst; beyond supervisord's buffer of ten, the oldest would be lost. */
 const EVENT_BUFFER = 1000;
+const BUFFER_NOTE = "; of a burst of events supervisord keeps only so many, 10 by default, and drops the oldest";
 const CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
   "stderr_logfile=/dev/stderr",

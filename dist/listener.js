@@ -109,11 +109,11 @@ var EventReader = class {
     }
     return end;
   }
-  complete({ name, serial }, isStrayLineAllowed) {
+  complete({ length: _, ...header }, isStrayLineAllowed) {
     this.header = void 0;
     this.isStrayLineAllowed = isStrayLineAllowed;
     const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || void 0;
-    return { name, serial, payload: decodeUtf8(this.kept), isDropped };
+    return { ...header, payload: decodeUtf8(this.kept), isDropped };
   }
 };
 function parseHeader(line) {
@@ -125,7 +125,13 @@ function parseHeader(line) {
   const length = Number(tail[2]);
   if (poolserialAt < 0 || serialAt < 0 || serial === null) return void 0;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  return { name: tail[1], serial: Number(serial[1]), length };
+  const poolSerial = /^ poolserial:(\d{1,15})$/.exec(line.slice(poolserialAt, tail.index));
+  return {
+    name: tail[1],
+    serial: Number(serial[1]),
+    poolSerial: poolSerial ? Number(poolSerial[1]) : void 0,
+    length
+  };
 }
 function decodeUtf8(bytes) {
   return isAscii(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
@@ -212,6 +218,35 @@ var SerialSet = class _SerialSet {
 function fitSteps(steps) {
   return steps.length <= MAX_SERIALS_TEXT ? steps : `${steps.slice(0, steps.lastIndexOf(".", MAX_SERIALS_TEXT))}-`;
 }
+var PoolGaps = class {
+  constructor(highest2) {
+    this.highest = highest2;
+    this.gaps = [];
+    this.isFirst = true;
+  }
+  get isOpen() {
+    return this.gaps.length > 0;
+  }
+  add(number) {
+    var _a, _b;
+    if (this.isFirst && number < ((_a = this.highest) != null ? _a : 0) / 2) this.highest = void 0;
+    this.isFirst = false;
+    const next = ((_b = this.highest) != null ? _b : number) + 1;
+    this.highest = Math.max(number, next - 1);
+    if (number > next) this.gaps.push({ from: next, to: number - 1, isOld: false });
+    if (!this.isOpen) return;
+    const halves = this.gaps.flatMap((gap) => [
+      { ...gap, to: Math.min(gap.to, number - 1) },
+      { ...gap, from: Math.max(gap.from, number + 1) }
+    ]);
+    this.gaps = halves.filter(({ from, to }) => from <= to);
+  }
+  look() {
+    const count = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
+    this.gaps = this.gaps.filter(({ isOld }) => !isOld).map((gap) => ({ ...gap, isOld: true }));
+    return count;
+  }
+};
 function countTick(last, counted, tick) {
   var _a;
   const { serial, whenSeconds } = tick;
@@ -3194,7 +3229,7 @@ function describeError(error) {
 }
 var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
-  const { count, undecided = 0, tick, periodSeconds = 0, serials, supervisor, listener, machine } = content;
+  const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
     (tick == null ? void 0 : tick.serial) !== void 0 && `serial=${tick.serial.toFixed()}`,
@@ -3203,7 +3238,8 @@ function formatCounter(content) {
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
     listener && `listener=${formatIdentity(listener)}`,
     machine && `machine=${machine}`,
-    `serials=${serials.format()}`
+    poolSerial !== void 0 && `pool=${poolSerial.toFixed()}`,
+    `serials=${content.serials.format()}`
   ];
   return `${count.toFixed()}
 ${fields.filter(Boolean).join(" ")}`;
@@ -3227,6 +3263,7 @@ function parseCounter(text) {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
+    poolSerial: number("pool"),
     tick: whenSeconds === void 0 ? void 0 : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
     serials: SerialSet.parse((_a = fields.get("serials")) != null ? _a : serial === void 0 ? "" : `${serial.toString(36)}-`),
@@ -3854,6 +3891,7 @@ var JobRunner = class {
     if (number !== void 0) facts.SUPERTICK_RUN = String(number);
     if (attempt !== void 0) facts.SUPERTICK_ATTEMPT = String(attempt);
     if (event !== void 0) facts.SUPERTICK_EVENT = event.name;
+    if (about.lost !== void 0) facts.SUPERTICK_LOST = String(about.lost);
     if (event == null ? void 0 : event.isDropped) facts.SUPERTICK_PAYLOAD = "dropped";
     return { ...payloadTokens((_a = event == null ? void 0 : event.payload) != null ? _a : ""), ...this.host.env, ...own, ...job.env, ...facts };
   }
@@ -4055,6 +4093,11 @@ var JobRunner = class {
     const due = { ...dueNow(reason), serial, supervisor };
     return this.decide({ type: "due", ...due, event: reason === "event" ? event : void 0 });
   }
+  loseEvents(lost) {
+    const decision = this.begin();
+    decision.skip({ ...dueNow("event"), lost }, `${lost} events never came`);
+    return this.adopt(decision);
+  }
   runNow(reason) {
     return this.isLeaving ? void 0 : this.decide({ type: "due", ...dueNow(reason) });
   }
@@ -4137,7 +4180,7 @@ function verdictOf(end, isLate) {
   return { verdict: isLate ? "timeout" : "error", error: howEnded(end) };
 }
 var MAX_TOKEN_BYTES = 2 ** 16;
-var OWN_TOKENS = /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload)$/i;
+var OWN_TOKENS = /^(job|run|due|id|attempt|reason|result|exit|signal|seconds|failures|hook|event|listener|payload|lost)$/i;
 function payloadTokens(payload) {
   var _a;
   const tokens = {};
@@ -4385,6 +4428,8 @@ function createComparison() {
 }
 var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 var AMBIGUOUS_PAYLOAD_MS = 100;
+var LATE_SECONDS = 5;
+var LOST_EVENTS = "events of our pool never came: supervisord keeps the last buffer_size=, 10 by default, and drops older ones; write buffer_size=1000 in the section";
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
@@ -4404,6 +4449,7 @@ var Listener = class {
     this.isStopping = false;
     this.supervisor = identityOf(process.ppid);
     this.reader = new EventReader();
+    this.isWaitingForLate = false;
     this.warnings = /* @__PURE__ */ new Set();
     this.silence = createProblemReport(this.log);
     this.hasSeenEvent = false;
@@ -4420,9 +4466,10 @@ var Listener = class {
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? void 0 : hash32(`${pid}:${start}:${machineId()}`).toString(36);
-    const { count, undecided = 0, tick, serials, supervisor, machine = machineId() } = counter.found;
+    const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && (supervisor == null ? void 0 : supervisor.pid) === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
+    this.gaps = new PoolGaps(isSame ? poolSerial : void 0);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
@@ -4610,11 +4657,12 @@ var Listener = class {
     const mistake = this.hasSeenEvent ? void 0 : poolMistake();
     this.hasSeenEvent = true;
     if (mistake !== void 0) return this.fail(mistake, 2);
+    this.takeNumber(event);
     if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
     const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.answer();
+    if (meant.length === 0) return this.commit([], true);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner) => isRunNow(event, runner.job) ? "remote" : "event";
@@ -4623,19 +4671,38 @@ var Listener = class {
       true
     );
   }
+  takeNumber({ poolSerial }) {
+    if (poolSerial !== void 0) this.gaps.add(poolSerial);
+    if (this.isWaitingForLate || !this.gaps.isOpen) return;
+    this.isWaitingForLate = true;
+    this.waitForLate();
+  }
+  waitForLate() {
+    startTimer(LATE_SECONDS, () => {
+      const lost = this.isStopping ? 0 : this.gaps.look();
+      if (lost > 0) this.reportLost(lost);
+      this.isWaitingForLate = this.gaps.isOpen && !this.isStopping;
+      if (this.isWaitingForLate) this.waitForLate();
+    });
+  }
+  reportLost(lost) {
+    this.log.line(`${lost} ${LOST_EVENTS}`);
+    const isMeant = ({ job, isLeaving }) => job.schedule.kind === "events" && !isLeaving;
+    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
+  }
   ignoreCounted(serial) {
     if (this.settings.verbose) this.log.line(`event serial ${serial} was counted before; answered and ignored`);
     this.answer();
   }
   onTick(event) {
     var _a;
-    if (this.tickType === void 0 && !this.isTicking) return this.answer();
+    if (this.tickType === void 0 && !this.isTicking) return this.commit([], true);
     const tick = parseTick(event);
     this.tickType = (_a = this.tickType) != null ? _a : event.name;
     if (tick === void 0) this.warnOnce("no time", `${event.name} has no time but ${quote(event.payload)}; ignored`);
     else if (event.name === this.tickType) return this.onCountedType(tick);
     else this.warnOnce("other tick", this.otherTickWarning(event.name));
-    this.answer();
+    this.commit([], true);
   }
   get isTicking() {
     return this.crontab !== void 0 || this.runners.some(({ job }) => job.schedule.kind !== "events");
@@ -4716,9 +4783,10 @@ var Listener = class {
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, supervisor, self } = this;
     const listener = isAtWork ? self : void 0;
+    const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count, undecided, tick, periodSeconds, serials, supervisor, listener, machine });
+    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
   }
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
@@ -5233,7 +5301,7 @@ function formatSection(section) {
     `[eventlistener:${title}]`,
     `command=${command.map(quoteWord).join(" ")}`,
     `events=${[...new Set(events)].join(",")}`,
-    ...events.every((name2) => name2 in TICK_PERIODS) ? [] : [`buffer_size=${EVENT_BUFFER}`],
+    ...events.every((name2) => name2 in TICK_PERIODS) ? [] : [BUFFER_NOTE, `buffer_size=${EVENT_BUFFER}`],
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
     `priority=${-2 - hash32(title) % PRIORITIES}`,
     "autorestart=true",
@@ -5247,6 +5315,7 @@ function formatSection(section) {
 `;
 }
 var EVENT_BUFFER = 1e3;
+var BUFFER_NOTE = "; of a burst of events supervisord keeps only so many, 10 by default, and drops the oldest";
 var CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
   "stderr_logfile=/dev/stderr",

@@ -64,6 +64,7 @@ describe("the text of the counter file", () => {
       tick: optional(fc.record({ whenSeconds: whole, serial: optional(whole) }, { noNullPrototype: true })),
       periodSeconds: fc.constantFrom(undefined, 5, 60, 3600),
       serials: serials.map((all) => setOf(all)),
+      poolSerial: optional(fc.nat(9_999_999_999)),
       supervisor: identity,
       listener: identity,
       machine: fc.constantFrom(undefined, "1a2b3c4d:4026531836"),

@@ -80,6 +80,7 @@ describe("init", () => {
       assert.equal(rest.includes("buffer_size=1000"), args[0] === "--on", args.join(" "));
       assert.equal(/--tick[ =](\w+)/.exec(command)?.[1], flag, args.join(" "));
       assert.doesNotMatch(rest.join("\n"), /^environment/m);
+      assert.equal(rest.includes("buffer_size=1000"), args.includes("--on"), args.join(" "));
     }
   });
 

@@ -284,7 +284,7 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
         );
         return (reader.push(bytes.toString("latin1")) ?? (reader.isAmbiguous ? "waits" : "lacks bytes")) as unknown;
       };
-      const event = (payload: string) => ({ name: "X", serial: 1, payload, isDropped: undefined });
+      const event = (payload: string) => ({ name: "X", serial: 1, poolSerial: 1, payload, isDropped: undefined });
       for (let time = 1; time <= 3; time++) {
         assert.equal(push("ää", 4), "waits");
         assert.deepEqual(reader.settle(), event("ää"));

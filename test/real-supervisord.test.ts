@@ -5,7 +5,7 @@ import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { describe, test as nodeTest, type TestContext } from "node:test";
-import { asked } from "./harness.ts";
+import { asked, supertick } from "./harness.ts";
 import {
   CLOCK_START,
   createSupervisord,
@@ -448,4 +448,39 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
     await supervisord.waitForStderr("run 1 finished: exit 0");
     assert.doesNotMatch(supervisord.stderr(), /numprocs/);
   });
+
+  const [, size] = /^buffer_size=(.*)$/m.exec(supertick(["init", "--on", "PROCESS_STATE", "--", "x"]).stdout) ?? [];
+  for (const [what, settings] of [
+    ["with init's buffer_size loses none", { buffer_size: size }],
+    ["without it loses some, and the log says how many", {}],
+  ] as const) {
+    test(`of 200 processes that exit at once, an alert ${what}`, async (t) => {
+      const supervisord = createSupervisord(t);
+      const gate = supervisord.path("gate");
+      execFileSync("mkfifo", [gate]);
+      const exit = { startsecs: "0", autorestart: "false" };
+      supervisord.program("first", { command: "true", ...exit });
+      const burst = { process_name: "p%(process_num)d", numprocs: "200", ...exit };
+      supervisord.program("burst", { command: `/bin/sh -c "read x <${gate}"`, ...burst });
+      const note = supervisord.script("note-run", "echo x >> runs");
+      const events = "PROCESS_STATE_EXITED";
+      supervisord.listener("alert", ["--on", events, "--", note], { settings: { events, ...settings } });
+      await supervisord.start();
+      await supervisord.ctl("start", "first");
+      await supervisord.waitForStderr("run 1 finished");
+      await supervisord.call("supervisor.startProcessGroup", "burst", 0);
+      await supervisord.waitForLog(/success: p\d+ entered RUNNING state/, 200);
+      await supervisord.waitUntil("all to exit", () => {
+        execFileSync("sh", ["-c", ': <>"$0"', gate]); // lets those go on that wait by now
+        return supervisord.log().match(/exited: p\d+ /g)?.length === 200;
+      });
+      const lost = () =>
+        [...supervisord.stderr().matchAll(/(\d+) events of our pool never came/g)].reduce(
+          (sum, [, n]) => sum + Number(n),
+          0,
+        );
+      await supervisord.waitUntil("all to run or to be missed", () => runsIn(supervisord).length + lost() === 201);
+      assert.equal(lost() > 0, !("buffer_size" in settings));
+    });
+  }
 });

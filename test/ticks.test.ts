@@ -13,6 +13,7 @@ import {
   FRESH_STATE,
   type JobState,
   type LastTick,
+  PoolGaps,
   parseCron,
   parseTick,
   remember,
@@ -24,6 +25,7 @@ import {
   TickSchedule,
   whatIsDue,
 } from "../listener";
+import { rowsOf } from "./files";
 import * as vectors from "./vectors/ticks.json";
 
 const HOUR = 3600;
@@ -418,4 +420,27 @@ describe("whatever supervisord sends", () => {
       assert.deepEqual(ran, schedule.isOfAll ? [4, 6] : [4]);
     }
   });
+});
+
+describe("a number in our pool", () => {
+  const cases = rowsOf(`
+    -  | 5 6 7             | 0 | 7 | each comes
+    -  | 5 9               | 3 | 9 | three never come
+    -  | 5 9 6 7 8         | 0 | 9 | they come late, behind a rejected event
+    -  | 5 9 7             | 2 | 9 | one of them does
+    -  | 5 9 4 3           | 3 | 9 | those below the first are of no matter
+    -  | 5 7 7 9           | 2 | 9 | one comes again
+    9  | 13                | 3 | 13 | over a restart of ours
+    9  | 9 10              | 0 | 10 | again after it
+    90 | 0 1 4             | 2 | 4 | in a pool that was made anew
+    90 | 89 91             | 0 | 91 | late after a restart`);
+  for (const [highest, numbers, lost, after, title] of cases) {
+    it(`is missed if it never comes: ${title}`, () => {
+      const gaps = new PoolGaps(highest === "-" ? undefined : Number(highest));
+      for (const number of numbers.split(" ")) gaps.add(Number(number));
+      assert.equal(gaps.look(), 0, "they may still come");
+      assert.deepEqual([gaps.look(), gaps.highest, gaps.look()], [Number(lost), Number(after), 0]);
+      assert.equal(gaps.isOpen, false);
+    });
+  }
 });
