@@ -4042,7 +4042,7 @@ function startProcess(plan: ProcessPlan): ProcessIdentity | undefined {
   const { spawn } = require("child_process") as typeof import("child_process");
   const { output } = plan;
   const { stdio, pipes, childEnds } = openStdio(plan);
-  const fail = (error: unknown) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
+  const fail = (error: unknown) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], plan.env.PATH, error) });
   try {
     const { command, options } = asUser(plan);
     const child = spawn(command[0], command.slice(1), { ...options, stdio, detached: true });
@@ -4246,9 +4246,9 @@ function startShell(text: string, limitSeconds: number, plan: ShellPlan): () => 
 }
 
 /** Why a command could not be started, in words. */
-function startError(program: string, error: unknown): string {
+function startError(program: string, path: string | undefined, error: unknown): string {
   const reasons: Record<string, string> = {
-    ENOENT: `${quote(program)} was not found`,
+    ENOENT: `${quote(program)} ${whyNotFound(program, path)}`,
     EACCES: `${quote(program)} is not executable`,
     EAGAIN: "too many processes or too little memory",
     EPERM: "supertick may not run it as that user",
@@ -4256,6 +4256,20 @@ function startError(program: string, error: unknown): string {
   };
   const code = errorCode(error);
   return `${code}: ${reasons[code] ?? (error as Error).message}`;
+}
+
+/** The system says the same of a file that is there, but asks for an interpreter that is not. */
+function whyNotFound(program: string, path = ""): string {
+  const files = program.includes("/")
+    ? [program]
+    : path.split(":").map((directory) => `${directory || "."}/${program}`);
+  const file = files.find(isExecutable);
+  if (file === undefined) return "was not found";
+  const [, interpreter] = /^#![ \t]*([^ \t\n]*)/.exec(tryTo(() => readStart(file)) ?? "") ?? [];
+  if (interpreter === undefined) return "is there, but its loader was not found: it may be built for another C library";
+  if (interpreter.endsWith("\r"))
+    return `has a carriage return behind #!${quote(interpreter.slice(0, -1)).slice(1, -1)}`;
+  return `begins with #!${quote(interpreter).slice(1, -1)}, which was not found`;
 }
 
 /** Sends a signal to a process group; 0 only asks. Is anything of the group left? */
@@ -4675,6 +4689,10 @@ class CounterFile {
     return NO_COUNTER;
   }
 
+  get isInMemory(): boolean {
+    return this.path === undefined;
+  }
+
   /** The listener that has put its name into the file since we looked last. Nothing is written any more then. */
   findTaker(): Rival | undefined {
     if (this.path === undefined) return undefined;
@@ -4835,14 +4853,23 @@ function defaultStatePath(name: string, log: Log): string {
   const problem = whyUnusable(standard);
   if (problem === undefined) return `${standard}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
-  if (problem !== "ENOENT") log.line(`${standard}: it cannot be written (${problem}); using ${directory} instead`);
   try {
     fs.mkdirSync(directory, 0o700);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
-  if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
+  if (isPrivateTo(uid, directory)) {
+    log.line(`${whyNotStandard(standard, problem)}; using ${directory} instead`);
+    return `${directory}/${file}`;
+  }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
+}
+
+function whyNotStandard(directory: string, problem: string): string {
+  if (problem === "ENOENT") return `there is no ${directory}`;
+  if (problem !== "EACCES") return `${directory}: it cannot be written (${problem})`;
+  const name = tryTo(() => (require("os") as typeof import("os")).userInfo().username);
+  return `${directory} is not writable by ${name ?? `uid ${process.getuid!()}`}`;
 }
 
 /** Why no file can be made in a directory: the error's code; undefined where one can. */
@@ -6307,9 +6334,9 @@ class Listener {
     const count = onlyJob?.schedule.kind === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = crontab?.describe() ?? "";
     if (columns !== "") this.log.line(columns);
-    this.log.line(
-      `${what}${tick}${count}; state ${this.statePath === undefined ? "in memory only" : `in ${this.statePath}`}`,
-    );
+    const { statePath } = this;
+    const place = this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
+    this.log.line(`${what}${tick}${count}; state in ${statePath === undefined ? "memory only" : place}`);
     for (const { log, state } of this.runners) if (state.paused !== undefined) log.line(describePause(state.paused));
   }
 
@@ -6439,7 +6466,7 @@ class Listener {
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
     const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.commit([], true);
+    if (meant.length === 0) return this.passOver(event);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner: JobRunner) => (isRunNow(event, runner.job) ? "remote" : "event");
@@ -6447,6 +6474,16 @@ class Listener {
       outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
       true,
     );
+  }
+
+  private passOver(event: SupervisorEvent): void {
+    const names = this.runners.map(({ job }) => job.name);
+    const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : undefined;
+    if (asked?.type === "supertick") {
+      const name = asked.data.trim();
+      this.log.line(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+    }
+    this.commit([], true);
   }
 
   private takeNumber({ poolSerial }: SupervisorEvent): void {

@@ -2844,7 +2844,7 @@ function startProcess(plan) {
   const { spawn } = require("child_process");
   const { output } = plan;
   const { stdio, pipes, childEnds } = openStdio(plan);
-  const fail = (error) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], error) });
+  const fail = (error) => plan.onEnd({ ...UNSEEN, error: startError(plan.command[0], plan.env.PATH, error) });
   try {
     const { command, options } = asUser(plan);
     const child = spawn(command[0], command.slice(1), { ...options, stdio, detached: true });
@@ -3001,10 +3001,10 @@ function startShell(text, limitSeconds, plan) {
   const cancelLimit = startTimer(limitSeconds, () => finish(true, late));
   return () => finish(true);
 }
-function startError(program, error) {
+function startError(program, path, error) {
   var _a;
   const reasons = {
-    ENOENT: `${quote(program)} was not found`,
+    ENOENT: `${quote(program)} ${whyNotFound(program, path)}`,
     EACCES: `${quote(program)} is not executable`,
     EAGAIN: "too many processes or too little memory",
     EPERM: "supertick may not run it as that user",
@@ -3012,6 +3012,17 @@ function startError(program, error) {
   };
   const code = errorCode(error);
   return `${code}: ${(_a = reasons[code]) != null ? _a : error.message}`;
+}
+function whyNotFound(program, path = "") {
+  var _a, _b;
+  const files = program.includes("/") ? [program] : path.split(":").map((directory) => `${directory || "."}/${program}`);
+  const file = files.find(isExecutable);
+  if (file === void 0) return "was not found";
+  const [, interpreter] = (_b = /^#![ \t]*([^ \t\n]*)/.exec((_a = tryTo(() => readStart(file))) != null ? _a : "")) != null ? _b : [];
+  if (interpreter === void 0) return "is there, but its loader was not found: it may be built for another C library";
+  if (interpreter.endsWith("\r"))
+    return `has a carriage return behind #!${quote(interpreter.slice(0, -1)).slice(1, -1)}`;
+  return `begins with #!${quote(interpreter).slice(1, -1)}, which was not found`;
 }
 function signalGroup(leader, signal) {
   try {
@@ -3303,6 +3314,9 @@ var CounterFile = class {
     if (!isAside) this.path = void 0;
     return NO_COUNTER;
   }
+  get isInMemory() {
+    return this.path === void 0;
+  }
   findTaker() {
     if (this.path === void 0) return void 0;
     const text = tryTo(() => this.look(this.path));
@@ -3426,14 +3440,22 @@ function defaultStatePath(name, log) {
   const problem = whyUnusable(standard);
   if (problem === void 0) return `${standard}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
-  if (problem !== "ENOENT") log.line(`${standard}: it cannot be written (${problem}); using ${directory} instead`);
   try {
     fs.mkdirSync(directory, 448);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
-  if (isPrivateTo(uid, directory)) return `${directory}/${file}`;
+  if (isPrivateTo(uid, directory)) {
+    log.line(`${whyNotStandard(standard, problem)}; using ${directory} instead`);
+    return `${directory}/${file}`;
+  }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
+}
+function whyNotStandard(directory, problem) {
+  if (problem === "ENOENT") return `there is no ${directory}`;
+  if (problem !== "EACCES") return `${directory}: it cannot be written (${problem})`;
+  const name = tryTo(() => require("os").userInfo().username);
+  return `${directory} is not writable by ${name != null ? name : `uid ${process.getuid()}`}`;
 }
 function whyUnusable(directory) {
   try {
@@ -4552,9 +4574,9 @@ var Listener = class {
     const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
     if (columns !== "") this.log.line(columns);
-    this.log.line(
-      `${what}${tick}${count}; state ${this.statePath === void 0 ? "in memory only" : `in ${this.statePath}`}`
-    );
+    const { statePath } = this;
+    const place = this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
+    this.log.line(`${what}${tick}${count}; state in ${statePath === void 0 ? "memory only" : place}`);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
@@ -4662,7 +4684,7 @@ var Listener = class {
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
     const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
     const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.commit([], true);
+    if (meant.length === 0) return this.passOver(event);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
     const reason = (runner) => isRunNow(event, runner.job) ? "remote" : "event";
@@ -4670,6 +4692,15 @@ var Listener = class {
       outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
       true
     );
+  }
+  passOver(event) {
+    const names = this.runners.map(({ job }) => job.name);
+    const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : void 0;
+    if ((asked == null ? void 0 : asked.type) === "supertick") {
+      const name = asked.data.trim();
+      this.log.line(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+    }
+    this.commit([], true);
   }
   takeNumber({ poolSerial }) {
     if (poolSerial !== void 0) this.gaps.add(poolSerial);

@@ -239,6 +239,8 @@ describe("a file that is found", { concurrency: 4 }, () => {
       await supervisord.waitForLog(/run 1 finished/);
       const warnings = messages(supervisord).filter((line) => !/run 1 /.test(line));
       assert.match(warnings.join("\n"), new RegExp(`^.*${log}.*$`));
+      const place = log.includes("in memory") ? `memory only, runs in ${file}.runs` : file;
+      assert.ok(supervisord.stderr.includes(`; state in ${place}\n`), supervisord.stderr);
     });
   }
 

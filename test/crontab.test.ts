@@ -604,6 +604,8 @@ describe("the jobs of a crontab", { concurrency: 4 }, () => {
     assert.doesNotMatch(supervisord.stderr, /a: run 1/);
     supervisord.signal("SIGUSR2");
     await supervisord.waitForLog(/^ran a$/m);
+    await supervisord.answered(supervisord.send("REMOTE_COMMUNICATION", "type:supertick\nbackup\u001b"));
+    await supervisord.waitForLog(/^supertick: asked to run "backup\\u001b", but no job has that name/m);
   });
 
   it("that came while no listener counted have missed nothing, the others have", async (t) => {

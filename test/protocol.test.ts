@@ -5,10 +5,11 @@
 import * as assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { after, describe, it, type TestContext } from "node:test";
 import { EventReader } from "../listener";
-import { atEnd, FIXTURES, LISTENER, RUNTIME, run, temporaryDirectory } from "./harness";
+import { atEnd, FIXTURES, isDeno, LISTENER, RUNTIME, run, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const NEVER = ["--ticks", "1000000"];
@@ -169,11 +170,24 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
   });
 
   describe("every event is answered OK, at once", { concurrency: 8 }, () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "supertick-scripts-"));
+    after(() => fs.rmSync(directory, { recursive: true }));
+    const scripts: Array<[title: string, text: string, line: RegExp]> = isDeno
+      ? []
+      : [
+          ["without its interpreter", "#! /no/bash -e\n", /ENOENT: ".*" begins with #!\/no\/bash, which was not found/],
+          ["of another system", "#!/bin/sh\r\n", /ENOENT: ".*" has a carriage return behind #!\/bin\/sh/],
+        ];
     const outcomes: Array<[title: string, command: string[], line: RegExp]> = [
       ["that exits 3", job("exit-3"), /run 1 failed: exit 3, \d+\.\ds/],
       ["that dies of a signal", job("die-by-sigkill"), /run 1 failed: SIGKILL, \d+\.\ds/],
       ["that is not there", job("no-such-file"), /run 1 failed to start: .*(ENOENT|not found)/],
       ["that is not executable", job("not-executable"), /run 1 failed to start: .*(EACCES|not executable)/],
+      ...scripts.map(([title, text, line]): [string, string[], RegExp] => {
+        const file = path.join(directory, title.replaceAll(" ", "-"));
+        fs.writeFileSync(file, text, { mode: 0o755 });
+        return [title, ["--", file], line];
+      }),
     ];
     for (const [title, command, line] of outcomes) {
       it(`also for a job ${title}, and the next tick runs it again`, async (t) => {
