@@ -1899,6 +1899,12 @@ export function describeFact(fact: Fact, about?: Due & Partial<Run>): string | u
   }
 }
 
+/** Did something go wrong? */
+function isFailure(fact: Fact): boolean {
+  if (fact.type !== "ended" && fact.type !== "dropped") return false;
+  return fact.error !== undefined || (fact.result ?? "success") !== "success";
+}
+
 function describeEnding({ run, cause }: FactOf<"ending">, { timeoutSeconds, killAfterSeconds }: JobPolicy): string {
   const causes = {
     timeout: `timed out after ${timeoutSeconds}s`,
@@ -3504,6 +3510,8 @@ type StreamName = (typeof STREAM_NAMES)[number];
 interface Log {
   /** Logs one line; control characters in it are escaped. */
   line(text: string, facts?: () => LogFacts): void;
+  /** The same of what went wrong. */
+  error(text: string, facts?: () => LogFacts): void;
   /** The log of one job, with its name in every line. */
   ofJob(job: string): Log;
   readonly form: LogForm;
@@ -3515,7 +3523,8 @@ interface Log {
 function createLog(form: LogForm): Log {
   const queue = new LogQueue(form);
   const logOf = (job?: string): Log => ({
-    line: (text, facts = () => ({})) => queue.sendLine(ownLine(form, job, text, facts)),
+    line: (text, facts) => queue.sendLine(ownLine(form, "info", job, text, facts)),
+    error: (text, facts) => queue.sendLine(ownLine(form, "error", job, text, facts)),
     ofJob: logOf,
     form,
     outputOf: (source) => new Output(form, source, queue, pipeProblem),
@@ -3540,7 +3549,7 @@ function createProblemReport(log: Log) {
   let reported: string | undefined;
   return {
     report(problem: string, text = problem): void {
-      if (problem !== reported) log.line(text);
+      if (problem !== reported) log.error(text);
       reported = problem;
     },
     clear(): void {
@@ -3612,7 +3621,7 @@ class LogQueue {
     if (this.lost === 0) return;
     const text = `the reader of this log was stopped; lines lost: ${this.lost}`;
     this.lost = 0;
-    this.sendLine(ownLine(this.form, undefined, text, () => ({})));
+    this.sendLine(ownLine(this.form, "error", undefined, text));
   }
 
   // A reader that has just read is about to read more; one that has stopped costs nothing.
@@ -3652,9 +3661,15 @@ function tryWrite(fd: number, bytes: Buffer): number | undefined {
 }
 
 /** A line of our own, in a form of --log. */
-function ownLine(form: LogForm, job: string | undefined, text: string, facts: () => LogFacts): string {
+function ownLine(
+  form: LogForm,
+  level: "info" | "error",
+  job: string | undefined,
+  text: string,
+  facts: () => LogFacts = () => ({}),
+): string {
   const time = form === "raw" ? "" : new Date().toISOString();
-  if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts(), message: text })}\n`;
+  if (form === "json") return `${jsonText({ time, level, source: "supertick", job, ...facts(), message: text })}\n`;
   const whose = job === undefined ? "" : `${job}: `;
   const line = escapeAll(`supertick: ${whose}${text}`);
   return form === "prefix" ? `${time} ${line}\n` : `${line}\n`;
@@ -3825,9 +3840,17 @@ function outputFormat(form: LogForm, { job, run, hook }: OutputSource, source: S
       );
     }
     const partial = isPartial || undefined;
-    const format = (message: string) => `${jsonText({ time, source, job, run, hook, message, partial })}\n`;
+    const format = (message: string) => {
+      if (partial || !isJsonObject(message)) return `${jsonText({ time, source, job, run, hook, message, partial })}\n`;
+      // As it was written: to parse it and write it anew could change its numbers.
+      return `${jsonText({ time, source, job, run, hook }).slice(0, -1)},"data":${escapeUnsafe(message.trim())}}\n`;
+    };
     return Buffer.from(lines("utf8").map(format).join(""));
   };
+}
+
+function isJsonObject(line: string): boolean {
+  return line.trimStart().startsWith("{") && tryTo(() => JSON.parse(line)) !== undefined;
 }
 
 // ── Processes ───────────────────────────────────────────────────────────────
@@ -4684,7 +4707,7 @@ class CounterFile {
     const remedy = ["EACCES", "EPERM"].includes(problem)
       ? `: chown it to uid ${process.geteuid!()}, with mode 600`
       : "";
-    this.log.line(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
+    this.log.error(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
     if (!isAside) this.path = undefined;
     return NO_COUNTER;
   }
@@ -5507,8 +5530,9 @@ class JobRunner {
 
   private report({ fact, about }: Note): void {
     const text = describeFact(fact, about);
+    const { log } = this;
     if (text !== undefined)
-      this.log.line(text, () => {
+      (isFailure(fact) ? log.error : log.line)(text, () => {
         const { type: event, at: _, tail: __, ...fields } = fact as FactOf<"ended">;
         return { event, due: about?.due, reason: about && reasonOf(about), ...fields };
       });
@@ -5549,7 +5573,7 @@ class JobRunner {
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === undefined) return;
     const onEnd = (end: ProcessEnd) => {
-      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+      if (end.exit !== 0) this.log.error(`--${hook} failed: ${howEnded(end)}`);
     };
     this.runShell(hook, text, HOOK_SECONDS, about, facts, onEnd, input);
   }
@@ -6413,7 +6437,7 @@ class Listener {
     const { crontab } = this;
     if (crontab === undefined || this.isStopping) return;
     const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
-    for (const problem of crontab.read(onlyChanged)) this.log.line(`${problem}; ${kept}`);
+    for (const problem of crontab.read(onlyChanged)) this.log.error(`${problem}; ${kept}`);
     const changes = this.roster.change(crontab.jobs);
     this.describeJobs();
     this.dismissDone();
@@ -6481,7 +6505,7 @@ class Listener {
     const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : undefined;
     if (asked?.type === "supertick") {
       const name = asked.data.trim();
-      this.log.line(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+      this.log.error(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
     }
     this.commit([], true);
   }
@@ -6503,7 +6527,7 @@ class Listener {
   }
 
   private reportLost(lost: number): void {
-    this.log.line(`${lost} ${LOST_EVENTS}`);
+    this.log.error(`${lost} ${LOST_EVENTS}`);
     const isMeant = ({ job, isLeaving }: JobRunner) => job.schedule.kind === "events" && !isLeaving;
     this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
   }
@@ -6666,7 +6690,7 @@ class Listener {
 
   /** Ends with an exit status at which supervisord starts a fresh listener. */
   private fail(why: string, exitStatus = 1): void {
-    this.log.line(why);
+    this.log.error(why);
     if (this.isStopping) return;
     this.exitStatus = exitStatus;
     this.stop();
@@ -6904,7 +6928,7 @@ function tryDefaultStatePath(name: string, log: Log): string | undefined {
   try {
     return defaultStatePath(name, log);
   } catch (error) {
-    log.line(
+    log.error(
       `no place for the counter file: ${(error as Error).message}; counting in memory only, --state names a place`,
     );
     return undefined;
@@ -6933,7 +6957,7 @@ function whenRivalIsGone(
 }
 
 function refuseToStart(why: string, log: Log): never {
-  log.line(why);
+  log.error(why);
   log.flush();
   process.exit(1);
 }

@@ -1232,6 +1232,11 @@ function describeFact(fact, about) {
       return void 0;
   }
 }
+function isFailure(fact) {
+  var _a;
+  if (fact.type !== "ended" && fact.type !== "dropped") return false;
+  return fact.error !== void 0 || ((_a = fact.result) != null ? _a : "success") !== "success";
+}
 function describeEnding({ run, cause }, { timeoutSeconds, killAfterSeconds }) {
   const causes = {
     timeout: `timed out after ${timeoutSeconds}s`,
@@ -2452,7 +2457,8 @@ var STREAM_NAMES = ["stdout", "stderr"];
 function createLog(form) {
   const queue = new LogQueue(form);
   const logOf = (job) => ({
-    line: (text, facts = () => ({})) => queue.sendLine(ownLine(form, job, text, facts)),
+    line: (text, facts) => queue.sendLine(ownLine(form, "info", job, text, facts)),
+    error: (text, facts) => queue.sendLine(ownLine(form, "error", job, text, facts)),
     ofJob: logOf,
     form,
     outputOf: (source) => new Output(form, source, queue, pipeProblem),
@@ -2470,7 +2476,7 @@ function createProblemReport(log) {
   let reported;
   return {
     report(problem, text = problem) {
-      if (problem !== reported) log.line(text);
+      if (problem !== reported) log.error(text);
       reported = problem;
     },
     clear() {
@@ -2529,7 +2535,7 @@ ${line}` : line));
     if (this.lost === 0) return;
     const text = `the reader of this log was stopped; lines lost: ${this.lost}`;
     this.lost = 0;
-    this.sendLine(ownLine(this.form, void 0, text, () => ({})));
+    this.sendLine(ownLine(this.form, "error", void 0, text));
   }
   drainLater() {
     if (this.queue.length === 0 || this.isWaiting) return;
@@ -2558,9 +2564,9 @@ function tryWrite(fd, bytes) {
     return errorCode(error) === "EAGAIN" ? void 0 : bytes.length;
   }
 }
-function ownLine(form, job, text, facts) {
+function ownLine(form, level, job, text, facts = () => ({})) {
   const time = form === "raw" ? "" : (/* @__PURE__ */ new Date()).toISOString();
-  if (form === "json") return `${jsonText({ time, source: "supertick", job, ...facts(), message: text })}
+  if (form === "json") return `${jsonText({ time, level, source: "supertick", job, ...facts(), message: text })}
 `;
   const whose = job === void 0 ? "" : `${job}: `;
   const line = escapeAll(`supertick: ${whose}${text}`);
@@ -2694,10 +2700,17 @@ function outputFormat(form, { job, run, hook }, source) {
       );
     }
     const partial = isPartial || void 0;
-    const format = (message) => `${jsonText({ time, source, job, run, hook, message, partial })}
+    const format = (message) => {
+      if (partial || !isJsonObject(message)) return `${jsonText({ time, source, job, run, hook, message, partial })}
 `;
+      return `${jsonText({ time, source, job, run, hook }).slice(0, -1)},"data":${escapeUnsafe(message.trim())}}
+`;
+    };
     return Buffer.from(lines("utf8").map(format).join(""));
   };
+}
+function isJsonObject(line) {
+  return line.trimStart().startsWith("{") && tryTo(() => JSON.parse(line)) !== void 0;
 }
 function formatIdentity({ pid, start }) {
   return `${pid}:${start}`;
@@ -3310,7 +3323,7 @@ var CounterFile = class {
     const isAside = !isUnread && setAside(path);
     const what = isAside ? `kept as ${path}.bad, counting from 0` : "leaving it as it is, and counting in memory only";
     const remedy = ["EACCES", "EPERM"].includes(problem) ? `: chown it to uid ${process.geteuid()}, with mode 600` : "";
-    this.log.line(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
+    this.log.error(`${path}: ${isUnread ? `it cannot be read (${problem})${remedy}` : problem}; ${what}`);
     if (!isAside) this.path = void 0;
     return NO_COUNTER;
   }
@@ -3919,8 +3932,9 @@ var JobRunner = class {
   }
   report({ fact, about }) {
     const text = describeFact(fact, about);
+    const { log } = this;
     if (text !== void 0)
-      this.log.line(text, () => {
+      (isFailure(fact) ? log.error : log.line)(text, () => {
         const { type: event, at: _, tail: __, ...fields } = fact;
         return { event, due: about == null ? void 0 : about.due, reason: about && reasonOf(about), ...fields };
       });
@@ -3954,7 +3968,7 @@ var JobRunner = class {
     const text = { "on-failure": onFailure, "on-success": onSuccess, "on-skip": onSkip }[hook];
     if (text === void 0) return;
     const onEnd = (end) => {
-      if (end.exit !== 0) this.log.line(`--${hook} failed: ${howEnded(end)}`);
+      if (end.exit !== 0) this.log.error(`--${hook} failed: ${howEnded(end)}`);
     };
     this.runShell(hook, text, HOOK_SECONDS, about, facts, onEnd, input);
   }
@@ -4641,7 +4655,7 @@ var Listener = class {
     const { crontab } = this;
     if (crontab === void 0 || this.isStopping) return;
     const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
-    for (const problem of crontab.read(onlyChanged)) this.log.line(`${problem}; ${kept}`);
+    for (const problem of crontab.read(onlyChanged)) this.log.error(`${problem}; ${kept}`);
     const changes = this.roster.change(crontab.jobs);
     this.describeJobs();
     this.dismissDone();
@@ -4698,7 +4712,7 @@ var Listener = class {
     const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : void 0;
     if ((asked == null ? void 0 : asked.type) === "supertick") {
       const name = asked.data.trim();
-      this.log.line(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+      this.log.error(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
     }
     this.commit([], true);
   }
@@ -4717,7 +4731,7 @@ var Listener = class {
     });
   }
   reportLost(lost) {
-    this.log.line(`${lost} ${LOST_EVENTS}`);
+    this.log.error(`${lost} ${LOST_EVENTS}`);
     const isMeant = ({ job, isLeaving }) => job.schedule.kind === "events" && !isLeaving;
     this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
   }
@@ -4855,7 +4869,7 @@ var Listener = class {
     });
   }
   fail(why, exitStatus = 1) {
-    this.log.line(why);
+    this.log.error(why);
     if (this.isStopping) return;
     this.exitStatus = exitStatus;
     this.stop();
@@ -5032,7 +5046,7 @@ function tryDefaultStatePath(name, log) {
   try {
     return defaultStatePath(name, log);
   } catch (error) {
-    log.line(
+    log.error(
       `no place for the counter file: ${error.message}; counting in memory only, --state names a place`
     );
     return void 0;
@@ -5051,7 +5065,7 @@ function whenRivalIsGone(path, patienceSeconds, log, start) {
   refuseToStart(inUseBy(path, rival), log);
 }
 function refuseToStart(why, log) {
-  log.line(why);
+  log.error(why);
   log.flush();
   process.exit(1);
 }

@@ -84,6 +84,35 @@ describe("the log", { concurrency: 4 }, () => {
     assert.doesNotMatch(supervisord.stderr, /\u001b/);
   });
 
+  it("with json passes a line that is a JSON object as data, unchanged, and has a level on lines of ours", async (t) => {
+    const lines = ['{"level":"warn","id":12345678901234567890,"text":"\u2028"}', '{"a":1', "[1]", ' {"b":{}}\t'];
+    const supervisord = await start(t, ["--log", "json", ...shell(`printf '%s\\n' '${lines.join("' '")}'; exit 3`)]);
+    await supervisord.tick();
+    await supervisord.waitForLog(/"event":"ended"/);
+    const objects = supervisord.stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const ofCommand = objects.filter(({ source }) => source === "stdout");
+    const data = [JSON.parse(lines[0]), undefined, undefined, { b: {} }];
+    assert.deepEqual(
+      ofCommand.map(({ data }) => data),
+      data,
+    );
+    assert.deepEqual(
+      ofCommand.map(({ message }) => message),
+      [undefined, lines[1], lines[2], undefined],
+    );
+    assert.match(
+      supervisord.stderr,
+      /"run":1,"data":\{"level":"warn","id":12345678901234567890,"text":"\\u2028"\}\}\n/,
+    );
+    const levels = objects
+      .filter(({ source }) => source === "supertick")
+      .map(({ event, level }) => `${event} ${level}`);
+    assert.deepEqual(levels, ["undefined info", "started info", "ended error"]);
+  });
+
   for (const form of FORMS) {
     it(`with ${form} and a stopped reader costs no tick and no output: the command waits`, async (t) => {
       const job = shell("i=0; while [ $i -lt 40000 ]; do echo line $i; i=$((i+1)); done");
