@@ -3537,9 +3537,22 @@ function createLog(form: LogForm): Log {
 
 /** Whose output goes through pipes of ours? Else the command writes to descriptor 2 itself, which costs nothing. */
 function needsPipe(form: LogForm, { onFailure, onSuccess, ping }: Partial<JobOptions> = {}, user?: User): boolean {
-  // Another user can't open our log by its name.
-  const isOther = user !== undefined && user.uid !== process.geteuid!();
-  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent);
+  const isOther = user !== undefined && user.uid !== process.geteuid!(); // who can't open it by its name
+  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
+}
+
+let isStderrNamed: boolean | undefined;
+
+/** Can /dev/stderr be opened? Not where it is a socket or, as with user= in the section, another user's pipe. */
+function hasStderrName(): boolean {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  try {
+    if (isStderrNamed === undefined) fs.closeSync(fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK));
+    isStderrNamed ??= true;
+  } catch (error) {
+    isStderrNamed = !["EACCES", "ENXIO"].includes(errorCode(error));
+  }
+  return isStderrNamed;
 }
 
 /** Logs a lasting problem once, and again when it changes or comes back. */

@@ -2470,7 +2470,18 @@ function createLog(form) {
 }
 function needsPipe(form, { onFailure, onSuccess, ping } = {}, user) {
   const isOther = user !== void 0 && user.uid !== process.geteuid();
-  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent);
+  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
+}
+var isStderrNamed;
+function hasStderrName() {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  try {
+    if (isStderrNamed === void 0) fs.closeSync(fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK));
+    isStderrNamed != null ? isStderrNamed : isStderrNamed = true;
+  } catch (error) {
+    isStderrNamed = !["EACCES", "ENXIO"].includes(errorCode(error));
+  }
+  return isStderrNamed;
 }
 function createProblemReport(log) {
   let reported;

@@ -46,6 +46,9 @@ const BOUNDS: Record<string, Bound[]> = {
   ],
   wakeUps: [{ atMost: 0 }],
   run: [{ against: "floor", atMost: 1.2 }],
+  readRun: [{ against: "with prefix", atMost: 1.3 }],
+  flood: [{ atMost: 2000 }], // 100 MB/s
+  readerMemory: [{ atMost: 0.1 }],
   crontabMemory: [{ against: "floor", atMost: 1.3 }],
   crontabTick: [{ atMost: 200 }],
   crontabReading: [{ atMost: 1000 }],
@@ -86,6 +89,9 @@ const RESTARTS_PER_ROUND = flags.quick ? 10 : 30;
 // Until the heap and the compiler have settled, a tick costs several times as much.
 const WARM_UP_TICKS = flags.quick ? 3_000 : 10_000;
 const JOBS = 1000;
+const JOBS_READ = 50;
+const FLOOD_MB = 200;
+const MAX_UNREAD = 2 ** 16;
 const CRONTAB_TICKS = { warmUp: 200, measured: flags.quick ? 500 : 2_000 };
 const LEAST_LIMIT_MB = 5;
 const GREATEST_LIMIT_MB = 20;
@@ -104,6 +110,10 @@ interface Work {
   runEvery?: number;
   /** The jobs of this file instead. */
   crontab?: string;
+  /** Further options of supertick's. */
+  options?: string[];
+  /** Instead of the usual one. */
+  job?: string[];
   /** Started in this control group. */
   group?: string;
 }
@@ -133,9 +143,9 @@ const succeeds = (command: string, ...args: string[]) => spawnSync(command, args
 const CONTENDERS: Record<Name, Contender> = {
   supertick: {
     isInstalled: true,
-    command: ({ directory, runEvery, crontab }) => [
-      ...[process.execPath, LISTENER, "--tick", "TICK_60", "--state", path.join(directory, "counter")],
-      ...(crontab ? ["--crontab", crontab] : ["--ticks", String(runEvery ?? NEVER), "--", ...COMMAND]),
+    command: ({ directory, runEvery, crontab, options = [], job = COMMAND }) => [
+      ...[process.execPath, LISTENER, "--tick", "TICK_60", "--state", path.join(directory, "counter"), ...options],
+      ...(crontab ? ["--crontab", crontab] : ["--ticks", String(runEvery ?? NEVER), "--", ...job]),
     ],
   },
   // The least that keeps the promises: it tells a bound that is missed by supertick from one that can't be met.
@@ -318,6 +328,7 @@ class Output {
     if (!this.wanted) return;
     const { text, done } = this.wanted;
     const start = this.unread.indexOf(text);
+    if (start < 0 && this.unread.length > MAX_UNREAD) this.unread = this.unread.slice(-text.length);
     if (start < 0) return;
     this.unread = this.unread.slice(start + text.length);
     this.wanted = undefined;
@@ -385,9 +396,13 @@ class Listener {
     }
   }
 
+  seenLine(): Promise<void> {
+    return this.seen(this.stderr, `${RAN}\n`);
+  }
+
   /** Once the child is gone from the process table, the listener's exit handler has run: it waited for the child. */
   async commandRan(): Promise<void> {
-    await this.seen(this.stderr, `${RAN}\n`);
+    await this.seenLine();
     while (childrenOf(this.pid) !== "") await sleep(1);
   }
 
@@ -582,24 +597,69 @@ async function measureWakeUps(): Promise<Figure[]> {
   return [{ title: `wake-ups between ticks, in ${IDLE_SECONDS} s`, unit: "times", samples, bounds }];
 }
 
-/** The listener's own CPU and the command's, from the tick on. */
+/** The CPU of a run in ms, from the tick on: the listener's own, and the command's too. */
+const costOfRun = (name: Name, options: string[] = []) =>
+  withListener(name, { runEvery: 1, options }, async (listener) => {
+    const run = async () => {
+      await listener.tick();
+      await listener.commandRan();
+    };
+    for (let runs = 0; runs < WARM_UP_RUNS; runs++) await run();
+    const cpu = () => [cpuNanoseconds(listener.pid), childrenNanoseconds(listener.pid)];
+    const [ownBefore, childrenBefore] = cpu();
+    for (let runs = 0; runs < RUNS_PER_ROUND; runs++) await run();
+    const [ownAfter, childrenAfter] = cpu();
+    const own = (ownAfter - ownBefore) / RUNS_PER_ROUND / 1e6;
+    return { own, all: own + (childrenAfter - childrenBefore) / RUNS_PER_ROUND / 1e6 };
+  });
+
+const READ = ["--on-failure", "true"]; // so that output is read and passed on
+
+/** What it costs that output is read: by a run, by many bytes, and in memory while jobs run. */
+async function measureOutput(): Promise<Figure[]> {
+  const read: Samples = {};
+  const flood: Samples = {};
+  const memory: Samples = {};
+  const jobs = `* * * * * yes | head -c 100000; echo ${RAN}; exec sleep 1000\n`.repeat(JOBS_READ);
+  const running = (file: string) =>
+    withListener("supertick", { crontab: file }, async (listener) => {
+      await listener.tick();
+      for (let job = 0; job < JOBS_READ; job++) await listener.seenLine();
+      await sleep(SETTLE_SECONDS * 1000);
+      return privateMiB(listener.pid);
+    });
+  for (let round = 0; round < Math.min(3, ROUNDS); round++) {
+    add(read, "supertick", (await costOfRun("supertick", READ)).all);
+    add(read, "with prefix", (await costOfRun("supertick", ["--log", "prefix"])).all);
+    const job = ["/bin/sh", "-c", `yes | head -c ${FLOOD_MB}000000; echo ${RAN}`];
+    const seconds = await withListener("supertick", { runEvery: 1, options: READ, job }, async (listener) => {
+      const before = process.hrtime.bigint();
+      await listener.tick();
+      await listener.seenLine();
+      return Number(process.hrtime.bigint() - before) / 1e6;
+    });
+    add(flood, "supertick", seconds);
+    const [raw, passed] = ["", "TICK_ON_FAILURE=true\n"].map((head, i) => {
+      const file = path.join(SCRATCH, `read-${i}`);
+      fs.writeFileSync(file, `${head}${jobs}`);
+      return file;
+    });
+    add(memory, "supertick", ((await running(passed)) - (await running(raw))) / JOBS_READ);
+  }
+  return [
+    { title: "CPU a run whose output is passed on", unit: "ms", samples: read, bounds: BOUNDS.readRun },
+    { title: `time to pass on ${FLOOD_MB} MB`, unit: "ms", samples: flood, bounds: BOUNDS.flood },
+    { title: "memory added by a running job that is read", unit: "MB", samples: memory, bounds: BOUNDS.readerMemory },
+  ];
+}
+
 async function measureRun(): Promise<Figure[]> {
   const own: Samples = {};
-  const all = await takeTurns(THOSE_THAT_RUN, (name) =>
-    withListener(name, { runEvery: 1 }, async (listener) => {
-      const run = async () => {
-        await listener.tick();
-        await listener.commandRan();
-      };
-      for (let runs = 0; runs < WARM_UP_RUNS; runs++) await run();
-      const cpu = () => [cpuNanoseconds(listener.pid), childrenNanoseconds(listener.pid)];
-      const [ownBefore, childrenBefore] = cpu();
-      for (let runs = 0; runs < RUNS_PER_ROUND; runs++) await run();
-      const [ownAfter, childrenAfter] = cpu();
-      add(own, name, (ownAfter - ownBefore) / RUNS_PER_ROUND / 1e6);
-      return (ownAfter - ownBefore + childrenAfter - childrenBefore) / RUNS_PER_ROUND / 1e6;
-    }),
-  );
+  const all = await takeTurns(THOSE_THAT_RUN, async (name) => {
+    const cost = await costOfRun(name);
+    add(own, name, cost.own);
+    return cost.all;
+  });
   return [
     { title: "CPU a run, raw log (bare: child_process.spawn)", unit: "ms", samples: all, bounds: BOUNDS.run },
     { title: "  of it the listener's own", unit: "ms", samples: own, bounds: [] },
@@ -726,6 +786,7 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   tick: measureTick,
   "wake-ups": measureWakeUps,
   run: measureRun,
+  output: measureOutput,
   crontab: measureCrontab,
   "crontab-reading": measureCrontabReading,
   "memory-limit": measureMemoryLimit,

@@ -2,7 +2,7 @@
 // the journal and `status`.
 
 import * as assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
@@ -82,6 +82,19 @@ describe("raw output that a hook wants the end of", { concurrency: 4, ...PIPES }
     await supervisord.tick();
     await supervisord.waitForLog(/run 1 finished/);
     assert.match(supervisord.stderr, /^\S+\/\.stderr \(deleted\)$/m); // supervisord's
+  });
+
+  // As supervisord's user= leaves it.
+  const nobody = ["setpriv", "--reuid", "65534", "--clear-groups"];
+  const canBeNobody = spawnSync(nobody[0], [...nobody.slice(1), process.execPath, LISTENER, "--version"]).status === 0;
+  it("is passed through one where its user could not open the log's by name", { skip: !canBeNobody }, async (t) => {
+    const cwd = temporaryDirectory(t);
+    fs.chmodSync(cwd, 0o777);
+    const args = [...EACH_TICK, "--state", `${cwd}/state`, ...shell("echo x >/dev/stderr; echo y >/dev/stdout")];
+    const command = [...nobody, ...RUNTIME, LISTENER, ...args];
+    const supervisord = await Supervisord.during(t, { command, cwd, env: { TMPDIR: cwd } });
+    await supervisord.tick();
+    await supervisord.waitForLog(/^x\ny\nsupertick: job: run 1 finished: exit 0/m);
   });
 
   it("waits while nobody reads the log; ticks do not", async (t) => {
