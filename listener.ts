@@ -362,6 +362,8 @@ function fitSteps(steps: string): string {
   return steps.length <= MAX_SERIALS_TEXT ? steps : `${steps.slice(0, steps.lastIndexOf(".", MAX_SERIALS_TEXT))}-`;
 }
 
+const USUAL_BUFFER = 10; // supervisord's buffer_size=
+
 /**
  * Which events of our pool never come: when it is full, supervisord drops the oldest without a word. A number may come
  * late, for an event that a neighbour has rejected comes before those that wait.
@@ -379,8 +381,8 @@ export class PoolGaps {
 
   /** An event with this number has come. */
   add(number: number): void {
-    // A pool that was made anew since then counts from 0.
-    if (this.isFirst && number < (this.highest ?? 0) / 2) this.highest = undefined;
+    // A pool that was made anew since then counts from 0; one that is late has hardly more than ten before it.
+    if (this.isFirst && number < (this.highest ?? 0) / 2 - USUAL_BUFFER) this.highest = undefined;
     this.isFirst = false;
     const next = (this.highest ?? number) + 1;
     this.highest = Math.max(number, next - 1);
@@ -2747,7 +2749,7 @@ const OPTIONS = {
   onSuccess: option("--on-success CMD", "telling", "job", parseShellCommand, "the same after a run that succeeded"),
   onSkip: option("--on-skip CMD", "telling", "job", parseShellCommand,
     "the same for a due run that was skipped, or that --only-if could not decide on"),
-  ping: option("--ping URL", "telling", "job", parseUrl, "report to a service such as healthchecks: GET URL/start, " +
+  ping: option("--ping URL", "telling", "job", parseUrl, "report to a service such as healthchecks: POST URL/start, " +
     "then URL or URL/fail; 10s at most, no run waits for it", { isSecret: true }),
 
   for: option("--for D", "trial", "simulate", positiveDuration,
@@ -3728,10 +3730,11 @@ class Output {
     return stream;
   }
 
-  /** Takes what is in the pipes, and waits for no more; a line need not have an end then. */
+  /** Takes what is in the pipes, and waits for no more; a line need not have an end then. While the log is full: later. */
   finish(): void {
     const buffer = outputBuffer();
     for (const { stream, fd, take, finish } of this.readers) {
+      if (stream.isPaused()) continue;
       for (let left = MAX_LAST_READS; fd !== undefined && !stream.destroyed && left > 0; left--) {
         const length = tryTo(() => fs.readSync(fd, buffer, 0, buffer.length, null)) ?? 0;
         if (length === 0) break;
@@ -3741,7 +3744,6 @@ class Output {
     }
   }
 
-  /** The end of what was written: of so many bytes at most, whole lines, or whole characters where a line is longer. */
   tail(limit: number): Buffer {
     return this.end.last(limit);
   }
@@ -3836,7 +3838,10 @@ export function readyLength(bytes: Buffer): number {
 /** `isPartial`: it is the beginning of a line that goes on. */
 type OutputFormat = (bytes: Buffer, isPartial: boolean) => Buffer;
 
-/** How the log shows what a command has written; undefined: as it is. Of what is not UTF-8, prefix keeps every byte, json has U+FFFD for what is not UTF-8. */
+/**
+ * How the log shows what a command has written; undefined: as it is. prefix keeps every byte, json has U+FFFD for what
+ * is not UTF-8.
+ */
 function outputFormat(form: LogForm, { job, run, hook }: OutputSource, source: StreamName): OutputFormat | undefined {
   if (form === "raw") return undefined;
   const whose = quote(`${job}[${run ?? ""}]${hook === undefined ? "" : ` ${hook}`}`).slice(1, -1);
@@ -4193,16 +4198,14 @@ function openPipe(file: string): Pipe {
 
 /** Reads on from the pipes that an earlier listener made for a process, known by their names. */
 function readOn(pid: number, output: Output): void {
-  const isReadHere = !isBun && !isDeno;
-  const linkOf = (name: StreamName) =>
-    tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`)) ?? "";
-  const isShared = linkOf("stdout") === linkOf("stderr");
-  for (const name of isReadHere ? STREAM_NAMES.slice(0, isShared ? 1 : 2) : []) {
-    if (!PIPE_NAME.test(linkOf(name))) continue;
-    const path = `/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`;
-    const fd = tryTo(() => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK));
+  if (isBun || isDeno) return;
+  const { O_RDONLY, O_NONBLOCK } = fs.constants;
+  const links = [1, 2].map((fd) => tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? "");
+  STREAM_NAMES.forEach((name, i) => {
+    if (!PIPE_NAME.test(links[i]) || links.indexOf(links[i]) < i) return; // they may share one
+    const fd = tryTo(() => fs.openSync(`/proc/${pid}/fd/${i + 1}`, O_RDONLY | O_NONBLOCK));
     if (fd !== undefined) output.read(fd, name);
-  }
+  });
 }
 
 /** For a command's stdin: a file, so that nothing has to be fed and `cat /dev/stdin` works. */
@@ -6547,7 +6550,7 @@ class Listener {
 
   private ignoreCounted(serial: number): void {
     if (this.settings.verbose) this.log.line(`event serial ${serial} was counted before; answered and ignored`);
-    this.answer();
+    this.commit([], true);
   }
 
   private onTick(event: SupervisorEvent): void {
@@ -8321,7 +8324,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     run: (args, scopes) => ask("resume", args, scopes),
   },
   status: {
-    usage: ["status [--json] [FILE ...]"],
+    usage: ["status [--json] [NAME|FILE ...]"],
     about: "show what the state files say; exit status 1 if something is wrong",
     scopes: ["report"],
     run: status,

@@ -218,6 +218,7 @@ var SerialSet = class _SerialSet {
 function fitSteps(steps) {
   return steps.length <= MAX_SERIALS_TEXT ? steps : `${steps.slice(0, steps.lastIndexOf(".", MAX_SERIALS_TEXT))}-`;
 }
+var USUAL_BUFFER = 10;
 var PoolGaps = class {
   constructor(highest2) {
     this.highest = highest2;
@@ -229,7 +230,7 @@ var PoolGaps = class {
   }
   add(number) {
     var _a, _b;
-    if (this.isFirst && number < ((_a = this.highest) != null ? _a : 0) / 2) this.highest = void 0;
+    if (this.isFirst && number < ((_a = this.highest) != null ? _a : 0) / 2 - USUAL_BUFFER) this.highest = void 0;
     this.isFirst = false;
     const next = ((_b = this.highest) != null ? _b : number) + 1;
     this.highest = Math.max(number, next - 1);
@@ -1916,7 +1917,7 @@ var OPTIONS = {
     parseShellCommand,
     "the same for a due run that was skipped, or that --only-if could not decide on"
   ),
-  ping: option("--ping URL", "telling", "job", parseUrl, "report to a service such as healthchecks: GET URL/start, then URL or URL/fail; 10s at most, no run waits for it", { isSecret: true }),
+  ping: option("--ping URL", "telling", "job", parseUrl, "report to a service such as healthchecks: POST URL/start, then URL or URL/fail; 10s at most, no run waits for it", { isSecret: true }),
   for: option(
     "--for D",
     "trial",
@@ -2620,6 +2621,7 @@ var Output = class {
     var _a;
     const buffer = outputBuffer();
     for (const { stream, fd, take, finish } of this.readers) {
+      if (stream.isPaused()) continue;
       for (let left = MAX_LAST_READS; fd !== void 0 && !stream.destroyed && left > 0; left--) {
         const length = (_a = tryTo(() => fs.readSync(fd, buffer, 0, buffer.length, null))) != null ? _a : 0;
         if (length === 0) break;
@@ -2957,18 +2959,17 @@ function openPipe(file) {
   }
 }
 function readOn(pid, output) {
-  const isReadHere = !isBun && !isDeno;
-  const linkOf = (name) => {
+  if (isBun || isDeno) return;
+  const { O_RDONLY, O_NONBLOCK } = fs.constants;
+  const links = [1, 2].map((fd) => {
     var _a;
-    return (_a = tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`))) != null ? _a : "";
-  };
-  const isShared = linkOf("stdout") === linkOf("stderr");
-  for (const name of isReadHere ? STREAM_NAMES.slice(0, isShared ? 1 : 2) : []) {
-    if (!PIPE_NAME.test(linkOf(name))) continue;
-    const path = `/proc/${pid}/fd/${STREAM_NAMES.indexOf(name) + 1}`;
-    const fd = tryTo(() => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK));
+    return (_a = tryTo(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`))) != null ? _a : "";
+  });
+  STREAM_NAMES.forEach((name, i) => {
+    if (!PIPE_NAME.test(links[i]) || links.indexOf(links[i]) < i) return;
+    const fd = tryTo(() => fs.openSync(`/proc/${pid}/fd/${i + 1}`, O_RDONLY | O_NONBLOCK));
     if (fd !== void 0) output.read(fd, name);
-  }
+  });
 }
 function tryStore(input) {
   return tryInPrivateDirectory(["input"], ([file]) => {
@@ -4748,7 +4749,7 @@ var Listener = class {
   }
   ignoreCounted(serial) {
     if (this.settings.verbose) this.log.line(`event serial ${serial} was counted before; answered and ignored`);
-    this.answer();
+    this.commit([], true);
   }
   onTick(event) {
     var _a;
@@ -6111,7 +6112,7 @@ var SUBCOMMANDS = {
     run: (args, scopes) => ask("resume", args, scopes)
   },
   status: {
-    usage: ["status [--json] [FILE ...]"],
+    usage: ["status [--json] [NAME|FILE ...]"],
     about: "show what the state files say; exit status 1 if something is wrong",
     scopes: ["report"],
     run: status

@@ -433,6 +433,7 @@ describe("a number in our pool", () => {
     9  | 13                | 3 | 13 | over a restart of ours
     9  | 9 10              | 0 | 10 | again after it
     90 | 0 1 4             | 2 | 4 | in a pool that was made anew
+    5  | 2 3 6             | 0 | 6 | late after a restart, where few have come
     90 | 89 91             | 0 | 91 | late after a restart`);
   for (const [highest, numbers, lost, after, title] of cases) {
     it(`is missed if it never comes: ${title}`, () => {

@@ -83,12 +83,14 @@ function judge(frame: Buffer): Verdict {
   const payload = body.subarray(0, isWhole ? end : words.length).toString("utf8");
   return {
     is: "event",
-    event: { name: words.name, serial: words.serial, payload },
+    event: { name: words.name, serial: words.serial, poolSerial: words.poolSerial, payload, isDropped: undefined },
     more: isWhole && end < body.length,
   };
 }
 
-function readHeader(line: string): { name: string; serial: number; length: number } | undefined {
+function readHeader(
+  line: string,
+): { name: string; serial: number; poolSerial: number | undefined; length: number } | undefined {
   const tail = / eventname:([A-Z][A-Z0-9_]*) len:(\d+)$/.exec(line);
   if (tail === null) return undefined;
   const before = line.slice(0, tail.index);
@@ -97,7 +99,9 @@ function readHeader(line: string): { name: string; serial: number; length: numbe
   const serials = pool.slice(0, -1).join(" poolserial:").split(" serial:");
   const serial = /^(\d{1,15}) /.exec(`${serials[serials.length - 1]} `);
   if (serials.length < 2 || serial === null) return undefined;
-  return { name: tail[1], serial: Number(serial[1]), length: Number(tail[2]) };
+  const number = pool[pool.length - 1];
+  const poolSerial = /^\d{1,15}$/.test(number) ? Number(number) : undefined;
+  return { name: tail[1], serial: Number(serial[1]), poolSerial, length: Number(tail[2]) };
 }
 
 /** Where each code point ends, if the bytes that its first one promises follow. A stray byte is one by itself. */
