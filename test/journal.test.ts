@@ -897,6 +897,7 @@ describe("the journal begins anew, with all that goes on", { concurrency: 4 }, (
       write(file, ...facts(`failed 38; failed 39; ended 40; ${left}`));
       const supervisord = await listen(t, file);
       await supervisord.waitForLog(/run 41 of an earlier listener/);
+      await supervisord.until(() => lines(file, "job").length > 0, "the start to be over");
       for (const skipped of [1, 2]) {
         take(`${file}.runs`);
         await supervisord.tick();
