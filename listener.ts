@@ -33,7 +33,7 @@
 //   Run journal                the facts of all jobs, appended
 //   Requests                   what a listener is asked for while it is at work
 //   Jobs at work               a runner for each job: it holds the state, and carries out the effects
-//   Crontab file               where the jobs come from when there are many, and when it is read again
+//   Crontab files              where the jobs come from when there are many, and when it is read again
 //   Roster                     all runners, kept when the crontab changes
 //   Listener                   events in, answers out; the order of facts, counter, answer and effects
 //   Start                      from the command line to a listener that is ready
@@ -3257,10 +3257,12 @@ export function parseCrontab(text: string, context: CrontabContext, which: Setti
   if (title !== undefined) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
   if (minutely !== undefined) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
-  if (userColumn === undefined && which === "auto" && isSystemCrontab(context.path) && jobs.length > 0)
-    reader.warn(jobs[0].line, "no line names a user, so that all commands run as supertick's own");
+  const lacksUsers = userColumn === undefined && which === "auto" && isSystemCrontab(context.path);
+  if (lacksUsers && jobs.length > 0) reader.warn(jobs[0].line, NO_USERS_NOTE);
   return { jobs: toldApart(jobs), mistakes, warnings, userColumn };
 }
+
+const NO_USERS_NOTE = "no line names a user, so that all commands run as supertick's own";
 
 const isSystemCrontab = (path: string) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
 
@@ -3279,10 +3281,11 @@ function findUserColumn(lines: readonly string[], { path, users, isCommand }: Cr
   let searchPath: string | undefined;
   let strange: number | undefined;
   for (let i = 0; i < lines.length; i++) {
-    const [, , name, value = ""] = lines[i].startsWith("#") ? [] : (VARIABLE_LINE.exec(lines[i]) ?? []);
+    const line = lines[i].startsWith("#") ? "" : lines[i];
+    const [, , name, value = ""] = VARIABLE_LINE.exec(line) ?? [];
     if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
-    const [, word] = name === undefined && !lines[i].startsWith("#") ? (WORD_BEFORE_COMMAND.exec(lines[i]) ?? []) : [];
-    if (word === undefined || isOtherWord(word) || isCommand(word, searchPath)) continue;
+    const [, word = ""] = (name === undefined && WORD_BEFORE_COMMAND.exec(line)) || [];
+    if (isOtherWord(word) || isCommand(word, searchPath)) continue;
     if (users.has(word)) return `line ${i + 1} names the user ${word}`;
     strange ??= i + 1;
   }
@@ -4115,7 +4118,8 @@ function openStdio({ input, output, user }: ProcessPlan) {
   const pipes = output?.makePipes() ?? [];
   const ends: Array<number | "ignore" | "pipe"> = [stdin, ...pipes.map(({ writeEnd }) => writeEnd)];
   const childEnds = ends.filter((end): end is number => typeof end === "number");
-  if (user !== undefined) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid)); // or /dev/stdin can't be opened
+  // Or that user could not open /dev/stdin and /dev/stdout.
+  if (user !== undefined) for (const fd of childEnds) tryTo(() => fs.fchownSync(fd, user.uid, user.gid));
   const [, stdout = output === undefined || output.needsName ? 2 : "pipe", stderr = stdout] = ends;
   const stdio: typeof ends = [stdin, stdout, stderr];
   return { stdio, pipes, childEnds };
@@ -4350,8 +4354,8 @@ function hostName(): string {
 
 // ── Pings ───────────────────────────────────────────────────────────────────
 // Reports to a service that a run has begun and how it ended: POST URL/start, then URL or URL/fail with the end of the
-// output, as healthchecks has it (https://healthchecks.io/docs/http_api/). Best effort: no run waits for it, and a lasting problem is logged once.
-// The URL may hold a secret: only its host is ever logged.
+// output, as healthchecks has it (https://healthchecks.io/docs/http_api/). Best effort: no run waits for it, and a lasting
+// problem is logged once. The URL may hold a secret: only its host is ever logged.
 // To speak to another kind of service: PingKind is what there is to report, pingRequest makes a request of it.
 
 const PING_SECONDS = 10;
@@ -5006,7 +5010,8 @@ class Journal {
   }
 
   /**
-   * In one write; a `starting`, or a pause, is synced to the disk. Never throws: what can't be written goes before the next facts.
+   * In one write; a `starting`, or a pause, is synced to the disk. Never throws: what can't be written goes before the
+   * next facts.
    */
   append(facts: readonly KeyedFact[]): void {
     if (facts.length === 0) return;
@@ -6367,6 +6372,12 @@ class Listener {
     if (later >= 0) setImmediate(() => this.takeOver(runners.slice(later + 1)));
   }
 
+  private describePlace(): string {
+    const { statePath } = this;
+    if (statePath === undefined) return "memory only";
+    return this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
+  }
+
   private logBeginning(): void {
     const { crontab, onlyJob } = this;
     const what = onlyJob?.schedule.describe() ?? `${this.roster.countJobs()} of ${crontab!.path}`;
@@ -6374,9 +6385,7 @@ class Listener {
     const count = onlyJob?.schedule.kind === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = crontab?.describe() ?? "";
     if (columns !== "") this.log.line(columns);
-    const { statePath } = this;
-    const place = this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
-    this.log.line(`${what}${tick}${count}; state in ${statePath === undefined ? "memory only" : place}`);
+    this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== undefined) log.line(describePause(state.paused));
   }
 
@@ -6910,10 +6919,14 @@ function onlyJobOf(name: string, { settings, command }: Invocation): Job {
 function checkDescriptors(args: readonly string[]): void {
   if (fs.fstatSync(0).isCharacterDevice() && (require("tty") as typeof import("tty")).isatty(0))
     throw new UsageError(noSupervisord([...ownCommand(), "simulate", ...args]));
-  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
-  const isSame = stdout?.ino === stderr?.ino && stdout?.dev === stderr?.dev;
-  if (isSame && (stdout?.isFIFO() || stdout?.isSocket()))
+  if (isOnePipe())
     throw new UsageError("stdout and stderr are one pipe, but stdout belongs to the protocol: redirect_stderr=false");
+}
+
+function isOnePipe(): boolean {
+  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
+  if (stdout === undefined || stderr === undefined) return false;
+  return stdout.ino === stderr.ino && stdout.dev === stderr.dev && (stdout.isFIFO() || stdout.isSocket());
 }
 
 /** @throws UsageError where --crontab or a command is missing, and where both are there */
@@ -7686,6 +7699,17 @@ class Report {
   }
 }
 
+/** @param places where its section begins */
+function checkCaller(caller: Caller, before: readonly Caller[], places: readonly string[], report: Report): void {
+  report.sections.push(caller.section);
+  const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
+  if (places.length > 1) report.add("mistakes", "", merged, caller);
+  for (const [kind, key, find] of isListener(caller) ? RULES : []) {
+    const message = find(caller, before);
+    if (message) report.add(kind, key, message, caller);
+  }
+}
+
 function checkConfiguration(file: string, isJson: boolean): void {
   const text = readOrRefuse(file);
   if (/^[^\s#;[]/m.test(text) && !/^\[/m.test(text))
@@ -7702,14 +7726,7 @@ function checkConfiguration(file: string, isJson: boolean): void {
   for (const program of programs) {
     const caller = readCaller(program, report);
     if (caller === undefined) continue;
-    report.sections.push(program.section);
-    const places = headers[program.section];
-    const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
-    if (places.length > 1) report.add("mistakes", "", merged, program);
-    for (const [kind, key, find] of isListener(caller) ? RULES : []) {
-      const message = find(caller, callers);
-      if (message) report.add(kind, key, message, program);
-    }
+    checkCaller(caller, callers, headers[program.section], report);
     callers.push(caller);
   }
   if (report.sections.length + report.mistakes.length === 0)

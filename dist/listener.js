@@ -2258,23 +2258,25 @@ function parseCrontab(text, context, which = "auto") {
   if (title !== void 0) mistakes.push(`${context.path}:${title.line}: TICK_NAME without a job below it`);
   const minutely = jobs.find((job) => !job.settings.overlap && EVERY_MINUTE.test(`${job.schedule.record.cron}`));
   if (minutely !== void 0) reader.warn(minutely.line, EVERY_MINUTE_NOTE);
-  if (userColumn === void 0 && which === "auto" && isSystemCrontab(context.path) && jobs.length > 0)
-    reader.warn(jobs[0].line, "no line names a user, so that all commands run as supertick's own");
+  const lacksUsers = userColumn === void 0 && which === "auto" && isSystemCrontab(context.path);
+  if (lacksUsers && jobs.length > 0) reader.warn(jobs[0].line, NO_USERS_NOTE);
   return { jobs: toldApart(jobs), mistakes, warnings, userColumn };
 }
+var NO_USERS_NOTE = "no line names a user, so that all commands run as supertick's own";
 var isSystemCrontab = (path) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
 var WORD_BEFORE_COMMAND = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)[ \t]+[^-|&;<>\s]/i;
 var SHELL_WORD = /^(?:cd|if|for|while|until|case|exec|eval|export|set|source|trap|umask|ulimit|unset|wait|type|time)$/;
 var isOtherWord = (word) => !USER_NAME.test(word) || SHELL_WORD.test(word);
 function findUserColumn(lines, { path, users, isCommand }) {
-  var _a, _b;
+  var _a;
   let searchPath;
   let strange;
   for (let i = 0; i < lines.length; i++) {
-    const [, , name, value = ""] = lines[i].startsWith("#") ? [] : (_a = VARIABLE_LINE.exec(lines[i])) != null ? _a : [];
+    const line = lines[i].startsWith("#") ? "" : lines[i];
+    const [, , name, value = ""] = (_a = VARIABLE_LINE.exec(line)) != null ? _a : [];
     if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
-    const [, word] = name === void 0 && !lines[i].startsWith("#") ? (_b = WORD_BEFORE_COMMAND.exec(lines[i])) != null ? _b : [] : [];
-    if (word === void 0 || isOtherWord(word) || isCommand(word, searchPath)) continue;
+    const [, word = ""] = name === void 0 && WORD_BEFORE_COMMAND.exec(line) || [];
+    if (isOtherWord(word) || isCommand(word, searchPath)) continue;
     if (users.has(word)) return `line ${i + 1} names the user ${word}`;
     strange != null ? strange : strange = i + 1;
   }
@@ -4592,6 +4594,11 @@ var Listener = class {
     });
     if (later >= 0) setImmediate(() => this.takeOver(runners.slice(later + 1)));
   }
+  describePlace() {
+    const { statePath } = this;
+    if (statePath === void 0) return "memory only";
+    return this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
+  }
   logBeginning() {
     var _a, _b, _c;
     const { crontab, onlyJob } = this;
@@ -4600,9 +4607,7 @@ var Listener = class {
     const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
     if (columns !== "") this.log.line(columns);
-    const { statePath } = this;
-    const place = this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
-    this.log.line(`${what}${tick}${count}; state in ${statePath === void 0 ? "memory only" : place}`);
+    this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
@@ -5031,10 +5036,13 @@ function onlyJobOf(name, { settings, command }) {
 function checkDescriptors(args) {
   if (fs.fstatSync(0).isCharacterDevice() && require("tty").isatty(0))
     throw new UsageError(noSupervisord([...ownCommand(), "simulate", ...args]));
-  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
-  const isSame = (stdout == null ? void 0 : stdout.ino) === (stderr == null ? void 0 : stderr.ino) && (stdout == null ? void 0 : stdout.dev) === (stderr == null ? void 0 : stderr.dev);
-  if (isSame && ((stdout == null ? void 0 : stdout.isFIFO()) || (stdout == null ? void 0 : stdout.isSocket())))
+  if (isOnePipe())
     throw new UsageError("stdout and stderr are one pipe, but stdout belongs to the protocol: redirect_stderr=false");
+}
+function isOnePipe() {
+  const [stdout, stderr] = [1, 2].map((fd) => tryTo(() => fs.fstatSync(fd)));
+  if (stdout === void 0 || stderr === void 0) return false;
+  return stdout.ino === stderr.ino && stdout.dev === stderr.dev && (stdout.isFIFO() || stdout.isSocket());
 }
 function checkCommand({ command, settings }) {
   if (settings.crontab !== void 0) {
@@ -5626,6 +5634,15 @@ var Report = class {
     this[kind].push({ file, section, key, value: (_b = text != null ? text : DEFAULTS[key]) != null ? _b : null, isDefault, message });
   }
 };
+function checkCaller(caller, before, places, report) {
+  report.sections.push(caller.section);
+  const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
+  if (places.length > 1) report.add("mistakes", "", merged, caller);
+  for (const [kind, key, find] of isListener(caller) ? RULES : []) {
+    const message = find(caller, before);
+    if (message) report.add(kind, key, message, caller);
+  }
+}
 function checkConfiguration(file, isJson) {
   const text = readOrRefuse(file);
   if (/^[^\s#;[]/m.test(text) && !/^\[/m.test(text))
@@ -5642,14 +5659,7 @@ function checkConfiguration(file, isJson) {
   for (const program of programs) {
     const caller = readCaller(program, report);
     if (caller === void 0) continue;
-    report.sections.push(program.section);
-    const places = headers[program.section];
-    const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
-    if (places.length > 1) report.add("mistakes", "", merged, program);
-    for (const [kind, key, find] of isListener(caller) ? RULES : []) {
-      const message = find(caller, callers);
-      if (message) report.add(kind, key, message, program);
-    }
+    checkCaller(caller, callers, headers[program.section], report);
     callers.push(caller);
   }
   if (report.sections.length + report.mistakes.length === 0)
