@@ -3752,7 +3752,7 @@ class Output {
   }
 }
 
-const NO_PIPE = "no pipe can be made (mkfifo in $TMPDIR, /tmp or /dev/shm)";
+const NO_PIPE = `no pipe can be made (${isBun ? "Bun can't read one" : "mkfifo in $TMPDIR, /tmp or /dev/shm"})`;
 const NO_TAIL = "hooks and pings don't get the end of the output";
 const NO_NAME = "commands write to sockets, which can't be opened as /dev/stdout and /dev/stderr";
 const OUTPUT_BUFFER_BYTES = 64 * 1024;

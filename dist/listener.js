@@ -2636,7 +2636,7 @@ var Output = class {
     return this.end.last(limit);
   }
 };
-var NO_PIPE = "no pipe can be made (mkfifo in $TMPDIR, /tmp or /dev/shm)";
+var NO_PIPE = `no pipe can be made (${isBun ? "Bun can't read one" : "mkfifo in $TMPDIR, /tmp or /dev/shm"})`;
 var NO_TAIL = "hooks and pings don't get the end of the output";
 var NO_NAME = "commands write to sockets, which can't be opened as /dev/stdout and /dev/stderr";
 var OUTPUT_BUFFER_BYTES = 64 * 1024;

@@ -294,8 +294,8 @@ describe("a file that cannot be written costs a warning, and not a tick", { conc
   /** Warnings about the counter file, which name it and the reason. */
   function assertWarned(supervisord: Supervisord, file: string, code: string, times = 1): void {
     const warnings = messages(supervisord).filter((line) => line.includes(`cannot write ${file}: `));
-    const text = `supertick: job: cannot write ${file}: (${code}); counting in memory until it can`;
-    const withoutWords = warnings.map((line) => line.replace(/: [a-z -]+ (?=\(E)/, ": "));
+    const text = `supertick: job: cannot write ${file}: ${code}; counting in memory until it can`;
+    const withoutWords = warnings.map((line) => line.replace(/: [a-z -]+ \((E\w+)\)/, ": $1"));
     assert.deepEqual(withoutWords, Array(times).fill(text));
   }
 

@@ -40,6 +40,12 @@ function written(supervisord: Supervisord, form: string): string[] {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i));
 const bare = (line: string) => line.replace("stdout: ", "");
+/** Its lines, but for the one that Bun can't read a pipe of ours. */
+const linesOf = (log: string) =>
+  log
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !line.includes("no pipe can be made"));
 
 describe("the log", { concurrency: 4 }, () => {
   const output = "echo one; printf 'two\\nthr'; echo ee; printf '\\377\\033[1m\\n\\303\\244\\n'; printf unfinished";
@@ -54,7 +60,7 @@ describe("the log", { concurrency: 4 }, () => {
     await supervisord.tick();
     const log = () => fs.readFileSync(`${cwd}/log`, "latin1");
     await supervisord.until(() => /run 1 finished/.test(log()), "the end of the run");
-    const lines = log().trimEnd().split("\n");
+    const lines = linesOf(log());
     const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?=(supertick: job|job\[1\]): )/;
     for (const line of lines) assert.match(line, time);
     const expected = ["one", "two", "three", "\xff\x1b[1m", "\xc3\xa4", "unfinished"];
@@ -68,10 +74,7 @@ describe("the log", { concurrency: 4 }, () => {
     const supervisord = await start(t, ["--log", "json", ...shell(output)]);
     await supervisord.tick();
     await supervisord.waitForLog(/"event":"ended"/);
-    const objects = supervisord.stderr
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    const objects = linesOf(supervisord.stderr).map((line) => JSON.parse(line));
     for (const { job } of objects) assert.equal(job, "job");
     const ofCommand = objects.filter(({ source }) => source === "stdout");
     const expected = ["one", "two", "three", "\ufffd\u001b[1m", "ä", "unfinished"];
@@ -89,10 +92,7 @@ describe("the log", { concurrency: 4 }, () => {
     const supervisord = await start(t, ["--log", "json", ...shell(`printf '%s\\n' '${lines.join("' '")}'; exit 3`)]);
     await supervisord.tick();
     await supervisord.waitForLog(/"event":"ended"/);
-    const objects = supervisord.stderr
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    const objects = linesOf(supervisord.stderr).map((line) => JSON.parse(line));
     const ofCommand = objects.filter(({ source }) => source === "stdout");
     const data = [JSON.parse(lines[0]), undefined, undefined, { b: {} }];
     assert.deepEqual(
