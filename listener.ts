@@ -180,11 +180,11 @@ export class EventReader {
     return end;
   }
 
-  private complete({ length: _, ...header }: EventHeader, isStrayLineAllowed: boolean): SupervisorEvent {
+  private complete({ name, serial, poolSerial }: EventHeader, isStrayLineAllowed: boolean): SupervisorEvent {
     this.header = undefined;
     this.isStrayLineAllowed = isStrayLineAllowed;
     const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || undefined;
-    return { ...header, payload: decodeUtf8(this.kept), isDropped };
+    return { name, serial, poolSerial, payload: decodeUtf8(this.kept), isDropped };
   }
 }
 
@@ -195,19 +195,15 @@ type EventHeader = Pick<SupervisorEvent, "name" | "serial" | "poolSerial"> & { r
 function parseHeader(line: string): EventHeader | undefined {
   const tail = / eventname:([A-Z][A-Z0-9_]*) len:(\d+)$/.exec(line);
   if (tail === null) return undefined;
-  const poolserialAt = line.lastIndexOf(" poolserial:", tail.index);
-  const serialAt = line.lastIndexOf(" serial:", poolserialAt);
+  const poolSerialAt = line.lastIndexOf(" poolserial:", tail.index);
+  const serialAt = line.lastIndexOf(" serial:", poolSerialAt);
   const serial = /^ serial:(\d{1,15}) /.exec(line.slice(serialAt));
   const length = Number(tail[2]);
-  if (poolserialAt < 0 || serialAt < 0 || serial === null) return undefined;
+  if (poolSerialAt < 0 || serialAt < 0 || serial === null) return undefined;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  const poolSerial = /^ poolserial:(\d{1,15})$/.exec(line.slice(poolserialAt, tail.index));
-  return {
-    name: tail[1],
-    serial: Number(serial[1]),
-    poolSerial: poolSerial ? Number(poolSerial[1]) : undefined,
-    length,
-  };
+  const poolSerial = line.slice(poolSerialAt + " poolserial:".length, tail.index);
+  const isNumber = poolSerial.length < 16 && Number(poolSerial) >= 0 && poolSerial !== "";
+  return { name: tail[1], serial: Number(serial[1]), poolSerial: isNumber ? Number(poolSerial) : undefined, length };
 }
 
 function decodeUtf8(bytes: string): string {

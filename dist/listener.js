@@ -109,29 +109,25 @@ var EventReader = class {
     }
     return end;
   }
-  complete({ length: _, ...header }, isStrayLineAllowed) {
+  complete({ name, serial, poolSerial }, isStrayLineAllowed) {
     this.header = void 0;
     this.isStrayLineAllowed = isStrayLineAllowed;
     const isDropped = this.byteCount > MAX_KEPT_PAYLOAD_BYTES || void 0;
-    return { ...header, payload: decodeUtf8(this.kept), isDropped };
+    return { name, serial, poolSerial, payload: decodeUtf8(this.kept), isDropped };
   }
 };
 function parseHeader(line) {
   const tail = / eventname:([A-Z][A-Z0-9_]*) len:(\d+)$/.exec(line);
   if (tail === null) return void 0;
-  const poolserialAt = line.lastIndexOf(" poolserial:", tail.index);
-  const serialAt = line.lastIndexOf(" serial:", poolserialAt);
+  const poolSerialAt = line.lastIndexOf(" poolserial:", tail.index);
+  const serialAt = line.lastIndexOf(" serial:", poolSerialAt);
   const serial = /^ serial:(\d{1,15}) /.exec(line.slice(serialAt));
   const length = Number(tail[2]);
-  if (poolserialAt < 0 || serialAt < 0 || serial === null) return void 0;
+  if (poolSerialAt < 0 || serialAt < 0 || serial === null) return void 0;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
-  const poolSerial = /^ poolserial:(\d{1,15})$/.exec(line.slice(poolserialAt, tail.index));
-  return {
-    name: tail[1],
-    serial: Number(serial[1]),
-    poolSerial: poolSerial ? Number(poolSerial[1]) : void 0,
-    length
-  };
+  const poolSerial = line.slice(poolSerialAt + " poolserial:".length, tail.index);
+  const isNumber = poolSerial.length < 16 && Number(poolSerial) >= 0 && poolSerial !== "";
+  return { name: tail[1], serial: Number(serial[1]), poolSerial: isNumber ? Number(poolSerial) : void 0, length };
 }
 function decodeUtf8(bytes) {
   return isAscii(bytes) ? bytes : Buffer.from(bytes, "latin1").toString("utf8");
