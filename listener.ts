@@ -2609,6 +2609,7 @@ const parseSwitch = (text: string) => yesOrNo(text)![1] !== undefined;
 const parseSpeed = (text: string) => (text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6, " or max")(text));
 const positiveDuration = checked("a duration of at least 1s", parseDuration, (seconds) => seconds > 0);
 const parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
+const parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
 const parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
 
 function isWebUrl(text: string): boolean {
@@ -2728,8 +2729,8 @@ const OPTIONS = {
     "the wait before the first retry; it doubles, up to 1h", { default: "10s", onlyWith: ["retries", "crontab"] }),
   user: option("--user NAME", "how", "job", parseUserName,
     "run the command, and --only-if, as that user of this machine, with its groups, HOME, USER, LOGNAME and SHELL"),
-  envFile: option("--env-file FILE", "how", "job", parsePath,
-    "more variables for the command: NAME=value lines, without quotes, read before each run"),
+  envFile: option("--job-env-file FILE", "how", "job", parsePath,
+    "more variables for the command: NAME=value lines, without quotes, read before each run", { env: "TICK_ENV_FILE" }),
   maxRunning: option("--max-running N", "how", "listener", wholeNumber(0, 2 ** 31),
     "how many commands may run at a time in all, the rest wait in order; 0: no limit", { default: "0" }),
   onlyIf: option("--only-if CMD", "how", "job", parseShellCommand,
@@ -2760,7 +2761,7 @@ const OPTIONS = {
     "check: how many of the next runs to list, 1 to 1000", { default: "5" }),
   wait: option("--wait", "trial", "run", parseSwitch, "run: follow the run to its end, and exit as it does",
     { default: "no" }),
-  pauseFor: option("--for D", "trial", "pause", positiveDuration, "pause: for so long; else until resume"),
+  pauseFor: option("--for D", "trial", "pause", parsePause, "pause: for so long; else until resume"),
   requestState: option("--state FILE", "trial", "request", parsePath,
     "run, pause, resume: the counter file of the listener that is meant"),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
@@ -2966,13 +2967,16 @@ export function policyOf(settings: Settings): JobPolicy {
 }
 
 /**
- * "; did you mean …?" where one of the known words is one or, if it is a long one, two letters away, or where some begin
- * like it; else "".
+ * "; did you mean …?" where one of the known words is one or, if it is a long one, two letters away, or where it is the
+ * beginning or the end of some; else "".
  */
 function suggestion(word: string, known: readonly string[]): string {
   const near = (edits: number) => known.find((name) => isNear(word, name, edits));
   const name = near(1) ?? (word.length < 8 ? undefined : near(2));
-  const longer = word.length < 6 ? [] : known.filter((other) => other.startsWith(word.slice(0, -1)));
+  const isPartOf = (other: string) =>
+    other.startsWith(`${word}.`) ||
+    (word.length >= 6 && (other.startsWith(word.slice(0, -1)) || other.endsWith(word.replace(/^-/, ""))));
+  const longer = known.filter(isPartOf);
   const meant = listed(name === undefined ? longer : [name], "or");
   return meant === "" ? "" : `; did you mean ${meant}?`;
 }
@@ -3187,6 +3191,8 @@ export interface Crontab {
   readonly warnings: readonly string[];
   /** Why its lines name users; undefined: they name none. */
   readonly userColumn?: string;
+  /** Of the warnings, those for the log. */
+  readonly doubts?: readonly string[];
 }
 
 /** What a crontab's text does not say itself. */
@@ -3207,6 +3213,8 @@ interface CrontabContext {
   readSecret(path: string): string;
   /** Those of the jobs in other files. */
   readonly otherKeys: ReadonlySet<string>;
+  /** Whose crontab it is, in a spool: a file there is called after its user. */
+  readonly owner?: string;
 }
 
 /** What is not as it looks in a line such as NAME=value. */
@@ -3262,8 +3270,8 @@ const NO_USERS_NOTE = "no line names a user, so that all commands run as superti
 
 const isSystemCrontab = (path: string) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
 
-/** The first word behind the schedule, with the beginning of a command behind it. No command begins with an option. */
-const WORD_BEFORE_COMMAND = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)[ \t]+[^-|&;<>\s]/i;
+/** The first word behind the schedule. */
+const COMMAND_WORD = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)/i;
 const SHELL_WORD =
   /^(?:cd|if|for|while|until|case|exec|eval|export|set|source|trap|umask|ulimit|unset|wait|type|time)$/;
 /** What can't be a user, and need not be a program: a path, an assignment, a word of the shell's own. */
@@ -3271,21 +3279,23 @@ const isOtherWord = (word: string) => !USER_NAME.test(word) || SHELL_WORD.test(w
 
 /**
  * Do the lines have a user before the command? They do if that word is one in any of them, and no program. Where cron
- * itself wants users, they do unless all of those words can be commands.
+ * itself wants users, a program's name may be a user's too, and they do unless all of those words can be commands.
  */
 function findUserColumn(lines: readonly string[], { path, users, isCommand }: CrontabContext): string | undefined {
+  const isSystem = isSystemCrontab(path);
   let searchPath: string | undefined;
   let strange: number | undefined;
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i].startsWith("#") ? "" : lines[i];
     const [, , name, value = ""] = VARIABLE_LINE.exec(line) ?? [];
     if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
-    const [, word = ""] = (name === undefined && WORD_BEFORE_COMMAND.exec(line)) || [];
-    if (isOtherWord(word) || isCommand(word, searchPath)) continue;
-    if (users.has(word)) return `line ${i + 1} names the user ${word}`;
-    strange ??= i + 1;
+    const [, word = ""] = (name === undefined && COMMAND_WORD.exec(line)) || [];
+    const [user] = word.replace(/["']/g, "").split(/[:,]/, 1);
+    const isProgram = isOtherWord(user) || isCommand(user, searchPath);
+    if (users.has(user) && (isSystem || !isProgram)) return `line ${i + 1} names the user ${user}`;
+    if (!isProgram) strange ??= i + 1;
   }
-  if (strange === undefined || !isSystemCrontab(path)) return undefined;
+  if (strange === undefined || !isSystem) return undefined;
   return `cron wants one here, and line ${strange} begins with no command`;
 }
 
@@ -3392,15 +3402,17 @@ class CrontabReader {
     const { context, userColumn } = this;
     const [word, next = ""] = text.split(/[ \t]+/, 2);
     if (userColumn !== undefined) {
-      const why = `is not a user of this machine; the file has a column of users: ${userColumn}`;
-      if (!context.users.has(word)) throw new Error(`${quote(word)} ${why} (--user-column no: it has none)`);
+      const remedy = /names the user/.test(userColumn) ? "make that user, or correct the name" : "--user-column no";
+      if (!context.users.has(word))
+        throw new Error(`${quote(word)} is not a user of this machine, but ${userColumn}: ${remedy}`);
+      if (/^(?:[-|&;<>]|$)/.test(next)) throw new Error(`there is no command behind the user ${quote(word)}`);
       return [word, text.slice(word.length).trimStart()];
     }
     const isProgram = (one: string) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
-    const isBeforeProgram = /^[.~]?\//.test(next) || (next !== "" && isProgram(next));
-    if (this.mustLookForUsers && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
+    const isBeforeProgram = /^(?:[$!(]|\w+=)|\//.test(next) || runnerOf(next) !== undefined || isProgram(next);
+    if (this.mustLookForUsers && next !== "" && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
       throw new Error(`${quote(word)} is neither a command nor a user of this machine: --user-column says which it is`);
-    return [undefined, text];
+    return [context.owner, text];
   }
 
   // Keys are unique, or two jobs would share their past. Which of identical lines is the first does not matter.
@@ -3989,19 +4001,13 @@ function* environments() {
 
 /** Those of /etc/passwd. */
 function readUsers(): ReadonlyMap<string, User> {
-  const lines = tryReadFile("/etc/passwd")
-    .split("\n")
-    .map((line) => line.split(":"));
-  const users = lines.map(([name, , uid, gid, , home, shell]) => ({
-    name,
-    uid: Number(uid),
-    gid: Number(gid),
-    home,
-    shell,
-  }));
-  return new Map(
-    users.filter(({ name, uid, gid }) => name !== "" && uid >= 0 && gid >= 0).map((user) => [user.name, user]),
-  );
+  const users = new Map<string, User>();
+  for (const line of tryReadFile("/etc/passwd").split("\n")) {
+    const [, name, uid, gid, home, shell] = /^([^:]+):[^:]*:(\d+):(\d+):[^:]*:([^:]*):([^:]*)$/.exec(line) ?? [];
+    if (name === undefined || users.has(name)) continue; // the first one counts, as for the C library
+    users.set(name, { name, uid: Number(uid), gid: Number(gid), home, shell });
+  }
+  return users;
 }
 
 /** @throws UsageError: there is no such user, or we may not run anything as that user */
@@ -4035,7 +4041,7 @@ function findSetpriv(): string {
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const isRight = (file: string) =>
     tryTo(() => execFileSync(file, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
-  const file = setpriv ?? findProgram("setpriv") ?? "";
+  const file = setpriv ?? inPath("setpriv")[0] ?? "";
   setpriv ??= file !== "" && isRight(file) ? file : "";
   return setpriv;
 }
@@ -4204,7 +4210,10 @@ function readOn(pid: number, output: Output): void {
   STREAM_NAMES.forEach((name, i) => {
     if (!PIPE_NAME.test(links[i]) || links.indexOf(links[i]) < i) return; // they may share one
     const fd = tryTo(() => fs.openSync(`/proc/${pid}/fd/${i + 1}`, O_RDONLY | O_NONBLOCK));
-    if (fd !== undefined) output.read(fd, name);
+    if (fd === undefined) return;
+    if (fs.fstatSync(fd).isFIFO())
+      output.read(fd, name); // the process may call what it likes so
+    else fs.closeSync(fd);
   });
 }
 
@@ -4234,7 +4243,7 @@ function tryInPrivateDirectory<T>(names: readonly string[], open: (files: readon
 }
 
 const PRIVATE_PREFIX = "supertick-pipe-";
-const PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12]( \\(deleted\\))?$`);
+const PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12] \\(deleted\\)$`);
 const LEFT_OVER_MS = 60_000;
 let isSweepDone = false;
 
@@ -4552,7 +4561,7 @@ function isExecutable(file: string): boolean {
 
 /** The programs of that name, in the order of PATH. */
 function inPath(name: string, path = process.env.PATH ?? ""): string[] {
-  const files = path.split(":").flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]));
+  const files = path.split(":", MOST_PLACES).flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]));
   return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
 }
 
@@ -5848,15 +5857,40 @@ class JobRunner {
 }
 
 /** Those of its user, and of its --env-file; an Error where that can't be read. */
-function ownVariables({ user, options: { envFile } }: Job): Record<string, string> | Error {
+function ownVariables({ user, command, options: { envFile } }: Job): Record<string, string> | Error {
   const ofUser: Record<string, string> = {};
-  if (user !== undefined)
-    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL: user.shell });
-  try {
-    return envFile === undefined ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
-  } catch (error) {
-    return new Error(`--env-file ${envFile}: ${describeError(error)}`);
+  if (user !== undefined) {
+    // As cron, for some programs run theirs; and who may not log in has one that runs nothing.
+    const SHELL = typeof command === "string" || /\/(?:nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell;
+    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL });
   }
+  try {
+    return envFile === undefined ? ofUser : { ...ofUser, ...parseEnvFile(readEnvFile(envFile, user)) };
+  } catch (error) {
+    return new Error(`--job-env-file ${envFile}: ${describeError(error)}`);
+  }
+}
+
+const MAX_ENV_FILE_BYTES = 1024 * 1024;
+
+/** Another user's command gets no file that this user could not read, but where nobody else can have put it there. */
+function readEnvFile(path: string, user: User | undefined): string {
+  return readWith(path, (fd) => {
+    const { size, mode, uid, gid } = fs.fstatSync(fd);
+    if (size > MAX_ENV_FILE_BYTES) throw codedError("it has over 1 MiB");
+    const isOwn = user === undefined || user.uid === process.geteuid!();
+    const [ofOwner, ofGroup] = [uid === user?.uid, gid === user?.gid];
+    const isReadable = (mode & (ofOwner ? 0o400 : ofGroup ? 0o040 : 0o004)) !== 0;
+    if (!isOwn && !isReadable && !isRootsAlone(path)) throw codedError(`user ${user!.name} may not read it`);
+    return fs.readFileSync(fd, "utf8");
+  });
+}
+
+/** Is there no link in the way to it, and nothing that another user than root can change? */
+function isRootsAlone(path: string): boolean {
+  if (fs.realpathSync(path) !== path) return false;
+  const places = path.split("/").map((_, i, names) => names.slice(0, i + 1).join("/") || "/");
+  return places.map((place) => fs.statSync(place)).every(({ uid, mode }) => uid === 0 && (mode & 0o022) === 0);
 }
 
 /** As docker run --env-file has it: NAME=value lines, with everything behind the first = as it is. */
@@ -5955,30 +5989,29 @@ class CrontabSource {
     private readonly localZone = defaultZone,
   ) {}
 
-  /** Reads all, or `onlyChanged`. Never throws. @returns the mistakes, a line for each file that has some */
+  /**
+   * Reads all, or `onlyChanged`, and then those with mistakes too, for it may be another file that has mended them. Never
+   * throws. @returns the mistakes, a line for each file that has some
+   */
   read(onlyChanged = false): string[] {
     this.list();
     const lookup = createLookup();
-    const files = new Map<string, CrontabFile>();
+    const stamps = new Map(this.listed.paths.map((path) => [path, stampOf(path).text]));
+    const isKept = (path: string, { stamp, crontab }: CrontabFile) =>
+      onlyChanged && stamp === stamps.get(path) && crontab.mistakes.length === 0;
+    const before = this.files;
+    const files = new Map([...before].filter(([path, file]) => isKept(path, file)));
     const problems: string[] = [];
-    for (const path of this.listed.paths) {
-      const before = this.files.get(path);
-      const { text: stamp } = stampOf(path);
-      if (before !== undefined && onlyChanged && before.stamp === stamp) {
-        files.set(path, before);
-        continue;
-      }
-      const crontab = this.readFile(path, lookup);
+    for (const [path, stamp] of stamps) {
+      if (files.has(path)) continue;
+      const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
+      const crontab = this.readFile(path, lookup, otherKeys);
       const isRight = crontab.mistakes.length === 0;
-      this.files = new Map([...this.files]).set(path, {
-        stamp,
-        crontab,
-        jobs: isRight ? crontab.jobs : (before?.jobs ?? []),
-      });
-      files.set(path, this.files.get(path)!);
+      const kept = (before.get(path)?.jobs ?? []).filter(({ key }) => !otherKeys.has(key));
+      files.set(path, { stamp, crontab, jobs: isRight ? crontab.jobs : kept });
       if (!isRight) problems.push(firstOf(crontab.mistakes));
     }
-    this.files = files;
+    this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)!]));
     return problems;
   }
 
@@ -5992,6 +6025,10 @@ class CrontabSource {
 
   get warnings(): readonly string[] {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
+  }
+
+  get doubts(): readonly string[] {
+    return [...this.files.values()].flatMap(({ crontab }) => crontab.doubts ?? []);
   }
 
   /** As they were read, also those of files with a mistake. */
@@ -6037,13 +6074,12 @@ class CrontabSource {
     this.listed = { stamp, paths, passedOver: names.filter((name) => !isRead(name)) };
   }
 
-  private readFile(path: string, lookup: ReturnType<typeof createLookup>): Crontab {
-    const others = [...this.files].filter(([other]) => other !== path);
-    const otherKeys = new Set(others.flatMap(([, { jobs }]) => jobs.map(({ key }) => key)));
+  private readFile(path: string, lookup: ReturnType<typeof createLookup>, otherKeys: ReadonlySet<string>): Crontab {
     const { flags, environment, localZone } = this;
     let zone: Zone | undefined;
+    const isSpool = /\/(?:crontabs|tabs)\/[^/]*$/.test(path);
     const context: CrontabContext = {
-      ...{ path, flags, environment, otherKeys, ...lookup, readSecret },
+      ...{ path, flags, environment, otherKeys, ...lookup, readSecret, owner: isSpool ? baseName(path) : undefined },
       defaultZone() {
         zone ??= localZone();
         return zone;
@@ -6054,7 +6090,7 @@ class CrontabSource {
         const { size, mode, uid } = fs.fstatSync(fd);
         if (size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
         const crontab = parseCrontab(textOfLines(fs.readFileSync(fd)), context, this.which);
-        return crontab.userColumn === undefined ? crontab : withOwner(crontab, path, mode, uid);
+        return withOwner(crontab, path, mode, uid);
       });
     } catch (error) {
       const why =
@@ -6064,12 +6100,16 @@ class CrontabSource {
   }
 }
 
-// Who may write it, chooses who runs what.
+// Who may write it, chooses what runs as which user.
 function withOwner(crontab: Crontab, path: string, mode: number, uid: number): Crontab {
+  if (crontab.userColumn === undefined && !isSystemCrontab(path)) return crontab;
   const mistakes = [...crontab.mistakes];
-  if ((mode & 0o002) !== 0) mistakes.push(`${path}: it names users, and everybody may write to it: chmod o-w`);
-  const warnings = uid === 0 ? [] : [`${path}: it names users, and belongs to user ${uid}, not to root`];
-  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings] };
+  if ((mode & 0o002) !== 0) mistakes.push(`${path}: everybody may write to it, and say who runs what: chmod o-w`);
+  const doubts = [];
+  if (uid !== 0) doubts.push(`it belongs to user ${uid}, not to root`);
+  if ((mode & 0o020) !== 0) doubts.push("its group may write to it");
+  const warnings = doubts.map((doubt) => `${path}: ${doubt}, and it says who runs what`);
+  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings], doubts: warnings };
 }
 
 function stampOf(path: string): { text: string; changedSeconds: number; isDirectory: boolean } {
@@ -6101,16 +6141,11 @@ function createLookup(): Pick<CrontabContext, "users" | "isCommand"> {
     isCommand(word, path = process.env.PATH ?? "") {
       if (path !== knownPath) known.clear();
       knownPath = path;
-      const isThere = known.get(word) ?? findProgram(word, path) !== undefined;
+      const isThere = known.get(word) ?? inPath(word, path).length > 0;
       known.set(word, isThere);
       return isThere;
     },
   };
-}
-
-function findProgram(name: string, path = process.env.PATH ?? ""): string | undefined {
-  const places = path.split(":", MOST_PLACES).map((place) => `${place}/${name}`);
-  return places.find((file) => fs.existsSync(file));
 }
 
 // ── Roster ──────────────────────────────────────────────────────────────────
@@ -6225,6 +6260,7 @@ const WATCHDOG_PERIODS = 3;
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
 const SLICE_SECONDS = 0.02;
+const MAX_YOUNG_SECONDS = 60;
 
 class Listener {
   readonly self = identityOf(process.pid)!;
@@ -6277,7 +6313,9 @@ class Listener {
     const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && supervisor?.pid === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
-    this.gaps = new PoolGaps(isSame ? poolSerial : undefined);
+    // In a pool that is as young as its supervisord, what came before us is missing too: its numbers begin at 0 or 1.
+    const isYoung = start > 0 && ageOf(this.supervisor) < MAX_YOUNG_SECONDS;
+    this.gaps = new PoolGaps(isSame ? poolSerial : isYoung ? 0 : undefined);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === undefined };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
@@ -6381,6 +6419,7 @@ class Listener {
     const count = onlyJob?.schedule.kind === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = crontab?.describe() ?? "";
     if (columns !== "") this.log.line(columns);
+    for (const doubt of crontab?.doubts ?? []) this.log.line(doubt);
     this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== undefined) log.line(describePause(state.paused));
   }
@@ -6548,9 +6587,11 @@ class Listener {
   }
 
   private reportLost(lost: number): void {
+    const meant = this.runners.filter(({ job, isLeaving }) => job.schedule.kind === "events" && !isLeaving);
+    // Of ticks that came while we were away the last one tells all.
+    if (meant.length === 0) return this.log.line(`events that supervisord did not keep for us: ${lost}`);
     this.log.error(`${lost} ${LOST_EVENTS}`);
-    const isMeant = ({ job, isLeaving }: JobRunner) => job.schedule.kind === "events" && !isLeaving;
-    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
+    this.commit(outcomesOf(meant, (runner) => runner.loseEvents(lost)));
   }
 
   private ignoreCounted(serial: number): void {
@@ -8263,7 +8304,9 @@ function describeForAsker(fact: Fact, about: Run | undefined): string[] {
   if (fact.type !== "ended") return [describeFact(fact, about)].filter(isPresent);
   const { tail, ...end } = fact as FactOf<"ended"> & { tail?: unknown };
   const text = describeFact({ ...end, retryIn: undefined, why: undefined }, { ...about!, since: 0 })!;
-  const output = isText(tail) ? [`it wrote:\n${(tail as string).replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit)}`] : [];
+  const output = isText(tail)
+    ? [`it wrote:\n${escapeUnsafe((tail as string).replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit))}`]
+    : [];
   return [
     ...output,
     text + (fact.retryIn === undefined ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`),

@@ -1677,6 +1677,7 @@ var parseSwitch = (text) => yesOrNo(text)[1] !== void 0;
 var parseSpeed = (text) => text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6, " or max")(text);
 var positiveDuration = checked("a duration of at least 1s", parseDuration, (seconds) => seconds > 0);
 var parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
+var parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
 var parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
 function isWebUrl(text) {
   try {
@@ -1867,11 +1868,12 @@ var OPTIONS = {
     "run the command, and --only-if, as that user of this machine, with its groups, HOME, USER, LOGNAME and SHELL"
   ),
   envFile: option(
-    "--env-file FILE",
+    "--job-env-file FILE",
     "how",
     "job",
     parsePath,
-    "more variables for the command: NAME=value lines, without quotes, read before each run"
+    "more variables for the command: NAME=value lines, without quotes, read before each run",
+    { env: "TICK_ENV_FILE" }
   ),
   maxRunning: option(
     "--max-running N",
@@ -1962,7 +1964,7 @@ var OPTIONS = {
     "run: follow the run to its end, and exit as it does",
     { default: "no" }
   ),
-  pauseFor: option("--for D", "trial", "pause", positiveDuration, "pause: for so long; else until resume"),
+  pauseFor: option("--for D", "trial", "pause", parsePause, "pause: for so long; else until resume"),
   requestState: option(
     "--state FILE",
     "trial",
@@ -2117,7 +2119,8 @@ function suggestion(word, known) {
   var _a;
   const near = (edits) => known.find((name2) => isNear(word, name2, edits));
   const name = (_a = near(1)) != null ? _a : word.length < 8 ? void 0 : near(2);
-  const longer = word.length < 6 ? [] : known.filter((other) => other.startsWith(word.slice(0, -1)));
+  const isPartOf = (other) => other.startsWith(`${word}.`) || word.length >= 6 && (other.startsWith(word.slice(0, -1)) || other.endsWith(word.replace(/^-/, "")));
+  const longer = known.filter(isPartOf);
   const meant = listed(name === void 0 ? longer : [name], "or");
   return meant === "" ? "" : `; did you mean ${meant}?`;
 }
@@ -2260,23 +2263,25 @@ function parseCrontab(text, context, which = "auto") {
 }
 var NO_USERS_NOTE = "no line names a user, so that all commands run as supertick's own";
 var isSystemCrontab = (path) => /^\/etc\/crontab$|(?:^|\/)cron\.d\/[^/]*$/.test(path);
-var WORD_BEFORE_COMMAND = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)[ \t]+[^-|&;<>\s]/i;
+var COMMAND_WORD = /^(?:@(?:every|ticks)[ \t]+\S+|@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(\S+)/i;
 var SHELL_WORD = /^(?:cd|if|for|while|until|case|exec|eval|export|set|source|trap|umask|ulimit|unset|wait|type|time)$/;
 var isOtherWord = (word) => !USER_NAME.test(word) || SHELL_WORD.test(word);
 function findUserColumn(lines, { path, users, isCommand }) {
   var _a;
+  const isSystem = isSystemCrontab(path);
   let searchPath;
   let strange;
   for (let i = 0; i < lines.length; i++) {
     const line = lines[i].startsWith("#") ? "" : lines[i];
     const [, , name, value = ""] = (_a = VARIABLE_LINE.exec(line)) != null ? _a : [];
     if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
-    const [, word = ""] = name === void 0 && WORD_BEFORE_COMMAND.exec(line) || [];
-    if (isOtherWord(word) || isCommand(word, searchPath)) continue;
-    if (users.has(word)) return `line ${i + 1} names the user ${word}`;
-    strange != null ? strange : strange = i + 1;
+    const [, word = ""] = name === void 0 && COMMAND_WORD.exec(line) || [];
+    const [user] = word.replace(/["']/g, "").split(/[:,]/, 1);
+    const isProgram = isOtherWord(user) || isCommand(user, searchPath);
+    if (users.has(user) && (isSystem || !isProgram)) return `line ${i + 1} names the user ${user}`;
+    if (!isProgram) strange != null ? strange : strange = i + 1;
   }
-  if (strange === void 0 || !isSystemCrontab(path)) return void 0;
+  if (strange === void 0 || !isSystem) return void 0;
   return `cron wants one here, and line ${strange} begins with no command`;
 }
 function toldApart(jobs, digits = 4) {
@@ -2368,15 +2373,17 @@ var CrontabReader = class {
     const { context, userColumn } = this;
     const [word, next = ""] = text.split(/[ \t]+/, 2);
     if (userColumn !== void 0) {
-      const why = `is not a user of this machine; the file has a column of users: ${userColumn}`;
-      if (!context.users.has(word)) throw new Error(`${quote(word)} ${why} (--user-column no: it has none)`);
+      const remedy = /names the user/.test(userColumn) ? "make that user, or correct the name" : "--user-column no";
+      if (!context.users.has(word))
+        throw new Error(`${quote(word)} is not a user of this machine, but ${userColumn}: ${remedy}`);
+      if (/^(?:[-|&;<>]|$)/.test(next)) throw new Error(`there is no command behind the user ${quote(word)}`);
       return [word, text.slice(word.length).trimStart()];
     }
     const isProgram = (one) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
-    const isBeforeProgram = /^[.~]?\//.test(next) || next !== "" && isProgram(next);
-    if (this.mustLookForUsers && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
+    const isBeforeProgram = /^(?:[$!(]|\w+=)|\//.test(next) || runnerOf(next) !== void 0 || isProgram(next);
+    if (this.mustLookForUsers && next !== "" && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
       throw new Error(`${quote(word)} is neither a command nor a user of this machine: --user-column says which it is`);
-    return [void 0, text];
+    return [context.owner, text];
   }
   newKey(title, hash, line) {
     var _a;
@@ -2808,17 +2815,14 @@ function* environments() {
   }
 }
 function readUsers() {
-  const lines = tryReadFile("/etc/passwd").split("\n").map((line) => line.split(":"));
-  const users = lines.map(([name, , uid, gid, , home, shell]) => ({
-    name,
-    uid: Number(uid),
-    gid: Number(gid),
-    home,
-    shell
-  }));
-  return new Map(
-    users.filter(({ name, uid, gid }) => name !== "" && uid >= 0 && gid >= 0).map((user) => [user.name, user])
-  );
+  var _a;
+  const users = /* @__PURE__ */ new Map();
+  for (const line of tryReadFile("/etc/passwd").split("\n")) {
+    const [, name, uid, gid, home, shell] = (_a = /^([^:]+):[^:]*:(\d+):(\d+):[^:]*:([^:]*):([^:]*)$/.exec(line)) != null ? _a : [];
+    if (name === void 0 || users.has(name)) continue;
+    users.set(name, { name, uid: Number(uid), gid: Number(gid), home, shell });
+  }
+  return users;
 }
 function userNamed(name, users = readUsers()) {
   const user = users.get(name);
@@ -2844,7 +2848,7 @@ function findSetpriv() {
   var _a;
   const { execFileSync } = require("child_process");
   const isRight = (file2) => tryTo(() => execFileSync(file2, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
-  const file = (_a = setpriv != null ? setpriv : findProgram("setpriv")) != null ? _a : "";
+  const file = (_a = setpriv != null ? setpriv : inPath("setpriv")[0]) != null ? _a : "";
   setpriv != null ? setpriv : setpriv = file !== "" && isRight(file) ? file : "";
   return setpriv;
 }
@@ -2966,7 +2970,10 @@ function readOn(pid, output) {
   STREAM_NAMES.forEach((name, i) => {
     if (!PIPE_NAME.test(links[i]) || links.indexOf(links[i]) < i) return;
     const fd = tryTo(() => fs.openSync(`/proc/${pid}/fd/${i + 1}`, O_RDONLY | O_NONBLOCK));
-    if (fd !== void 0) output.read(fd, name);
+    if (fd === void 0) return;
+    if (fs.fstatSync(fd).isFIFO())
+      output.read(fd, name);
+    else fs.closeSync(fd);
   });
 }
 function tryStore(input) {
@@ -2989,7 +2996,7 @@ function tryInPrivateDirectory(names, open) {
   return opened;
 }
 var PRIVATE_PREFIX = "supertick-pipe-";
-var PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12]( \\(deleted\\))?$`);
+var PIPE_NAME = new RegExp(`/${PRIVATE_PREFIX}[^/]+/[12] \\(deleted\\)$`);
 var LEFT_OVER_MS = 6e4;
 var isSweepDone = false;
 function removeLeftovers(parent) {
@@ -3222,7 +3229,7 @@ function isExecutable(file) {
   })) != null ? _a : false;
 }
 function inPath(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
-  const files = path.split(":").flatMap((folder) => folder === "" ? [] : [`${folder}/${name}`]);
+  const files = path.split(":", MOST_PLACES).flatMap((folder) => folder === "" ? [] : [`${folder}/${name}`]);
   return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
 }
 function isLink(path) {
@@ -4184,15 +4191,34 @@ var JobRunner = class {
     this.commit(decision);
   }
 };
-function ownVariables({ user, options: { envFile } }) {
+function ownVariables({ user, command, options: { envFile } }) {
   const ofUser = {};
-  if (user !== void 0)
-    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL: user.shell });
-  try {
-    return envFile === void 0 ? ofUser : { ...ofUser, ...parseEnvFile(readSecret(envFile)) };
-  } catch (error) {
-    return new Error(`--env-file ${envFile}: ${describeError(error)}`);
+  if (user !== void 0) {
+    const SHELL = typeof command === "string" || /\/(?:nologin|false)$/.test(user.shell) ? "/bin/sh" : user.shell;
+    Object.assign(ofUser, { USER: user.name, LOGNAME: user.name, HOME: user.home, SHELL });
   }
+  try {
+    return envFile === void 0 ? ofUser : { ...ofUser, ...parseEnvFile(readEnvFile(envFile, user)) };
+  } catch (error) {
+    return new Error(`--job-env-file ${envFile}: ${describeError(error)}`);
+  }
+}
+var MAX_ENV_FILE_BYTES = 1024 * 1024;
+function readEnvFile(path, user) {
+  return readWith(path, (fd) => {
+    const { size, mode, uid, gid } = fs.fstatSync(fd);
+    if (size > MAX_ENV_FILE_BYTES) throw codedError("it has over 1 MiB");
+    const isOwn = user === void 0 || user.uid === process.geteuid();
+    const [ofOwner, ofGroup] = [uid === (user == null ? void 0 : user.uid), gid === (user == null ? void 0 : user.gid)];
+    const isReadable = (mode & (ofOwner ? 256 : ofGroup ? 32 : 4)) !== 0;
+    if (!isOwn && !isReadable && !isRootsAlone(path)) throw codedError(`user ${user.name} may not read it`);
+    return fs.readFileSync(fd, "utf8");
+  });
+}
+function isRootsAlone(path) {
+  if (fs.realpathSync(path) !== path) return false;
+  const places = path.split("/").map((_, i, names) => names.slice(0, i + 1).join("/") || "/");
+  return places.map((place) => fs.statSync(place)).every(({ uid, mode }) => uid === 0 && (mode & 18) === 0);
 }
 function parseEnvFile(text) {
   const lines = text.split(/\r?\n/).map((line) => /^\s*([A-Za-z_]\w*)=([^\0]*)$/.exec(line));
@@ -4256,29 +4282,24 @@ var CrontabSource = class {
     this.listed = { stamp: "", paths: [this.path], passedOver: [] };
   }
   read(onlyChanged = false) {
-    var _a;
+    var _a, _b;
     this.list();
     const lookup = createLookup();
-    const files = /* @__PURE__ */ new Map();
+    const stamps = new Map(this.listed.paths.map((path) => [path, stampOf(path).text]));
+    const isKept = (path, { stamp, crontab }) => onlyChanged && stamp === stamps.get(path) && crontab.mistakes.length === 0;
+    const before = this.files;
+    const files = new Map([...before].filter(([path, file]) => isKept(path, file)));
     const problems = [];
-    for (const path of this.listed.paths) {
-      const before = this.files.get(path);
-      const { text: stamp } = stampOf(path);
-      if (before !== void 0 && onlyChanged && before.stamp === stamp) {
-        files.set(path, before);
-        continue;
-      }
-      const crontab = this.readFile(path, lookup);
+    for (const [path, stamp] of stamps) {
+      if (files.has(path)) continue;
+      const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
+      const crontab = this.readFile(path, lookup, otherKeys);
       const isRight = crontab.mistakes.length === 0;
-      this.files = new Map([...this.files]).set(path, {
-        stamp,
-        crontab,
-        jobs: isRight ? crontab.jobs : (_a = before == null ? void 0 : before.jobs) != null ? _a : []
-      });
-      files.set(path, this.files.get(path));
+      const kept = ((_b = (_a = before.get(path)) == null ? void 0 : _a.jobs) != null ? _b : []).filter(({ key }) => !otherKeys.has(key));
+      files.set(path, { stamp, crontab, jobs: isRight ? crontab.jobs : kept });
       if (!isRight) problems.push(firstOf(crontab.mistakes));
     }
-    this.files = files;
+    this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)]));
     return problems;
   }
   get jobs() {
@@ -4289,6 +4310,12 @@ var CrontabSource = class {
   }
   get warnings() {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
+  }
+  get doubts() {
+    return [...this.files.values()].flatMap(({ crontab }) => {
+      var _a;
+      return (_a = crontab.doubts) != null ? _a : [];
+    });
   }
   get parsedJobs() {
     return toldApart([...this.files.values()].flatMap(({ crontab }) => crontab.jobs));
@@ -4325,13 +4352,12 @@ var CrontabSource = class {
     const paths = names.filter(isRead).map((name) => `${this.path.replace(/\/+$/, "")}/${name}`);
     this.listed = { stamp, paths, passedOver: names.filter((name) => !isRead(name)) };
   }
-  readFile(path, lookup) {
-    const others = [...this.files].filter(([other]) => other !== path);
-    const otherKeys = new Set(others.flatMap(([, { jobs }]) => jobs.map(({ key }) => key)));
+  readFile(path, lookup, otherKeys) {
     const { flags, environment, localZone } = this;
     let zone;
+    const isSpool = /\/(?:crontabs|tabs)\/[^/]*$/.test(path);
     const context = {
-      ...{ path, flags, environment, otherKeys, ...lookup, readSecret },
+      ...{ path, flags, environment, otherKeys, ...lookup, readSecret, owner: isSpool ? baseName(path) : void 0 },
       defaultZone() {
         zone != null ? zone : zone = localZone();
         return zone;
@@ -4342,7 +4368,7 @@ var CrontabSource = class {
         const { size, mode, uid } = fs.fstatSync(fd);
         if (size > MAX_CRONTAB_BYTES) throw codedError("it has over 1 MiB");
         const crontab = parseCrontab(textOfLines(fs.readFileSync(fd)), context, this.which);
-        return crontab.userColumn === void 0 ? crontab : withOwner(crontab, path, mode, uid);
+        return withOwner(crontab, path, mode, uid);
       });
     } catch (error) {
       const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${describeError(error)}`;
@@ -4351,10 +4377,14 @@ var CrontabSource = class {
   }
 };
 function withOwner(crontab, path, mode, uid) {
+  if (crontab.userColumn === void 0 && !isSystemCrontab(path)) return crontab;
   const mistakes = [...crontab.mistakes];
-  if ((mode & 2) !== 0) mistakes.push(`${path}: it names users, and everybody may write to it: chmod o-w`);
-  const warnings = uid === 0 ? [] : [`${path}: it names users, and belongs to user ${uid}, not to root`];
-  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings] };
+  if ((mode & 2) !== 0) mistakes.push(`${path}: everybody may write to it, and say who runs what: chmod o-w`);
+  const doubts2 = [];
+  if (uid !== 0) doubts2.push(`it belongs to user ${uid}, not to root`);
+  if ((mode & 16) !== 0) doubts2.push("its group may write to it");
+  const warnings = doubts2.map((doubt) => `${path}: ${doubt}, and it says who runs what`);
+  return { ...crontab, mistakes, warnings: [...warnings, ...crontab.warnings], doubts: warnings };
 }
 function stampOf(path) {
   try {
@@ -4382,15 +4412,11 @@ function createLookup() {
       var _a2;
       if (path !== knownPath) known.clear();
       knownPath = path;
-      const isThere = (_a2 = known.get(word)) != null ? _a2 : findProgram(word, path) !== void 0;
+      const isThere = (_a2 = known.get(word)) != null ? _a2 : inPath(word, path).length > 0;
       known.set(word, isThere);
       return isThere;
     }
   };
-}
-function findProgram(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
-  const places = path.split(":", MOST_PLACES).map((place) => `${place}/${name}`);
-  return places.find((file) => fs.existsSync(file));
 }
 var Roster = class {
   constructor(jobs, host, found) {
@@ -4480,6 +4506,7 @@ var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
 var SLICE_SECONDS = 0.02;
+var MAX_YOUNG_SECONDS = 60;
 var Listener = class {
   constructor(jobs, settings, crontab, statePath, counter, log) {
     this.settings = settings;
@@ -4515,7 +4542,8 @@ var Listener = class {
     const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && (supervisor == null ? void 0 : supervisor.pid) === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
-    this.gaps = new PoolGaps(isSame ? poolSerial : void 0);
+    const isYoung = start > 0 && ageOf(this.supervisor) < MAX_YOUNG_SECONDS;
+    this.gaps = new PoolGaps(isSame ? poolSerial : isYoung ? 0 : void 0);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
     this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
@@ -4596,13 +4624,14 @@ var Listener = class {
     return this.counter.isInMemory ? `memory only, runs in ${statePath}.runs` : statePath;
   }
   logBeginning() {
-    var _a, _b, _c;
+    var _a, _b, _c, _d;
     const { crontab, onlyJob } = this;
     const what = (_a = onlyJob == null ? void 0 : onlyJob.schedule.describe()) != null ? _a : `${this.roster.countJobs()} of ${crontab.path}`;
     const tick = this.isTicking ? ` on ${(_b = this.tickType) != null ? _b : "the first type of tick seen"}` : "";
     const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
     if (columns !== "") this.log.line(columns);
+    for (const doubt of (_d = crontab == null ? void 0 : crontab.doubts) != null ? _d : []) this.log.line(doubt);
     this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
@@ -4744,9 +4773,10 @@ var Listener = class {
     });
   }
   reportLost(lost) {
+    const meant = this.runners.filter(({ job, isLeaving }) => job.schedule.kind === "events" && !isLeaving);
+    if (meant.length === 0) return this.log.line(`events that supervisord did not keep for us: ${lost}`);
     this.log.error(`${lost} ${LOST_EVENTS}`);
-    const isMeant = ({ job, isLeaving }) => job.schedule.kind === "events" && !isLeaving;
-    this.commit(outcomesOf(this.runners.filter(isMeant), (runner) => runner.loseEvents(lost)));
+    this.commit(outcomesOf(meant, (runner) => runner.loseEvents(lost)));
   }
   ignoreCounted(serial) {
     if (this.settings.verbose) this.log.line(`event serial ${serial} was counted before; answered and ignored`);
@@ -6060,7 +6090,7 @@ function describeForAsker(fact, about) {
   const { tail, ...end } = fact;
   const text = describeFact({ ...end, retryIn: void 0, why: void 0 }, { ...about, since: 0 });
   const output = isText(tail) ? [`it wrote:
-${tail.replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit)}`] : [];
+${escapeUnsafe(tail.replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit))}`] : [];
   return [
     ...output,
     text + (fact.retryIn === void 0 ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`)

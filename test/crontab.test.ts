@@ -289,7 +289,9 @@ describe("the column of users", () => {
     ["0 3 * * * backup daily\n", "-", "jobs", ["--user-column", "no"]],
     ["0 * * * * /app/x.sh\n@daily cd /x && y\n", "- -", "/etc/cron.d/app"], ["* * * * * mail cmd\n", "mail", "jobs", ["--user-column", "yes"]],
     ["TICK_USER=www-data\n@daily cmd\nTICK_USER=\n@daily php\n", "www-data -"], [DEBIAN, "root www-data", "jobs", ["--user", "mail"]],
-    ["# * * * * * root x\nA=root x\n@daily cmd\n", "-"], ["@daily backup\n@daily backup -x\n@daily mail >x\n", "- - -"],
+    ["# * * * * * root x\nA=root x\n@daily cmd\n", "-"], ["@daily mail >x\n", "-"],
+    ["0 3 * * * mail cmd\n", "mail", "/etc/cron.d/app"], ["0 3 * * * root cmd\nPATH=/usr/bin:\n0 3 * * * root cmd\n", "root root"],
+
   ];
   for (const [text, users, name, args] of files)
     it(`${JSON.stringify(text)} ${name ?? ""} ${args?.join(" ") ?? ""}: ${users}`, () => {
@@ -303,7 +305,12 @@ describe("the column of users", () => {
     ["* * * * * laradock /usr/bin/php artisan schedule:run\n", 1, /^"laradock" is neither a command nor a user of this machine: --user-column says/],
     ["* * * * * laradock php artisan\n", 1, /^"laradock" is neither/], ["@daily root cmd\n@daily minecraft /srv/x\n", 2, /^"minecraft" is not a user .*line 1 names the user root/],
     ["* * * * * app cmd\n", 1, /^"app" is not a user .*cron wants one here, and line 1 begins with no command/, "/etc/cron.d/app"],
-    ["@daily root x\n@daily root\n", 2, /^the command is empty/], ["@daily root # off\n", 1, /^the command is empty, or only a comment/],
+    ["@daily root x\n@daily root\n", 2, /^there is no command behind the user "root"/],
+    ["@daily root >x 2>&1 id\n", 1, /^there is no command behind/], ["@daily root &>x\n", 1, /^there is no command behind/],
+    ["@daily \"www-data\" id\n", 1, /is not a user/], ["@daily root:adm id\n", 1, /^"root:adm" is not a user/],
+    ["@daily www-data,root id\n", 1, /^"www-data,root" is not a user/],
+    ...["A=1 /x", "$HOME/x", "$(which x)", "bin/x", "python3 x", "! x"].map(
+      (command): [string, number, RegExp] => [`@daily laradock ${command}\n`, 1, /^"laradock" is neither/]), ["@daily root # off\n", 1, /^the command is empty, or only a comment/],
     ["@daily cmd\n", 1, /^"cmd" is not a user .*--user-column/, "jobs", ["--user-column", "yes"]],
   ];
   for (const [text, line, message, name, args] of mistakes)
@@ -899,11 +906,11 @@ describe("supertick with --crontab", () => {
   }
 
   it("check shows each job with its next runs, and what differs from cron", (t) => {
-    const name = file(t, "MAILTO=me\nCRON_TZ=Europe/Berlin\n30 2 * * * backup\n@every 1h x\n@ticks 5 y\n@start z\n");
+    const name = file(t, "MAILTO=me\nCRON_TZ=Europe/Berlin\n30 2 * * * nightly\n@every 1h x\n@ticks 5 y\n@start z\n");
     const { status, stdout } = supertick(["check", "--crontab", name, "-n", "1", "--from", "2025-03-25"]);
     assert.equal(status, 0);
     const expected = `note: FILE:1: MAILTO: supertick sends no mail; TICK_ON_FAILURE can
-line 3, backup: at 02:30, Europe/Berlin
+line 3, nightly: at 02:30, Europe/Berlin
   note: on 2025-03-30 the clock skips 02:30: it runs at 03:00 once
   note: on 2025-10-26 the clock repeats 02:30: it runs the first time only
   next runs:

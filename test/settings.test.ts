@@ -240,6 +240,7 @@ describe("a mistake is one sentence: ", () => {
     [["--every", "*/5 * * * *"], `--every: ${DURATION}, got "*/5 * * * *"; did you mean --cron?`],
     [["--cron", "5m"], /^--cron "5m": .*; did you mean --every\?$/],
     [[...T, "--retry", "5"], 'unknown option "--retry"; did you mean --retries or --retry-delay?'],
+    [[...T, "--env-file", "x"], 'unknown option "--env-file"; did you mean --job-env-file?'],
     [[...T, "--kill", "5"], 'unknown option "--kill"; did you mean --kill-after?'],
   ];
   for (const [args, message, env = {}] of cases) {
@@ -312,7 +313,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  text [TICK_VARIABLE; default: …]`, over several lines.
   const optionsIn = (help: string) =>

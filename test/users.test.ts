@@ -11,7 +11,8 @@ import { type Options, Supervisord } from "./supervisord";
 
 const isRoot = process.getuid?.() === 0;
 const ROOT = { skip: isRoot ? MOUNTS.skip : "needs root" };
-const PASSWD = "root:x:0:0::/root:/bin/sh\nann:x:4001:4002::/home/ann:/bin/bash\nbob:x:4003:4003::/:/bin/sh\n";
+const PASSWD =
+  "root:x:0:0::/root:/bin/sh\nblank:x:::::\nhex:x:0x0:0:::\nann:x:4001:4002::/home/ann:/bin/bash\nbob:x:4003:4003::/:/bin/sh\nann:x:0:0:::\n";
 const GROUP = "root:x:0:\nann:x:4002:\nbob:x:4003:\nwheel:x:4010:bob,ann\n";
 const FACTS =
   'echo "$(id -u) $(id -g) $(id -G) $HOME $USER $LOGNAME $SHELL $A $(env | grep -c ^LD_)" >>$D/facts; touch $D/made.$SUPERTICK_RUN';
@@ -65,8 +66,20 @@ describe("a command of another user", { concurrency: 4, ...ROOT }, () => {
       await supervisord.until(() => supervisord.stderr.match(/finished: exit 0/g)?.length === runs, `run ${runs}`);
     }
     const [first, , ...rest] = facts().split("\n");
-    assert.equal(first, "4001 4002 4002 4010 /tmp ann ann /bin/bash a 0");
+    assert.equal(first, "4001 4002 4002 4010 /tmp ann ann /bin/sh a 0");
     assert.ok([...facts().split("\n")].includes("0 0 0 /tmp root root /bin/sh a 0"), rest.join());
+  });
+
+  it("whose name a file in a spool has", async (t) => {
+    const write = (d: string) => {
+      fs.mkdirSync(`${d}/crontabs`);
+      for (const name of ["ann", "carl"]) fs.writeFileSync(`${d}/crontabs/${name}`, `@ticks 1 ${FACTS}\n`);
+    };
+    const { supervisord, facts } = await listen(t, (d) => [write(d) ?? "--crontab", `${d}/crontabs`]);
+    await supervisord.waitForLog(/carl:1: user "carl": there is no such user/);
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 finished: exit 0/);
+    assert.match(facts(), /^4001 4002 /);
   });
 
   it("that would lack groups is noted by check, and one that does not exist is refused", (t) => {
@@ -76,7 +89,7 @@ describe("a command of another user", { concurrency: 4, ...ROOT }, () => {
     const mounts = `mount --bind ${d}/passwd /etc/passwd; mount --bind ${d}/group /etc/group; ${NO_SETPRIV}`;
     const check = (user: string) => run(mounted(mounts, ["check", "--ticks", "1", "--user", user, "--", "true"]));
     assert.match(check("ann").stdout, /note: commands of ann have the first group of that user alone: setpriv, of/);
-    assert.equal(check("carl").status, 2);
+    for (const user of ["carl", "blank", "hex"]) assert.equal(check(user).status, 2, user);
   });
 
   it("is refused where supertick may not change user, though it is root", (t) => {
@@ -89,11 +102,39 @@ describe("a command of another user", { concurrency: 4, ...ROOT }, () => {
     assert.match(run([...drop, "--crontab", tab]).stderr, /tab:2: user "nobody": supertick may not/);
   });
 
+  it("gets no file of variables that it could not read, unless none but root can have put it there", async (t) => {
+    const d = temporaryDirectory(t);
+    fs.chmodSync(d, 0o755);
+    fs.writeFileSync(`${d}/secret`, "X=secret\n", { mode: 0o600 });
+    fs.symlinkSync("secret", `${d}/env`);
+    const args = (file: string) => [
+      "--ticks",
+      "1",
+      "--job-env-file",
+      file,
+      "--user",
+      "ann",
+      "--",
+      "/bin/sh",
+      "-c",
+      "echo X is $X",
+    ];
+    const { supervisord } = await listen(t, () => args(`${d}/env`));
+    await supervisord.tick();
+    await supervisord.waitForLog(/run 1 failed to start: .*user ann may not read it/);
+    fs.chmodSync(`${d}/secret`, 0o604);
+    await supervisord.tick();
+    await supervisord.waitForLog(/X is secret/);
+  });
+
   it("is not taken from a crontab that everybody may write to", (t) => {
     const tab = `${temporaryDirectory(t)}/tab`;
     fs.writeFileSync(tab, "@daily root true\n");
     fs.chmodSync(tab, 0o666);
-    assert.match(supertick(["check", "--crontab", tab]).stdout, /tab: it names users, and everybody may write to it/);
+    assert.match(
+      supertick(["check", "--crontab", tab]).stdout,
+      /tab: everybody may write to it, and say who runs what: chmod o-w/,
+    );
   });
 });
 
@@ -143,6 +184,30 @@ describe("a directory of crontabs", () => {
     await supervisord.waitForLog(/b: run 3 failed: exit 1/);
   });
 
+  it("loses no job that moves to another file", async (t) => {
+    const d = `${temporaryDirectory(t)}/jobs`;
+    fs.mkdirSync(d);
+    fs.writeFileSync(`${d}/b`, "TICK_NAME=n\n@ticks 1 true\n@ticks 1 echo x\n");
+    const supervisord = await Supervisord.during(t, { args: ["--crontab", d, "--tick", "TICK_60"] });
+    await supervisord.tick();
+    await supervisord.waitForLog(/n: run 1 finished/);
+    fs.renameSync(`${d}/b`, `${d}/a`);
+    supervisord.signal("SIGHUP");
+    await supervisord.waitForLog(/2 jobs of \S+: 0 new, 0 changed, 0 removed/);
+    fs.writeFileSync(`${d}/b`, fs.readFileSync(`${d}/a`));
+    supervisord.signal("SIGHUP");
+    await supervisord.waitForLog(/b:2: a job in another file already has the name "n"/);
+    fs.unlinkSync(`${d}/a`);
+    const old = Date.now() / 1000 - 100;
+    fs.utimesSync(d, old, old);
+    await supervisord.until(async () => {
+      await supervisord.tick();
+      return /jobs: b: no column.*\n.*2 jobs of|2 jobs of \S+: \d new, \d changed, \d removed\n[\s\S]*2 jobs of/.test(
+        supervisord.stderr,
+      );
+    }, "the job in its new file");
+  });
+
   it("may have the same line in two files, but no name twice", (t) => {
     const d = temporaryDirectory(t);
     for (const name of "ab") fs.writeFileSync(`${d}/${name}`, "@daily x\n");
@@ -157,15 +222,15 @@ describe("a directory of crontabs", () => {
 // ── Variables from files ───────────────────────────────────────────────────
 
 describe("variables from files", () => {
-  it("--env-file has NAME=value lines, without quotes and expansion", () => {
+  it("--job-env-file has NAME=value lines, without quotes and expansion", () => {
     const text = '# no\nA=1\n B="2" # x\nC=$A=x\nnot one\n=x\nD=\r\nA=3\n';
     assert.deepEqual(parseEnvFile(text), { A: "3", B: '"2" # x', C: "$A=x", D: "" });
   });
 
-  it("--env-file is read anew before each run; one that can't be read fails the run with its reason", async (t) => {
+  it("--job-env-file is read anew before each run; one that can't be read fails the run with its reason", async (t) => {
     const file = `${temporaryDirectory(t)}/env`;
     fs.writeFileSync(file, "X=1\n");
-    const args = ["--ticks", "1", "--env-file", file, "--", "/bin/sh", "-c", "echo X is $X"];
+    const args = ["--ticks", "1", "--job-env-file", file, "--", "/bin/sh", "-c", "echo X is $X"];
     const supervisord = await Supervisord.during(t, { args });
     await supervisord.tick();
     await supervisord.waitForLog(/^X is 1$/m);
@@ -176,7 +241,9 @@ describe("variables from files", () => {
     await supervisord.waitForLog(/run 2 finished/);
     fs.unlinkSync(file);
     await supervisord.tick();
-    await supervisord.waitForLog(/run 3 failed to start: --env-file \S+env: no such file or directory \(ENOENT\)$/m);
+    await supervisord.waitForLog(
+      /run 3 failed to start: --job-env-file \S+env: no such file or directory \(ENOENT\)$/m,
+    );
   });
 
   it("TICK_X_FILE holds what TICK_X would, and no message shows it", (t) => {
