@@ -1452,6 +1452,7 @@ type FactOf<T extends Fact["type"]> = Extract<Fact, { type: T }>;
 /** What the last run came to. */
 interface LastResult extends ProcessEnd {
   readonly run: number;
+  readonly due?: number;
   readonly result: Result;
   /** Epoch seconds. */
   readonly at: number;
@@ -1476,6 +1477,8 @@ interface Past {
   readonly last?: LastResult;
   /** Of up to four runs before that one, the oldest first. */
   readonly earlier?: readonly LastResult[];
+  /** When the last run that succeeded ended. */
+  readonly lastSuccess?: number;
   /** How many runs came to each result, and how many due times were "skipped" and "missed". */
   readonly counts: Readonly<Record<string, number>>;
   /** The highest due time ever named; it outlives a clock set back. */
@@ -1621,9 +1624,10 @@ function withResult(state: JobState, last: LastResult): JobState {
   const { earlier = [], last: before } = state;
   const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
   const kept = tail === undefined ? known : known.map((one) => ({ ...one, tail: undefined }));
-  const reason = state.runs.find(({ number }) => number === last.run)?.reason;
+  const { due, reason } = state.runs.find(({ number }) => number === last.run) ?? {};
+  const lastSuccess = result === "success" ? last.at : state.lastSuccess;
   const next = withCounted(withoutRun(state, last.run), result);
-  return { ...next, last: { ...last, reason }, earlier: kept, failures };
+  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures };
 }
 
 function withCounted(state: JobState, what: Result | "skipped" | "missed", times = 1): JobState {
@@ -1697,10 +1701,10 @@ export function factsOf(state: JobState, at: number): Fact[] {
 
 /** Nothing but that, whatever else a file holds. */
 function pastOf(past: Past): Past {
-  const { lastRun, failures, recent, last, earlier, counts, reached, lastTick, lastEvent, paused } = past;
+  const { lastRun, failures, recent, last, earlier, lastSuccess, counts, reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== undefined);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
-  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, counts: few };
+  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
   return { ...results, reached, lastTick, lastEvent, paused };
 }
 
@@ -1780,13 +1784,14 @@ const END_FIELDS = {
   tail: isOptional((value) => typeof value === "string"),
 };
 const PAUSE_FIELDS = { until: isOptional(isCount) };
-const isResult = has({ ...END_FIELDS, at: isAmount, reason: isOptional(isText) });
+const isResult = has({ ...END_FIELDS, at: isAmount, due: isOptional(isCount), reason: isOptional(isText) });
 const PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
   last: isOptional(isResult),
   earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
+  lastSuccess: isOptional(isAmount),
   counts: (value: unknown) => Object(value) === value && Object.values(value as object).every(isCount),
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
@@ -7161,7 +7166,7 @@ const countTicks = (count: number) => `${count} tick${count === 1 ? "" : "s"}`;
 
 /** When it would be, and how to see it; "" where due times were held back, and where there is none. */
 function describeFirstRun(statePath: string, { firstWhen, periodSeconds, pauseSeconds }: TickPlan): string {
-  const { jobs } = reportOf(statePath, 0);
+  const { jobs } = reportOn(statePath, 0);
   const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
   if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
@@ -8004,6 +8009,9 @@ export interface StateReport {
   readonly file: string;
   /** Why the listener is not healthy, or why nothing is known of it. */
   readonly problem?: string;
+  /** The pids of the listener and of its supervisord, while they live. */
+  readonly listener?: number;
+  readonly supervisord?: number;
   readonly lastTick?: number;
   /** Seconds between two ticks. */
   readonly period?: number;
@@ -8018,8 +8026,14 @@ export interface JobReport {
   readonly schedule?: string;
   readonly last?: LastResult;
   readonly earlier?: readonly LastResult[];
+  readonly lastSuccess?: number;
   /** The last twenty due times: the result of the run, or "none" where nothing ran. */
   readonly recent: ReadonlyArray<Result | "none">;
+  /** How many runs came to each result, since there is a journal. */
+  readonly runs: Readonly<Record<Result, number>>;
+  /** How many due times nothing ran for. */
+  readonly skipped: number;
+  readonly missed: number;
   /** How many runs in a row did not succeed. */
   readonly failures: number;
   /** When the next run starts. */
@@ -8027,27 +8041,57 @@ export interface JobReport {
   /** Nothing is due: until then, or until `resume`. */
   readonly paused?: Pause;
   /** Runs in progress. */
-  readonly running: ReadonlyArray<{ readonly run: number; readonly since: number }>;
+  readonly running: ReadonlyArray<{ readonly run: number; readonly since: number; readonly pid: number }>;
 }
+
+/** What the files of a listener hold. */
+export interface StateFiles {
+  readonly file: string;
+  /** The counter file's text; "" where it can't be read, and `problem` says why. */
+  readonly counter: string;
+  readonly problem?: string;
+  /** When that was written. */
+  readonly writtenAt: number;
+  readonly journal: string;
+  readonly isJournalTooLarge: boolean;
+}
+
+/** The processes that can be seen. */
+export interface VisibleProcesses {
+  /** See machineId. */
+  readonly machine: string;
+  /** In seconds; undefined: it is dead; Infinity: it can't be known, for there is no /proc. */
+  ageOf(process: ProcessIdentity): number | undefined;
+}
+
+const visibleProcesses = (): VisibleProcesses => ({
+  machine: machineId(),
+  ageOf: (identity) => (identity.start === 0 ? Infinity : isAlive(identity) ? ageOf(identity) : undefined),
+});
 
 function status(args: readonly string[], scopes: readonly Scope[]): void {
   const words: string[] = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
   const wanted = [...words, ...command]; // also behind --
   const now = Date.now() / 1000;
-  const all = () => findStateFiles().map((file) => reportOf(file, now));
+  const all = () => findStateFiles().map((file) => reportOn(file, now));
   const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
-  // A job that has not run yet is healthy.
+  const isJson = isGiven(layer, "json");
+  const healthy = isHealthy(states);
+  writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}\n`);
+  process.exitCode = healthy ? 0 : 1;
+}
+
+/** A job that has not run yet is healthy. */
+export function isHealthy(states: readonly StateReport[]): boolean {
   const isWell = ({ problem, jobs }: StateReport) =>
     problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
-  const healthy = states.length > 0 && states.every(isWell);
-  writeFully(1, `${isGiven(layer, "json") ? jsonText({ healthy, states }) : describeReports(states, now)}\n`);
-  process.exitCode = healthy ? 0 : 1;
+  return states.length > 0 && states.every(isWell);
 }
 
 /** What a file says or, of all files, what they say of the jobs of that name. */
 function reportsOn(word: string, all: readonly StateReport[], now: number): StateReport[] {
-  if (word.includes("/") || fs.existsSync(word)) return [reportOf(word, now)];
+  if (word.includes("/") || fs.existsSync(word)) return [reportOn(word, now)];
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
@@ -8073,24 +8117,49 @@ function findStateFiles(): string[] {
   return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== undefined);
 }
 
-function reportOf(file: string, now: number): StateReport {
-  const all = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
-  const states = all.filter(([key]) => key !== LISTENER);
-  const report = (problem: string | undefined, counter = NO_COUNTER): StateReport => {
-    const jobs = states.map(([key, state]) => jobReport(key, state, counter));
-    return { file, problem, lastTick: counter.tick?.whenSeconds, period: counter.periodSeconds, jobs };
-  };
+function reportOn(file: string, now: number): StateReport {
+  return reportOf(readStateFiles(file), visibleProcesses(), now);
+}
+
+function readStateFiles(file: string): StateFiles {
+  let [counter, problem] = ["", undefined as string | undefined];
   try {
-    const counter = parseCounter(readStart(file));
-    const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
-    const isSilenceFine = counter.tick === undefined && isOnEventsAlone;
-    const silence = isSilenceFine ? undefined : describeSilence(counter, fs.statSync(file).mtimeMs / 1000, now);
-    const isUnread = isTooLarge(`${file}.runs`) || isTooLarge(`${file}.runs.1`);
-    return report(silence ?? (isUnread ? "its journal has over 16 MiB: not read" : undefined), counter);
+    counter = readStart(file);
   } catch (error) {
-    if (error instanceof Expectation) return report(`expected ${error.message}`);
-    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`);
+    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`;
   }
+  const writtenAt = (tryTo(() => fs.statSync(file).mtimeMs) ?? 0) / 1000;
+  const runs = `${file}.runs`;
+  const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
+  return { file, counter, problem, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+}
+
+/** What they say, whoever has read them. */
+export function reportOf(files: StateFiles, processes: VisibleProcesses, now: number): StateReport {
+  const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
+  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
+  let counter = NO_COUNTER;
+  let problem: string | undefined;
+  try {
+    counter = parseCounter(files.counter);
+    const isSilenceFine = counter.tick === undefined && isOnEventsAlone;
+    problem = isSilenceFine ? undefined : describeSilence(counter, files.writtenAt, now);
+    if (files.isJournalTooLarge) problem ??= "its journal has over 16 MiB: not read";
+  } catch (error) {
+    problem = files.problem ?? `expected ${(error as Error).message}`;
+  }
+  const { listener, supervisor, tick, periodSeconds } = counter;
+  const isHere = counter.machine === processes.machine;
+  const ageOf = (one: ProcessIdentity | undefined) => (one && isHere ? processes.ageOf(one) : undefined);
+  return {
+    file: files.file,
+    problem,
+    listener: ageOf(listener) === undefined ? undefined : listener!.pid,
+    supervisord: ageOf(supervisor) === undefined ? undefined : supervisor!.pid,
+    lastTick: tick?.whenSeconds,
+    period: periodSeconds,
+    jobs: states.map(([key, state]) => jobReport(key, state, counter, (run) => ageOf(run) !== undefined)),
+  };
 }
 
 /** Why the listener seems to get no ticks. The first one, like any other, may take three periods. */
@@ -8101,22 +8170,33 @@ function describeSilence({ tick, periodSeconds }: CounterContent, writtenAt: num
   return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
 }
 
-function jobReport(key: string, state: JobState, { tick, count, periodSeconds = 0 }: CounterContent): JobReport {
-  const { name, last, earlier, recent, failures, paused, runs } = state;
+function jobReport(
+  key: string,
+  state: JobState,
+  { tick, count, periodSeconds = 0 }: CounterContent,
+  isAlive: (leader: ProcessIdentity) => boolean,
+): JobReport {
+  const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== undefined && tick !== undefined && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
-  const running = runs.filter(({ pid, phase }) => pid !== undefined && phase !== "backoff");
+  const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name ?? key,
     schedule: schedule?.describe(),
     last,
     earlier,
+    lastSuccess,
     recent: [...recent].map((letter) => RESULTS.find((result) => result[0] === letter) ?? "none"),
+    runs: Object.fromEntries(RESULTS.map((result) => [result, counts[result] ?? 0])) as Record<Result, number>,
+    skipped: counts.skipped ?? 0,
+    missed: counts.missed ?? 0,
     failures,
     next: next === Infinity ? undefined : next,
     paused,
-    running: running.map(({ number: run, at: since }) => ({ run, since })),
+    running: begun.flatMap(({ number: run, at: since, pid, start = 0 }) =>
+      pid !== undefined && isAlive({ pid, start }) ? [{ run, since, pid }] : [],
+    ),
   };
 }
 

@@ -1008,9 +1008,10 @@ function withResult(state, last) {
   const { earlier = [], last: before } = state;
   const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
   const kept = tail === void 0 ? known : known.map((one) => ({ ...one, tail: void 0 }));
-  const reason = (_a = state.runs.find(({ number }) => number === last.run)) == null ? void 0 : _a.reason;
+  const { due, reason } = (_a = state.runs.find(({ number }) => number === last.run)) != null ? _a : {};
+  const lastSuccess = result === "success" ? last.at : state.lastSuccess;
   const next = withCounted(withoutRun(state, last.run), result);
-  return { ...next, last: { ...last, reason }, earlier: kept, failures };
+  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures };
 }
 function withCounted(state, what, times = 1) {
   var _a;
@@ -1068,10 +1069,10 @@ function factsOf(state, at) {
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
 function pastOf(past) {
-  const { lastRun, failures, recent, last, earlier, counts, reached, lastTick, lastEvent, paused } = past;
+  const { lastRun, failures, recent, last, earlier, lastSuccess, counts, reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== void 0);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
-  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, counts: few };
+  const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
   return { ...results, reached, lastTick, lastEvent, paused };
 }
 function runFacts(run) {
@@ -1130,13 +1131,14 @@ var END_FIELDS = {
   tail: isOptional((value) => typeof value === "string")
 };
 var PAUSE_FIELDS = { until: isOptional(isCount) };
-var isResult = has({ ...END_FIELDS, at: isAmount, reason: isOptional(isText) });
+var isResult = has({ ...END_FIELDS, at: isAmount, due: isOptional(isCount), reason: isOptional(isText) });
 var PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
   last: isOptional(isResult),
   earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
+  lastSuccess: isOptional(isAmount),
   counts: (value) => Object(value) === value && Object.values(value).every(isCount),
   reached: isOptional(isCount),
   lastTick: isOptional(has({ due: isCount, serial: isCount, supervisor: isOptional(isText) })),
@@ -5215,7 +5217,7 @@ async function play(plan, statePath, words) {
 }
 var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
-  const { jobs } = reportOf(statePath, 0);
+  const { jobs } = reportOn(statePath, 0);
   const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
   if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
@@ -5853,21 +5855,29 @@ function eventsMistake({ events, settings, jobs }) {
   if (fitting === void 0 || tick !== void 0) return void 0;
   return `of ${listed(ticks)} the first to come is the one that counts: add --tick ${fitting} to the command`;
 }
+var visibleProcesses = () => ({
+  machine: machineId(),
+  ageOf: (identity) => identity.start === 0 ? Infinity : isAlive(identity) ? ageOf(identity) : void 0
+});
 function status(args, scopes) {
   const words = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
   const wanted = [...words, ...command];
   const now = Date.now() / 1e3;
-  const all = () => findStateFiles().map((file) => reportOf(file, now));
+  const all = () => findStateFiles().map((file) => reportOn(file, now));
   const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
-  const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
-  const healthy = states.length > 0 && states.every(isWell);
-  writeFully(1, `${isGiven(layer, "json") ? jsonText({ healthy, states }) : describeReports(states, now)}
+  const isJson = isGiven(layer, "json");
+  const healthy = isHealthy(states);
+  writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}
 `);
   process.exitCode = healthy ? 0 : 1;
 }
+function isHealthy(states) {
+  const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
+  return states.length > 0 && states.every(isWell);
+}
 function reportsOn(word, all, now) {
-  if (word.includes("/") || fs.existsSync(word)) return [reportOf(word, now)];
+  if (word.includes("/") || fs.existsSync(word)) return [reportOn(word, now)];
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
@@ -5886,25 +5896,48 @@ function findStateFiles() {
   const files = directories.flatMap((directory) => namesIn(directory).map((name) => `${directory}/${name}`));
   return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== void 0);
 }
-function reportOf(file, now) {
-  const all = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
-  const states = all.filter(([key]) => key !== LISTENER);
-  const report = (problem, counter = NO_COUNTER) => {
-    var _a;
-    const jobs = states.map(([key, state]) => jobReport(key, state, counter));
-    return { file, problem, lastTick: (_a = counter.tick) == null ? void 0 : _a.whenSeconds, period: counter.periodSeconds, jobs };
-  };
+function reportOn(file, now) {
+  return reportOf(readStateFiles(file), visibleProcesses(), now);
+}
+function readStateFiles(file) {
+  var _a;
+  let [counter, problem] = ["", void 0];
   try {
-    const counter = parseCounter(readStart(file));
-    const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
-    const isSilenceFine = counter.tick === void 0 && isOnEventsAlone;
-    const silence = isSilenceFine ? void 0 : describeSilence(counter, fs.statSync(file).mtimeMs / 1e3, now);
-    const isUnread = isTooLarge(`${file}.runs`) || isTooLarge(`${file}.runs.1`);
-    return report(silence != null ? silence : isUnread ? "its journal has over 16 MiB: not read" : void 0, counter);
+    counter = readStart(file);
   } catch (error) {
-    if (error instanceof Expectation) return report(`expected ${error.message}`);
-    return report(errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`);
+    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`;
   }
+  const writtenAt = ((_a = tryTo(() => fs.statSync(file).mtimeMs)) != null ? _a : 0) / 1e3;
+  const runs = `${file}.runs`;
+  const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
+  return { file, counter, problem, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+}
+function reportOf(files, processes, now) {
+  var _a;
+  const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
+  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
+  let counter = NO_COUNTER;
+  let problem;
+  try {
+    counter = parseCounter(files.counter);
+    const isSilenceFine = counter.tick === void 0 && isOnEventsAlone;
+    problem = isSilenceFine ? void 0 : describeSilence(counter, files.writtenAt, now);
+    if (files.isJournalTooLarge) problem != null ? problem : problem = "its journal has over 16 MiB: not read";
+  } catch (error) {
+    problem = (_a = files.problem) != null ? _a : `expected ${error.message}`;
+  }
+  const { listener, supervisor, tick, periodSeconds } = counter;
+  const isHere = counter.machine === processes.machine;
+  const ageOf2 = (one) => one && isHere ? processes.ageOf(one) : void 0;
+  return {
+    file: files.file,
+    problem,
+    listener: ageOf2(listener) === void 0 ? void 0 : listener.pid,
+    supervisord: ageOf2(supervisor) === void 0 ? void 0 : supervisor.pid,
+    lastTick: tick == null ? void 0 : tick.whenSeconds,
+    period: periodSeconds,
+    jobs: states.map(([key, state]) => jobReport(key, state, counter, (run) => ageOf2(run) !== void 0))
+  };
 }
 function describeSilence({ tick, periodSeconds }, writtenAt, now) {
   var _a;
@@ -5913,25 +5946,35 @@ function describeSilence({ tick, periodSeconds }, writtenAt, now) {
   if (tick === void 0) return "no tick was counted yet";
   return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
 }
-function jobReport(key, state, { tick, count, periodSeconds = 0 }) {
-  const { name, last, earlier, recent, failures, paused, runs } = state;
+function jobReport(key, state, { tick, count, periodSeconds = 0 }, isAlive2) {
+  var _a, _b;
+  const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const isKnown = schedule !== void 0 && tick !== void 0 && periodSeconds > 0;
   const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
-  const running = runs.filter(({ pid, phase }) => pid !== void 0 && phase !== "backoff");
+  const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name != null ? name : key,
     schedule: schedule == null ? void 0 : schedule.describe(),
     last,
     earlier,
+    lastSuccess,
     recent: [...recent].map((letter) => {
-      var _a;
-      return (_a = RESULTS.find((result) => result[0] === letter)) != null ? _a : "none";
+      var _a2;
+      return (_a2 = RESULTS.find((result) => result[0] === letter)) != null ? _a2 : "none";
     }),
+    runs: Object.fromEntries(RESULTS.map((result) => {
+      var _a2;
+      return [result, (_a2 = counts[result]) != null ? _a2 : 0];
+    })),
+    skipped: (_a = counts.skipped) != null ? _a : 0,
+    missed: (_b = counts.missed) != null ? _b : 0,
     failures,
     next: next === Infinity ? void 0 : next,
     paused,
-    running: running.map(({ number: run, at: since }) => ({ run, since }))
+    running: begun.flatMap(
+      ({ number: run, at: since, pid, start = 0 }) => pid !== void 0 && isAlive2({ pid, start }) ? [{ run, since, pid }] : []
+    )
   };
 }
 var COLUMNS = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];

@@ -225,7 +225,8 @@ describe("what a job has come to", () => {
     ]);
     assert.deepEqual([state.recent, state.failures, state.lastRun, state.runs], ["st---f", 2, 5, []]);
     assert.deepEqual(state.counts, { success: 1, timeout: 1, skipped: 2, missed: 1001, failure: 1 });
-    assert.deepEqual(state.last, { run: 5, ...EXIT_3, at: AT + 1, reason: "schedule", tail: undefined });
+    assert.deepEqual(state.last, { run: 5, ...EXIT_3, at: AT + 1, due: 420, reason: "schedule", tail: undefined });
+    assert.equal(state.lastSuccess, AT);
     assert.deepEqual(
       state.earlier?.map(({ run, result }) => `${run} ${result}`),
       ["1 success", "2 timeout"],
@@ -278,6 +279,7 @@ describe("a journal", () => {
     { lastTick: null },
     { lastEvent: {} },
     { last: 7 },
+    { lastSuccess: "x" },
     { reached: "x" },
     { lastRun: -1 },
     { paused: null },

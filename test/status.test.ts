@@ -5,7 +5,14 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
-import { describeReports, formatCounter, type JobReport, SerialSet, type StateReport } from "../listener";
+import {
+  type CounterContent,
+  describeReports,
+  formatCounter,
+  type JobReport,
+  SerialSet,
+  type StateReport,
+} from "../listener";
 import { FIXTURES, HUMBLE, LISTENER, PERMISSIONS, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
@@ -16,10 +23,22 @@ const statusJson = (...args: string[]): Json => JSON.parse(status(["--json", ...
 
 const now = () => Math.floor(Date.now() / 1000);
 
-/** A counter file whose last tick came `age` seconds ago, or up to a minute more. */
-function writeCounter(file: string, age: number, periodSeconds = 60): void {
+const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
+const machine = `${bootId}:${fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
+
+/** A live process: as it is named in the files. */
+function identityOf(pid: number) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  return { pid, start: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]) };
+}
+
+/** A counter file whose last tick came `age` seconds ago, or up to a minute more, to a listener that lives. */
+function writeCounter(file: string, age: number, more: Partial<CounterContent> = {}): void {
   const tick = { whenSeconds: Math.floor((now() - age) / 60) * 60, serial: 9 };
-  fs.writeFileSync(file, formatCounter({ count: 3, periodSeconds, tick, serials: new SerialSet([9]) }).padEnd(512));
+  const [listener, supervisor] = [process.pid, process.ppid].map(identityOf);
+  const who = { listener, supervisor, machine };
+  const content = { count: 3, periodSeconds: 60, tick, serials: new SerialSet([9]), ...who, ...more };
+  fs.writeFileSync(file, formatCounter(content).padEnd(512));
 }
 
 /** A counter file of a listener that started `age` seconds ago and has had no tick. */
@@ -53,7 +72,7 @@ describe("a health check", () => {
   const HOUR = 3600; // seconds are little beside it, however long status takes to start
   type Write = (file: string) => void;
   const tickless = (age: number) => (file: string) => writeTicklessCounter(file, age);
-  const hourly = (age: number) => (file: string) => writeCounter(file, age, HOUR);
+  const hourly = (age: number) => (file: string) => writeCounter(file, age, { periodSeconds: HOUR });
   const last = (result: string) => (file: string) => writeJournal(file, JOB, ended(1, "success"), ended(2, result));
   const onEvents = (file: string) => {
     writeTicklessCounter(file, HOUR);
@@ -220,24 +239,33 @@ describe("without a FILE", () => {
 
 it("--json has every fact: times in epoch seconds, results in words", (t) => {
   const named = { due: 9, reason: "schedule", id: "1" };
+  const alive = identityOf(process.pid);
+  const start = (run: number) => ({ ...named, type: "starting", run, attempt: 1, due: 60 * run });
   const file = writeState(
     t,
-    ended(1, "success"),
+    { ...ended(1, "success"), at: 1699999000.5 },
     { type: "skipped", ...named },
+    { type: "missed", due: 60, count: 3 },
+    start(2),
     ended(2, "timeout"),
-    { type: "starting", run: 3, attempt: 1, ...named },
-    { type: "started", run: 3, pid: 12345, start: 1, at: 1700000000 },
+    start(3),
+    { type: "started", run: 3, ...alive, at: 1700000000 },
+    start(4),
+    { type: "started", run: 4, ...alive, start: alive.start - 1 },
   );
   const { healthy, states } = statusJson(file);
   assert.equal(healthy, false);
   const [{ lastTick = 0, jobs, ...facts }] = states;
-  assert.deepEqual(facts, { file, period: 60 });
+  assert.deepEqual(facts, { file, listener: process.pid, supervisord: process.ppid, period: 60 });
   const [{ last, earlier, next, ...job }] = jobs;
   assert.deepEqual(job, {
-    ...{ job: "backup", schedule: "every 5 ticks", recent: ["success", "none", "timeout"], failures: 1 },
-    running: [{ run: 3, since: 1700000000 }],
+    ...{ job: "backup", schedule: "every 5 ticks", recent: ["success", "none", "none", "timeout"], failures: 1 },
+    ...{ lastSuccess: 1699999000.5, skipped: 1, missed: 3 },
+    runs: { success: 1, failure: 0, timeout: 1, interrupted: 0 },
+    running: [{ run: 3, since: 1700000000, pid: process.pid }], // the other one's pid is another process's by now
   });
-  assert.deepEqual({ ...last, at: 0 }, { run: 2, result: "timeout", at: 0, seconds: 1.25, exit: 3, signal: null });
+  const timeout = { run: 2, due: 120, reason: "schedule", result: "timeout", seconds: 1.25, exit: 3, signal: null };
+  assert.deepEqual({ ...last, at: 0 }, { ...timeout, at: 0 });
   assert.deepEqual(
     earlier?.map(({ run, result }) => `${run} ${result}`),
     ["1 success"],
@@ -290,9 +318,10 @@ const NOW = 1700000000;
 const success = { run: 1, result: "success", at: NOW - 240, seconds: 0.2, exit: 0, signal: null } as const;
 const someJob = (more: Partial<JobReport> = {}): JobReport => ({
   ...{ job: "backup", last: success, recent: ["success"], failures: 0, next: NOW + 56, running: [] },
+  ...{ runs: { success: 1, failure: 0, timeout: 0, interrupted: 0 }, skipped: 0, missed: 0 },
   ...more,
 });
-const running = [NOW - 200, NOW - 2].map((since, i) => ({ run: 4 + i, since }));
+const running = [NOW - 200, NOW - 2].map((since, i) => ({ run: 4 + i, since, pid: 71 + i }));
 const failed = { ...success, result: "failure", at: NOW - 7300, seconds: 12 } as const;
 const idle = { recent: [], last: undefined, next: undefined };
 
