@@ -4925,12 +4925,12 @@ function whyNotStandard(directory: string, problem: string): string {
   return `${directory} is not writable by ${name ?? `uid ${process.getuid!()}`}`;
 }
 
-/** Why no file can be made in a directory: the error's code; undefined where one can. */
-function whyUnusable(directory: string): string | undefined {
+/** Why no file can be made in a directory, or with R_OK be found: the error's code; undefined where one can. */
+function whyUnusable(directory: string, mode = fs.constants.W_OK): string | undefined {
   try {
-    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
+    fs.accessSync(directory, mode | fs.constants.X_OK);
     // Deno looks at the permissions alone, which say nothing about a disk that is read-only.
-    if (isDeno) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
+    if (isDeno && mode === fs.constants.W_OK) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
     return undefined;
   } catch (error) {
     return errorCode(error);
@@ -6693,10 +6693,14 @@ class Listener {
     }
   }
 
-  // Without a supervisord that ever spoke to us, this was started by hand: then it is a mistake, not a stop.
+  /** No supervisord ever spoke to us. */
+  private get isByHand(): boolean {
+    return !this.hasSeenEvent && process.env.SUPERVISOR_ENABLED === undefined;
+  }
+
+  // By hand it is a mistake, not a stop.
   private onInputEnd(): void {
-    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== undefined)
-      return this.stop("supervisord closed our stdin");
+    if (!this.isByHand) return this.stop("supervisord closed our stdin");
     this.log.line(noSupervisord("supertick simulate --ticks 5 --for 15m -- echo hello".split(" ")));
     this.exitStatus = 2;
     this.stop("stdin ended");
@@ -6705,8 +6709,9 @@ class Listener {
   private writeCounter(isAtWork = true): void {
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = last?.isForeign ? { whenSeconds: last.whenSeconds } : last;
-    const { counted: serials, supervisor, self } = this;
+    const { counted: serials, self } = this;
     const listener = isAtWork ? self : undefined;
+    const supervisor = isAtWork || !this.isByHand ? this.supervisor : undefined; // a trial's shell is none
     const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[this.tickType ?? ""] || this.counter.found.periodSeconds;
     const machine = machineId();
@@ -7166,9 +7171,10 @@ const countTicks = (count: number) => `${count} tick${count === 1 ? "" : "s"}`;
 
 /** When it would be, and how to see it; "" where due times were held back, and where there is none. */
 function describeFirstRun(statePath: string, { firstWhen, periodSeconds, pauseSeconds }: TickPlan): string {
-  const { jobs } = reportOn(statePath, 0);
-  const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
-  if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
+  const counter = tryTo(() => parseCounter(readStart(statePath))) ?? NO_COUNTER;
+  const states = statesIn(statePath);
+  const first = Math.min(...states.map((state) => tryNextRun(state, counter) ?? Number.POSITIVE_INFINITY));
+  if (first === Number.POSITIVE_INFINITY || states.some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
   const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
   return `; the first would be at ${formatTime(first)}: ${options} shows it`;
@@ -8009,6 +8015,8 @@ export interface StateReport {
   readonly file: string;
   /** Why the listener is not healthy, or why nothing is known of it. */
   readonly problem?: string;
+  /** It has no say in health: a supervisord that is gone, or elsewhere, has left it; or it is another user's. */
+  readonly isApart?: boolean;
   /** The pids of the listener and of its supervisord, while they live. */
   readonly listener?: number;
   readonly supervisord?: number;
@@ -8050,6 +8058,8 @@ export interface StateFiles {
   /** The counter file's text; "" where it can't be read, and `problem` says why. */
   readonly counter: string;
   readonly problem?: string;
+  /** It may be read by another user only. */
+  readonly isForeign: boolean;
   /** When that was written. */
   readonly writtenAt: number;
   readonly journal: string;
@@ -8075,7 +8085,7 @@ function status(args: readonly string[], scopes: readonly Scope[]): void {
   const wanted = [...words, ...command]; // also behind --
   const now = Date.now() / 1000;
   const all = () => findStateFiles().map((file) => reportOn(file, now));
-  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
   const isJson = isGiven(layer, "json");
   const healthy = isHealthy(states);
   writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}\n`);
@@ -8086,24 +8096,33 @@ function status(args: readonly string[], scopes: readonly Scope[]): void {
 export function isHealthy(states: readonly StateReport[]): boolean {
   const isWell = ({ problem, jobs }: StateReport) =>
     problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
-  return states.length > 0 && states.every(isWell);
+  const judged = judgedOf(states);
+  return judged.length > 0 && judged.every(isWell);
+}
+
+const judgedOf = (states: readonly StateReport[]) => states.filter(({ isApart }) => !isApart);
+
+/** What stands apart does so beside a listener that lives. */
+export function besideLiving(states: readonly StateReport[]): readonly StateReport[] {
+  const isAnyUp = states.some(({ listener }) => listener !== undefined);
+  return isAnyUp ? states : states.map((state) => ({ ...state, isApart: undefined }));
 }
 
 /** What a file says or, of all files, what they say of the jobs of that name. */
-function reportsOn(word: string, all: readonly StateReport[], now: number): StateReport[] {
-  if (word.includes("/") || fs.existsSync(word)) return [reportOn(word, now)];
+function reportsOn(word: string, all: readonly StateReport[], now: number): readonly StateReport[] {
+  if (word.includes("/") || fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
     isDetailed: true,
   }));
-  const found = named.filter(({ jobs }) => jobs.length > 0);
+  const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
   return found.length > 0
     ? found
     : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
 }
 
-/** The file that TICK_STATE names, else all that can be read where defaultStatePath puts them. */
+/** The file that TICK_STATE names, else all of listeners where defaultStatePath puts them; or such a place, if it is shut. */
 function findStateFiles(): string[] {
   const { TICK_STATE: file, TMPDIR } = process.env;
   if (file) return [file];
@@ -8113,8 +8132,15 @@ function findStateFiles(): string[] {
     /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
   const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
-  const files = directories.flatMap((directory) => namesIn(directory).map((name) => `${directory}/${name}`));
-  return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== undefined);
+  const filesIn = (directory: string) => namesIn(directory).map((name) => `${directory}/${name}`);
+  const isShut = (directory: string) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
+  return directories.flatMap((place) => (isShut(place) ? [place] : filesIn(place).filter(isListeners)));
+}
+
+/** Is it the counter file of a listener? Others may have put something there too. */
+function isListeners(path: string): boolean {
+  if (FURTHER_FILES.test(path) || !tryTo(() => fs.statSync(path).isFile())) return false;
+  return fs.existsSync(`${path}.runs`) || tryTo(() => parseCounter(readStart(path)).machine) !== undefined;
 }
 
 function reportOn(file: string, now: number): StateReport {
@@ -8122,68 +8148,89 @@ function reportOn(file: string, now: number): StateReport {
 }
 
 function readStateFiles(file: string): StateFiles {
-  let [counter, problem] = ["", undefined as string | undefined];
+  let [counter, problem, isForeign] = ["", undefined as string | undefined, false];
   try {
     counter = readStart(file);
   } catch (error) {
-    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`;
+    isForeign = /^EACCES|another user/.test(errorCode(error));
+    const remedy = isForeign ? ": ask as root, or as its user" : "";
+    problem =
+      errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
   }
   const writtenAt = (tryTo(() => fs.statSync(file).mtimeMs) ?? 0) / 1000;
   const runs = `${file}.runs`;
   const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
-  return { file, counter, problem, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+  return { file, counter, problem, isForeign, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
 }
 
 /** What they say, whoever has read them. */
 export function reportOf(files: StateFiles, processes: VisibleProcesses, now: number): StateReport {
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
   const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
-  let counter = NO_COUNTER;
-  let problem: string | undefined;
-  try {
-    counter = parseCounter(files.counter);
-    const isSilenceFine = counter.tick === undefined && isOnEventsAlone;
-    problem = isSilenceFine ? undefined : describeSilence(counter, files.writtenAt, now);
-    if (files.isJournalTooLarge) problem ??= "its journal has over 16 MiB: not read";
-  } catch (error) {
-    problem = files.problem ?? `expected ${(error as Error).message}`;
-  }
-  const { listener, supervisor, tick, periodSeconds } = counter;
-  const isHere = counter.machine === processes.machine;
-  const ageOf = (one: ProcessIdentity | undefined) => (one && isHere ? processes.ageOf(one) : undefined);
+  const { problem: unread, counter = NO_COUNTER } = tryReadCounter(files);
+  const { machine = processes.machine, tick, periodSeconds } = counter;
+  const ageOf = (one?: ProcessIdentity) => one && (machine === processes.machine ? processes.ageOf(one) : undefined);
+  const [age, supervisorAge] = [counter.listener, counter.supervisor].map(ageOf);
+  const isUp = age !== undefined;
+  const absence = isUp
+    ? undefined
+    : describeAbsence(counter, machine === processes.machine, supervisorAge !== undefined);
+  const silence = isUp && !isOnEventsAlone ? describeSilence(counter, age, files.writtenAt, now) : undefined;
+  const tooLarge = files.isJournalTooLarge ? "its journal has over 16 MiB: not read" : undefined;
   return {
     file: files.file,
-    problem,
-    listener: ageOf(listener) === undefined ? undefined : listener!.pid,
-    supervisord: ageOf(supervisor) === undefined ? undefined : supervisor!.pid,
+    problem: unread ?? absence ?? silence ?? tooLarge,
+    isApart: files.isForeign || (unread === undefined && !isUp && supervisorAge === undefined) || undefined,
+    listener: isUp ? counter.listener!.pid : undefined,
+    supervisord: supervisorAge === undefined ? undefined : counter.supervisor!.pid,
     lastTick: tick?.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(([key, state]) => jobReport(key, state, counter, (run) => ageOf(run) !== undefined)),
+    jobs: states.map(([key, state]) =>
+      jobReport(key, state, isUp ? counter : NO_COUNTER, (run) => ageOf(run) !== undefined),
+    ),
   };
 }
 
-/** Why the listener seems to get no ticks. The first one, like any other, may take three periods. */
-function describeSilence({ tick, periodSeconds }: CounterContent, writtenAt: number, now: number): string | undefined {
-  const lastSign = tick?.whenSeconds ?? writtenAt; // a listener writes the file when it starts
-  if (now - lastSign <= 3 * (periodSeconds || 60)) return undefined;
-  if (tick === undefined) return "no tick was counted yet";
-  return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
+function tryReadCounter({ counter, problem }: StateFiles): { counter?: CounterContent; problem?: string } {
+  if (problem !== undefined) return { problem };
+  try {
+    return { counter: parseCounter(counter) };
+  } catch (error) {
+    return { problem: `expected ${(error as Error).message}` };
+  }
+}
+
+/** Why no listener is at work. */
+function describeAbsence({ listener }: CounterContent, isHere: boolean, hasSupervisord: boolean): string {
+  if (!isHere) return "its listener is in another container, or on another machine";
+  const what = listener === undefined ? "its listener has ended" : `its listener (pid ${listener.pid}) is dead`;
+  return hasSupervisord ? what : `${what}; its supervisord is gone too`;
+}
+
+/** Why the listener seems to get no ticks. From its start on, as from any tick on, the next may take three periods. */
+function describeSilence(
+  { listener, tick, periodSeconds }: CounterContent,
+  age: number,
+  writtenAt: number,
+  now: number,
+): string | undefined {
+  const start = age === Infinity ? writtenAt : now - age;
+  const seconds = now - Math.max(start, tick?.whenSeconds ?? 0);
+  if (seconds <= 3 * (periodSeconds || 60)) return undefined;
+  return `its listener (pid ${listener!.pid}) has had no tick for ${formatAge(seconds)}`;
 }
 
 function jobReport(
   key: string,
   state: JobState,
-  { tick, count, periodSeconds = 0 }: CounterContent,
+  counter: CounterContent,
   isAlive: (leader: ProcessIdentity) => boolean,
 ): JobReport {
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
-  const schedule = tryReadSchedule(state.schedule, defaultZone);
-  const isKnown = schedule !== undefined && tick !== undefined && periodSeconds > 0;
-  const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
   const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name ?? key,
-    schedule: schedule?.describe(),
+    schedule: tryReadSchedule(state.schedule, defaultZone)?.describe(),
     last,
     earlier,
     lastSuccess,
@@ -8192,12 +8239,20 @@ function jobReport(
     skipped: counts.skipped ?? 0,
     missed: counts.missed ?? 0,
     failures,
-    next: next === Infinity ? undefined : next,
+    next: tryNextRun(state, counter),
     paused,
     running: begun.flatMap(({ number: run, at: since, pid, start = 0 }) =>
       pid !== undefined && isAlive({ pid, start }) ? [{ run, since, pid }] : [],
     ),
   };
+}
+
+/** Undefined where it is not known. */
+function tryNextRun(state: JobState, { tick, count, periodSeconds = 0 }: CounterContent): number | undefined {
+  const schedule = tryReadSchedule(state.schedule, defaultZone);
+  if (schedule === undefined || tick === undefined || periodSeconds === 0) return undefined;
+  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
+  return next === Infinity ? undefined : next;
 }
 
 const COLUMNS = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
@@ -8206,12 +8261,15 @@ const SIGNS = { success: "✓", failure: "✗", timeout: "⏱", interrupted: "�
 /** The table, and a line for each problem. `now`: epoch seconds. */
 export function describeReports(states: readonly StateReport[], now: number): string {
   if (states.length === 0) return "no state file found: name one, supertick status FILE";
-  const rows = states.flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
+  const rows = judgedOf(states).flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
   const table = rows.length === 0 ? [] : [COLUMNS, ...rows];
   const widths = COLUMNS.map((_, i) => Math.max(...table.map((row) => row[i].length)));
   const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
-  for (const { file, problem } of states)
-    if (problem !== undefined) lines.push(`${jsonText(file).slice(1, -1)}: ${problem}`);
+  for (const { file, problem, isApart, jobs } of states) {
+    const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
+    const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
+    if (problem !== undefined) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
+  }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
 }

@@ -3489,10 +3489,10 @@ function whyNotStandard(directory, problem) {
   const name = tryTo(() => require("os").userInfo().username);
   return `${directory} is not writable by ${name != null ? name : `uid ${process.getuid()}`}`;
 }
-function whyUnusable(directory) {
+function whyUnusable(directory, mode = fs.constants.W_OK) {
   try {
-    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
-    if (isDeno) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
+    fs.accessSync(directory, mode | fs.constants.X_OK);
+    if (isDeno && mode === fs.constants.W_OK) fs.rmdirSync(fs.mkdtempSync(`${directory}/.writable-`));
     return void 0;
   } catch (error) {
     return errorCode(error);
@@ -4860,9 +4860,11 @@ var Listener = class {
       this.stop(`supervisord does not read any more (${errorCode(error)})`);
     }
   }
+  get isByHand() {
+    return !this.hasSeenEvent && process.env.SUPERVISOR_ENABLED === void 0;
+  }
   onInputEnd() {
-    if (this.hasSeenEvent || process.env.SUPERVISOR_ENABLED !== void 0)
-      return this.stop("supervisord closed our stdin");
+    if (!this.isByHand) return this.stop("supervisord closed our stdin");
     this.log.line(noSupervisord("supertick simulate --ticks 5 --for 15m -- echo hello".split(" ")));
     this.exitStatus = 2;
     this.stop("stdin ended");
@@ -4871,8 +4873,9 @@ var Listener = class {
     var _a;
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
-    const { counted: serials, supervisor, self } = this;
+    const { counted: serials, self } = this;
     const listener = isAtWork ? self : void 0;
+    const supervisor = isAtWork || !this.isByHand ? this.supervisor : void 0;
     const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
@@ -5217,9 +5220,14 @@ async function play(plan, statePath, words) {
 }
 var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
-  const { jobs } = reportOn(statePath, 0);
-  const first = Math.min(...jobs.map(({ next = Number.POSITIVE_INFINITY }) => next));
-  if (first === Number.POSITIVE_INFINITY || statesIn(statePath).some(({ lastRun }) => lastRun > 0)) return "";
+  var _a;
+  const counter = (_a = tryTo(() => parseCounter(readStart(statePath)))) != null ? _a : NO_COUNTER;
+  const states = statesIn(statePath);
+  const first = Math.min(...states.map((state) => {
+    var _a2;
+    return (_a2 = tryNextRun(state, counter)) != null ? _a2 : Number.POSITIVE_INFINITY;
+  }));
+  if (first === Number.POSITIVE_INFINITY || states.some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
   const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
   return `; the first would be at ${formatTime(first)}: ${options} shows it`;
@@ -5865,7 +5873,7 @@ function status(args, scopes) {
   const wanted = [...words, ...command];
   const now = Date.now() / 1e3;
   const all = () => findStateFiles().map((file) => reportOn(file, now));
-  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : all();
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
   const isJson = isGiven(layer, "json");
   const healthy = isHealthy(states);
   writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}
@@ -5874,16 +5882,22 @@ function status(args, scopes) {
 }
 function isHealthy(states) {
   const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
-  return states.length > 0 && states.every(isWell);
+  const judged = judgedOf(states);
+  return judged.length > 0 && judged.every(isWell);
+}
+var judgedOf = (states) => states.filter(({ isApart }) => !isApart);
+function besideLiving(states) {
+  const isAnyUp = states.some(({ listener }) => listener !== void 0);
+  return isAnyUp ? states : states.map((state) => ({ ...state, isApart: void 0 }));
 }
 function reportsOn(word, all, now) {
-  if (word.includes("/") || fs.existsSync(word)) return [reportOn(word, now)];
+  if (word.includes("/") || fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
     isDetailed: true
   }));
-  const found = named.filter(({ jobs }) => jobs.length > 0);
+  const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
   return found.length > 0 ? found : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
 }
 function findStateFiles() {
@@ -5893,69 +5907,84 @@ function findStateFiles() {
   const isUsersOwn = (name) => /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
   const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
-  const files = directories.flatMap((directory) => namesIn(directory).map((name) => `${directory}/${name}`));
-  return files.filter((path) => !FURTHER_FILES.test(path) && tryTo(() => readStart(path)) !== void 0);
+  const filesIn = (directory) => namesIn(directory).map((name) => `${directory}/${name}`);
+  const isShut = (directory) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
+  return directories.flatMap((place) => isShut(place) ? [place] : filesIn(place).filter(isListeners));
+}
+function isListeners(path) {
+  if (FURTHER_FILES.test(path) || !tryTo(() => fs.statSync(path).isFile())) return false;
+  return fs.existsSync(`${path}.runs`) || tryTo(() => parseCounter(readStart(path)).machine) !== void 0;
 }
 function reportOn(file, now) {
   return reportOf(readStateFiles(file), visibleProcesses(), now);
 }
 function readStateFiles(file) {
   var _a;
-  let [counter, problem] = ["", void 0];
+  let [counter, problem, isForeign] = ["", void 0, false];
   try {
     counter = readStart(file);
   } catch (error) {
-    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `cannot read it: ${describeError(error)}`;
+    isForeign = /^EACCES|another user/.test(errorCode(error));
+    const remedy = isForeign ? ": ask as root, or as its user" : "";
+    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
   }
   const writtenAt = ((_a = tryTo(() => fs.statSync(file).mtimeMs)) != null ? _a : 0) / 1e3;
   const runs = `${file}.runs`;
   const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
-  return { file, counter, problem, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+  return { file, counter, problem, isForeign, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
 }
 function reportOf(files, processes, now) {
-  var _a;
+  var _a, _b;
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
   const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
-  let counter = NO_COUNTER;
-  let problem;
-  try {
-    counter = parseCounter(files.counter);
-    const isSilenceFine = counter.tick === void 0 && isOnEventsAlone;
-    problem = isSilenceFine ? void 0 : describeSilence(counter, files.writtenAt, now);
-    if (files.isJournalTooLarge) problem != null ? problem : problem = "its journal has over 16 MiB: not read";
-  } catch (error) {
-    problem = (_a = files.problem) != null ? _a : `expected ${error.message}`;
-  }
-  const { listener, supervisor, tick, periodSeconds } = counter;
-  const isHere = counter.machine === processes.machine;
-  const ageOf2 = (one) => one && isHere ? processes.ageOf(one) : void 0;
+  const { problem: unread, counter = NO_COUNTER } = tryReadCounter(files);
+  const { machine = processes.machine, tick, periodSeconds } = counter;
+  const ageOf2 = (one) => one && (machine === processes.machine ? processes.ageOf(one) : void 0);
+  const [age, supervisorAge] = [counter.listener, counter.supervisor].map(ageOf2);
+  const isUp = age !== void 0;
+  const absence = isUp ? void 0 : describeAbsence(counter, machine === processes.machine, supervisorAge !== void 0);
+  const silence = isUp && !isOnEventsAlone ? describeSilence(counter, age, files.writtenAt, now) : void 0;
+  const tooLarge = files.isJournalTooLarge ? "its journal has over 16 MiB: not read" : void 0;
   return {
     file: files.file,
-    problem,
-    listener: ageOf2(listener) === void 0 ? void 0 : listener.pid,
-    supervisord: ageOf2(supervisor) === void 0 ? void 0 : supervisor.pid,
+    problem: (_b = (_a = unread != null ? unread : absence) != null ? _a : silence) != null ? _b : tooLarge,
+    isApart: files.isForeign || unread === void 0 && !isUp && supervisorAge === void 0 || void 0,
+    listener: isUp ? counter.listener.pid : void 0,
+    supervisord: supervisorAge === void 0 ? void 0 : counter.supervisor.pid,
     lastTick: tick == null ? void 0 : tick.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(([key, state]) => jobReport(key, state, counter, (run) => ageOf2(run) !== void 0))
+    jobs: states.map(
+      ([key, state]) => jobReport(key, state, isUp ? counter : NO_COUNTER, (run) => ageOf2(run) !== void 0)
+    )
   };
 }
-function describeSilence({ tick, periodSeconds }, writtenAt, now) {
-  var _a;
-  const lastSign = (_a = tick == null ? void 0 : tick.whenSeconds) != null ? _a : writtenAt;
-  if (now - lastSign <= 3 * (periodSeconds || 60)) return void 0;
-  if (tick === void 0) return "no tick was counted yet";
-  return `the last tick was counted ${formatAge(now - lastSign)} ago, ${formatTime(lastSign)}: no listener is at work`;
+function tryReadCounter({ counter, problem }) {
+  if (problem !== void 0) return { problem };
+  try {
+    return { counter: parseCounter(counter) };
+  } catch (error) {
+    return { problem: `expected ${error.message}` };
+  }
 }
-function jobReport(key, state, { tick, count, periodSeconds = 0 }, isAlive2) {
-  var _a, _b;
+function describeAbsence({ listener }, isHere, hasSupervisord) {
+  if (!isHere) return "its listener is in another container, or on another machine";
+  const what = listener === void 0 ? "its listener has ended" : `its listener (pid ${listener.pid}) is dead`;
+  return hasSupervisord ? what : `${what}; its supervisord is gone too`;
+}
+function describeSilence({ listener, tick, periodSeconds }, age, writtenAt, now) {
+  var _a;
+  const start = age === Infinity ? writtenAt : now - age;
+  const seconds = now - Math.max(start, (_a = tick == null ? void 0 : tick.whenSeconds) != null ? _a : 0);
+  if (seconds <= 3 * (periodSeconds || 60)) return void 0;
+  return `its listener (pid ${listener.pid}) has had no tick for ${formatAge(seconds)}`;
+}
+function jobReport(key, state, counter, isAlive2) {
+  var _a, _b, _c;
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
-  const schedule = tryReadSchedule(state.schedule, defaultZone);
-  const isKnown = schedule !== void 0 && tick !== void 0 && periodSeconds > 0;
-  const next = isKnown ? nextRun(schedule, state, { ...tick, count, periodSeconds }) : Infinity;
   const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name != null ? name : key,
-    schedule: schedule == null ? void 0 : schedule.describe(),
+    schedule: (_a = tryReadSchedule(state.schedule, defaultZone)) == null ? void 0 : _a.describe(),
     last,
     earlier,
     lastSuccess,
@@ -5967,26 +5996,35 @@ function jobReport(key, state, { tick, count, periodSeconds = 0 }, isAlive2) {
       var _a2;
       return [result, (_a2 = counts[result]) != null ? _a2 : 0];
     })),
-    skipped: (_a = counts.skipped) != null ? _a : 0,
-    missed: (_b = counts.missed) != null ? _b : 0,
+    skipped: (_b = counts.skipped) != null ? _b : 0,
+    missed: (_c = counts.missed) != null ? _c : 0,
     failures,
-    next: next === Infinity ? void 0 : next,
+    next: tryNextRun(state, counter),
     paused,
     running: begun.flatMap(
       ({ number: run, at: since, pid, start = 0 }) => pid !== void 0 && isAlive2({ pid, start }) ? [{ run, since, pid }] : []
     )
   };
 }
+function tryNextRun(state, { tick, count, periodSeconds = 0 }) {
+  const schedule = tryReadSchedule(state.schedule, defaultZone);
+  if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;
+  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
+  return next === Infinity ? void 0 : next;
+}
 var COLUMNS = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
 var SIGNS = { success: "\u2713", failure: "\u2717", timeout: "\u23F1", interrupted: "\u2717", none: "\u2013" };
 function describeReports(states, now) {
   if (states.length === 0) return "no state file found: name one, supertick status FILE";
-  const rows = states.flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
+  const rows = judgedOf(states).flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
   const table = rows.length === 0 ? [] : [COLUMNS, ...rows];
   const widths = COLUMNS.map((_, i) => Math.max(...table.map((row) => row[i].length)));
   const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
-  for (const { file, problem } of states)
-    if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${problem}`);
+  for (const { file, problem, isApart, jobs } of states) {
+    const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
+    const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
+    if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
+  }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
 }

@@ -5,7 +5,7 @@ import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { describe, test as nodeTest, type TestContext } from "node:test";
-import { asked, supertick } from "./harness.ts";
+import { asked, supertick, temporaryDirectory } from "./harness.ts";
 import {
   CLOCK_START,
   createSupervisord,
@@ -35,6 +35,52 @@ const test = (name: string, body: (t: TestContext) => Promise<void>) =>
   nodeTest(name, { skip: skipWithoutSupervisord }, body);
 
 describe("under the real supervisord", { concurrency: 4 }, () => {
+  test("status tells a listener that lives from what was left on a kept volume", async (t) => {
+    const volume = temporaryDirectory(t);
+    const directory = `${volume}/supertick-${process.getuid!()}`;
+    fs.mkdirSync(directory, { mode: 0o700 });
+    const stateOf = (name: string) => ({ TICK_STATE: `${directory}/${name}` });
+    const status = (...names: string[]) => supertick(["status", ...names], { TMPDIR: volume });
+
+    const before = createSupervisord(t);
+    const jobs = { web: "/bin/true", old: "/bin/false", sleeper: before.script("sleeper", "exec sleep 1000") };
+    for (const [name, job] of Object.entries(jobs))
+      before.listener(name, ["--ticks", "1", "--", job], { environment: stateOf(name) });
+    await before.start();
+    await before.tick();
+    await before.waitForStderr("run 1 finished", 1, "web");
+    await before.waitForStderr("run 1 failed", 1, "old");
+    const run = await before.pidOfRun(1);
+    assert.match(status().stdout, /^sleeper .* running /m);
+
+    const listener = before.pidOfListener("sleeper");
+    before.signalDaemon("SIGSTOP"); // so that it starts no other one
+    for (const pid of [listener, run]) process.kill(pid, "SIGKILL");
+    await before.end("SIGKILL");
+    await before.waitUntil("all to be gone", () => before.leftover().length === 0);
+    const dead = status();
+    assert.equal(dead.status, 1);
+    assert.match(dead.stdout, /^sleeper +none yet +0 {2}–$/m, "neither running nor next");
+    assert.match(dead.stdout, /sleeper: its listener \(pid \d+\) is dead; its supervisord is gone too$/m);
+    assert.equal(status("web").status, 1);
+
+    fs.writeFileSync(`${directory}/.gitkeep`, "");
+    fs.writeFileSync(`${directory}/notes`, "not ours");
+    const trial = supertick(["--every", "1m", "--", "/bin/true"], stateOf("trial"));
+    assert.equal(trial.status, 2);
+    const after = createSupervisord(t);
+    const hourly = { environment: stateOf("web"), settings: { events: "TICK_3600" } };
+    after.listener("web", ["--every", "2h", "--tick", "TICK_3600", "--", "/bin/true"], hourly);
+    await after.start();
+    const { status: exit, stdout } = status();
+    assert.equal(exit, 0, stdout);
+    assert.match(stdout, /^web +success /m);
+    for (const name of ["old", "sleeper", "trial"])
+      assert.match(stdout, new RegExp(`/${name}: history, of ${name === "trial" ? "true" : name}: its listener `));
+    assert.equal(stdout.trim().split("\n").length, 5, stdout);
+    assert.deepEqual([status("web").status, status("old").status], [0, 1]);
+  });
+
   test("takes the counting script's place: TICK_GOAL, TICK_STATE and its old counter file are enough", async (t) => {
     const supervisord = createSupervisord(t);
     const job = supervisord.script("note-run", "echo $SUPERTICK_RUN >> runs");

@@ -459,6 +459,7 @@ export function createSupervisord(t: TestContext, container?: () => string[]) {
     remote,
     ctl,
     end,
+    signalDaemon,
     waitForEnd,
     log,
     stderr,

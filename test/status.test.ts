@@ -6,10 +6,13 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { describe, it, type TestContext } from "node:test";
 import {
+  besideLiving,
   type CounterContent,
   describeReports,
   formatCounter,
+  isHealthy,
   type JobReport,
+  reportOf,
   SerialSet,
   type StateReport,
 } from "../listener";
@@ -21,6 +24,7 @@ const status = (args: string[], env: NodeJS.ProcessEnv = {}) => supertick(["stat
 type Json = { healthy: boolean; states: StateReport[] };
 const statusJson = (...args: string[]): Json => JSON.parse(status(["--json", ...args]).stdout);
 
+const NOW = 1700000000;
 const now = () => Math.floor(Date.now() / 1000);
 
 const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
@@ -39,12 +43,6 @@ function writeCounter(file: string, age: number, more: Partial<CounterContent> =
   const who = { listener, supervisor, machine };
   const content = { count: 3, periodSeconds: 60, tick, serials: new SerialSet([9]), ...who, ...more };
   fs.writeFileSync(file, formatCounter(content).padEnd(512));
-}
-
-/** A counter file of a listener that started `age` seconds ago and has had no tick. */
-function writeTicklessCounter(file: string, age: number): void {
-  fs.writeFileSync(file, "0\n");
-  fs.utimesSync(file, now() - age, now() - age);
 }
 
 function writeJournal(file: string, ...facts: object[]): void {
@@ -69,26 +67,22 @@ function writeState(t: TestContext, ...facts: object[]): string {
 // ── Health ─────────────────────────────────────────────────────────────────
 
 describe("a health check", () => {
-  const HOUR = 3600; // seconds are little beside it, however long status takes to start
   type Write = (file: string) => void;
-  const tickless = (age: number) => (file: string) => writeTicklessCounter(file, age);
-  const hourly = (age: number) => (file: string) => writeCounter(file, age, { periodSeconds: HOUR });
   const last = (result: string) => (file: string) => writeJournal(file, JOB, ended(1, "success"), ended(2, result));
-  const onEvents = (file: string) => {
-    writeTicklessCounter(file, HOUR);
-    writeJournal(file, ON_EVENTS);
-  };
   const cases: Array<[title: string, exit: number, write: Write, line: RegExp]> = [
     ["passes when the last run succeeded", 0, last("success"), /^backup {2}success 1m ago {6}1\.3 {2}✓✓ +0 {2}in \d/m],
     ["fails when it failed", 1, last("failure"), /^backup {2}failure .* ✓✗ +1 /m],
     ["fails when it timed out", 1, last("timeout"), /^backup {2}timeout .* ✓⏱ +1 /m],
     ["fails when it was interrupted", 1, last("interrupted"), /^backup {2}interrupted .* ✓✗ +1 /m],
     ["passes when no run was due yet", 0, () => {}, /^backup {2}none yet /m],
-    ["passes before the first tick", 0, tickless(60), /^backup /m],
-    ["fails three minutes later", 1, tickless(200), /backup: no tick was counted yet$/m],
-    ["passes without ticks where all jobs wait for events", 0, onEvents, /^backup .* –$/m],
-    ["passes within three periods of a tick", 0, hourly(3 * HOUR - 120), /^backup /m],
-    ["fails after them", 1, hourly(3 * HOUR + 10), /: the last tick was counted 3h ago, .*Z: no listener is at work$/m],
+    ["passes before the first tick", 0, (file) => writeCounter(file, 0, { tick: undefined }), /^backup .* –$/m],
+    ["passes after a long time without a listener", 0, (file) => writeCounter(file, 18000), /^backup .* now$/m],
+    [
+      "fails without a listener",
+      1,
+      (file) => writeCounter(file, 0, { listener: undefined }),
+      /: its listener has ended$/m,
+    ],
   ];
   for (const [title, exit, write, line] of cases) {
     it(title, (t) => {
@@ -102,6 +96,7 @@ describe("a health check", () => {
 
   const broken: Array<[title: string, content: string | undefined, message: RegExp]> = [
     ["there is no file", undefined, /: there is no such file$/m],
+    ["the file may be anything", "7 is not alone", /: expected a count, got "7 is not alone"$/m],
     ["the file is empty", "", /: expected a count, got ""$/m],
     ["the file is garbage", "\u0000\u001b[31mx", /: expected a count, got "\\u0000\\u001b\[31mx"$/m],
   ];
@@ -152,7 +147,7 @@ it("a pause is shown until it is over, in the JSON too", (t) => {
   const cases: Array<[pause: object, next: RegExp]> = [
     [{}, / {2}paused$/m],
     [{ until }, / {2}paused until 20\S+Z$/m],
-    [{ until: 60 }, / {2}in \d+m$/m],
+    [{ until: 60 }, / {2}in \d+[ms]$/m],
   ];
   for (const [pause, next] of cases) {
     writeJournal(file, JOB, { type: "paused", ...pause });
@@ -165,6 +160,79 @@ it("an option that status does not have is refused", () => {
   const { status: exit, stderr } = status(["--verbose"]);
   assert.equal(exit, 2);
   assert.match(stderr, /^supertick: --verbose does not belong here: see/);
+});
+
+// ── Listeners, living and dead ─────────────────────────────────────────────
+
+describe("a listener", () => {
+  const HOUR = 3600;
+  const AGE = 5 * HOUR; // of the process with pid 7; 8 is its supervisord, and there is no 9
+  const processes = { machine: "a:1", ageOf: ({ pid }: { pid: number }) => ({ 7: AGE, 8: AGE })[pid] };
+  const reportWith = (counter: Partial<CounterContent>, facts: object[] = [JOB], ageOf = processes.ageOf) => {
+    const [listener, supervisor] = [7, 8].map((pid) => ({ pid, start: 100 }));
+    const content = { count: 1, serials: new SerialSet(), listener, supervisor, machine: "a:1", ...counter };
+    const journal = facts.map((fact) => `${JSON.stringify({ job: ".", at: NOW, ...fact })}\n`).join("");
+    const files = { file: "/state", counter: formatCounter(content), writtenAt: NOW - AGE, journal };
+    return reportOf({ ...files, isForeign: false, isJournalTooLarge: false }, { ...processes, ageOf }, NOW);
+  };
+  const tick = (age: number) => ({ tick: { whenSeconds: NOW - age, serial: 1 } });
+  const gone = { pid: 9, start: 100 };
+  const dead = { listener: gone, ...tick(10), periodSeconds: 60 };
+  const cases: Array<[title: string, counter: Partial<CounterContent>, problem?: string]> = [
+    ["that lives and has ticks is well", { ...tick(10), periodSeconds: 60 }],
+    ["may wait three periods", { ...tick(180), periodSeconds: 60 }],
+    ["may not wait longer", { ...tick(181), periodSeconds: 60 }, "its listener (pid 7) has had no tick for 3m"],
+    ["may wait three hours", { ...tick(3 * HOUR), periodSeconds: HOUR }],
+    [
+      "may not wait for the first tick for ever",
+      { periodSeconds: HOUR },
+      "its listener (pid 7) has had no tick for 5h",
+    ],
+    ["is dead", dead, "its listener (pid 9) is dead"],
+    [
+      "is dead with its supervisord",
+      { ...dead, supervisor: gone },
+      "its listener (pid 9) is dead; its supervisord is gone too",
+    ],
+    ["has ended", { listener: undefined }, "its listener has ended"],
+    ["is elsewhere", { machine: "a:2" }, "its listener is in another container, or on another machine"],
+  ];
+  for (const [title, counter, problem] of cases) it(title, () => assert.equal(reportWith(counter).problem, problem));
+
+  it("that has just started may wait from then on, whatever it found", () => {
+    for (const counter of [tick(AGE), {}]) assert.equal(reportWith(counter, [JOB], () => 180).problem, undefined);
+  });
+  it("needs no ticks where all jobs wait for events", () => {
+    assert.equal(reportWith({}, [ON_EVENTS]).problem, undefined);
+    assert.match(reportWith({}, [ON_EVENTS, { ...JOB, job: "b" }]).problem!, /no tick/);
+  });
+  it("is known by its ticks alone without /proc", () => {
+    const [start, anyAge] = [0, () => Infinity];
+    const counter = { listener: { pid: 7, start }, supervisor: { pid: 8, start }, periodSeconds: 60 };
+    assert.equal(reportWith({ ...counter, ...tick(180) }, [JOB], anyAge).problem, undefined);
+    assert.match(reportWith(counter, [JOB], anyAge).problem!, /no tick for 5h/);
+  });
+  it("that is dead runs nothing next", () => {
+    assert.equal(reportWith({ ...tick(10), periodSeconds: 60 }).jobs[0].next, NOW - 10 + 4 * 60);
+    assert.equal(reportWith(dead).jobs[0].next, undefined);
+  });
+  it("that lives makes history of what is left of others, and of nothing else", () => {
+    const well = reportWith({ ...tick(10), periodSeconds: 60 });
+    const left = [
+      reportWith({ ...dead, supervisor: gone }, [JOB, ended(1, "failure")]),
+      reportWith({ machine: "a:2" }),
+    ];
+    assert.equal(isHealthy(besideLiving([...left, well])), true);
+    assert.equal(isHealthy(besideLiving(left)), false);
+    assert.equal(isHealthy(besideLiving([well, reportWith(dead)])), false, "its supervisord lives");
+    assert.equal(isHealthy([]), false);
+    const [table] = describeReports(besideLiving([...left, well]), NOW).split("\n/state: ");
+    assert.equal(table.split("\n").length, 2);
+    assert.match(
+      describeReports(besideLiving([...left, well]), NOW),
+      /^\/state: history, of backup: its listener \(pid 9\)/m,
+    );
+  });
 });
 
 // ── Where the files are ────────────────────────────────────────────────────
@@ -191,7 +259,9 @@ describe("without a FILE", () => {
     const { temporary, ours } = makeOurs(t);
     writeCounter(`${ours}/mail`, 1);
     writeJournal(`${ours}/web`, JOB);
-    fs.writeFileSync(`${ours}/web.bad`, "garbage");
+    for (const name of ["web.bad", "notes"]) fs.writeFileSync(`${ours}/${name}`, "garbage");
+    fs.writeFileSync(`${ours}/.gitkeep`, "");
+    fs.writeFileSync(`${ours}/number`, "7\n");
     fs.symlinkSync("/no/such/file", `${ours}/nowhere`);
     fs.symlinkSync(`${ours}/itself`, `${ours}/itself`);
     fs.mkdirSync(`${ours}/directory`);
@@ -199,11 +269,20 @@ describe("without a FILE", () => {
     assert.deepEqual(filesIn(temporary), [`${ours}/mail`, `${ours}/web`]);
   });
 
-  it("what may not be read is passed over, as another user's", PERMISSIONS, (t) => {
+  it("what may not be read is shown as that, without a say beside a listener that lives", PERMISSIONS, (t) => {
     const { temporary, ours } = makeOurs(t);
     writeCounter(`${ours}/mail`, 1);
-    fs.chmodSync(`${ours}/mail`, 0);
-    assert.deepEqual(filesIn(temporary, [...HUMBLE, ...RUNTIME, LISTENER]), [`${ours}/web`]);
+    writeJournal(`${ours}/mail`, JOB);
+    for (const file of ["mail", "mail.runs"]) fs.chmodSync(`${ours}/${file}`, 0);
+    const humble = () => run([...HUMBLE, ...RUNTIME, LISTENER, "status"], { TMPDIR: temporary });
+    const unread = new RegExp(`^${ours}/mail: can't be read: ask as root, or as its user: permission denied`, "m");
+    assert.match(humble().stdout, unread);
+    assert.equal(humble().status, 0);
+    fs.unlinkSync(`${ours}/web`);
+    assert.match(humble().stdout, unread);
+    assert.equal(humble().status, 1);
+    fs.chmodSync(ours, 0);
+    assert.match(humble().stdout, new RegExp(`^${ours}: can't be read: `, "m"));
   });
 
   it("a directory with a user's name is passed over if it is another user's, open to others, or a link", (t) => {
@@ -220,7 +299,9 @@ describe("without a FILE", () => {
 
   it("a file whose name would act on a terminal is shown escaped", (t) => {
     const { temporary, ours } = makeOurs(t);
-    fs.writeFileSync(`${ours}/a\u001b[2J\u009b2J\n`, "garbage");
+    const file = `${ours}/a\u001b[2J\u009b2J\n`;
+    fs.writeFileSync(file, "garbage");
+    writeJournal(file, JOB);
     for (const args of [[], ["--json"]]) {
       const { stdout } = status(args, { TMPDIR: temporary });
       assert.match(stdout, /a\\u001b\[2J\\u009b2J\\n/);
@@ -314,7 +395,6 @@ it("it works beside the running listener", async (t) => {
 
 // ── The table ──────────────────────────────────────────────────────────────
 
-const NOW = 1700000000;
 const success = { run: 1, result: "success", at: NOW - 240, seconds: 0.2, exit: 0, signal: null } as const;
 const someJob = (more: Partial<JobReport> = {}): JobReport => ({
   ...{ job: "backup", last: success, recent: ["success"], failures: 0, next: NOW + 56, running: [] },

@@ -6,6 +6,7 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { createChance, pause, SEED, spin } from "../chance";
+import { supertick, temporaryDirectory } from "../harness";
 import { createSupervisord, skipWithoutSupervisord } from "../real-supervisord";
 import {
   amount,
@@ -188,5 +189,29 @@ fault(
       const open = all.filter(({ type, run }) => type === "starting" && !over.has(run));
       assert.deepEqual(open, [], "runs without a result");
     }
+  },
+);
+
+fault(
+  "status knows a listener of another container, and what one that was replaced has left",
+  { skip: CONTAINER },
+  async (t) => {
+    const volume = temporaryDirectory(t);
+    fs.mkdirSync(`${volume}/supertick-0`, { mode: 0o700 });
+    const status = (...names: string[]) => supertick(["status", ...names], { TMPDIR: volume });
+    const startListener = async (name: string, container?: () => string[]) => {
+      const supervisord = createSupervisord(t, container);
+      const environment = { TICK_STATE: `${volume}/supertick-0/${name}` };
+      supervisord.listener(name, ["--ticks", "1", "--", "/bin/true"], { environment });
+      await supervisord.start();
+      await supervisord.tick();
+      await supervisord.waitForStderr("run 1 finished");
+    };
+    await startListener("there", () => UNSHARE);
+    assert.match(status().stdout, /there: its listener is in another container, or on another machine$/m);
+    assert.equal(status().status, 1, "where none lives");
+    await startListener("here");
+    assert.match(status().stdout, /there: history, of there: its listener is in another container/m);
+    assert.deepEqual([status().status, status("there").status], [0, 1]);
   },
 );
