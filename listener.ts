@@ -8166,58 +8166,59 @@ function readStateFiles(file: string): StateFiles {
 /** What they say, whoever has read them. */
 export function reportOf(files: StateFiles, processes: VisibleProcesses, now: number): StateReport {
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
-  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
-  const { problem: unread, counter = NO_COUNTER } = tryReadCounter(files);
+  const { counter = NO_COUNTER, problem } = tryReadCounter(files);
   const { machine = processes.machine, tick, periodSeconds } = counter;
-  const ageOf = (one?: ProcessIdentity) => one && (machine === processes.machine ? processes.ageOf(one) : undefined);
-  const [age, supervisorAge] = [counter.listener, counter.supervisor].map(ageOf);
-  const isUp = age !== undefined;
-  const absence = isUp
-    ? undefined
-    : describeAbsence(counter, machine === processes.machine, supervisorAge !== undefined);
-  const silence = isUp && !isOnEventsAlone ? describeSilence(counter, age, files.writtenAt, now) : undefined;
-  const tooLarge = files.isJournalTooLarge ? "its journal has over 16 MiB: not read" : undefined;
+  const isHere = machine === processes.machine;
+  const isAlive = (one: ProcessIdentity) => isHere && processes.ageOf(one) !== undefined;
+  const living = [counter.listener, counter.supervisor].map((one) => (one && isAlive(one) ? one : undefined));
+  const [listener, supervisord] = living.map((one) => one?.pid);
+  const isAlone = living.every((one) => one === undefined);
+  const age = living[0] && processes.ageOf(living[0]);
+  const start = age === Infinity ? files.writtenAt : now - (age ?? 0);
+  const silence = describeSilence(counter, states, start, now);
   return {
     file: files.file,
-    problem: unread ?? absence ?? silence ?? tooLarge,
-    isApart: files.isForeign || (unread === undefined && !isUp && supervisorAge === undefined) || undefined,
-    listener: isUp ? counter.listener!.pid : undefined,
-    supervisord: supervisorAge === undefined ? undefined : counter.supervisor!.pid,
+    problem: problem ?? (listener === undefined ? describeAbsence(counter, isHere, isAlone) : silence),
+    isApart: files.isForeign || (counter !== NO_COUNTER && isAlone) || undefined,
+    listener,
+    supervisord,
     lastTick: tick?.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(([key, state]) =>
-      jobReport(key, state, isUp ? counter : NO_COUNTER, (run) => ageOf(run) !== undefined),
-    ),
+    jobs: states.map(([key, state]) => jobReport(key, state, listener === undefined ? NO_COUNTER : counter, isAlive)),
   };
 }
 
-function tryReadCounter({ counter, problem }: StateFiles): { counter?: CounterContent; problem?: string } {
+function tryReadCounter({ counter, problem, isJournalTooLarge }: StateFiles): {
+  counter?: CounterContent;
+  problem?: string;
+} {
   if (problem !== undefined) return { problem };
   try {
-    return { counter: parseCounter(counter) };
+    const tooLarge = isJournalTooLarge ? "its journal has over 16 MiB: not read" : undefined;
+    return { counter: parseCounter(counter), problem: tooLarge };
   } catch (error) {
     return { problem: `expected ${(error as Error).message}` };
   }
 }
 
 /** Why no listener is at work. */
-function describeAbsence({ listener }: CounterContent, isHere: boolean, hasSupervisord: boolean): string {
+function describeAbsence({ listener }: CounterContent, isHere: boolean, isAlone: boolean): string {
   if (!isHere) return "its listener is in another container, or on another machine";
   const what = listener === undefined ? "its listener has ended" : `its listener (pid ${listener.pid}) is dead`;
-  return hasSupervisord ? what : `${what}; its supervisord is gone too`;
+  return isAlone ? `${what}; its supervisord is gone too` : what;
 }
 
 /** Why the listener seems to get no ticks. From its start on, as from any tick on, the next may take three periods. */
 function describeSilence(
   { listener, tick, periodSeconds }: CounterContent,
-  age: number,
-  writtenAt: number,
+  states: ReadonlyArray<readonly [key: string, state: JobState]>,
+  start: number,
   now: number,
 ): string | undefined {
-  const start = age === Infinity ? writtenAt : now - age;
+  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== undefined);
   const seconds = now - Math.max(start, tick?.whenSeconds ?? 0);
-  if (seconds <= 3 * (periodSeconds || 60)) return undefined;
-  return `its listener (pid ${listener!.pid}) has had no tick for ${formatAge(seconds)}`;
+  if (isOnEventsAlone || seconds <= 3 * (periodSeconds || 60)) return undefined;
+  return `its listener (pid ${listener?.pid}) has had no tick for ${formatAge(seconds)}`;
 }
 
 function jobReport(
@@ -8255,16 +8256,16 @@ function tryNextRun(state: JobState, { tick, count, periodSeconds = 0 }: Counter
   return next === Infinity ? undefined : next;
 }
 
-const COLUMNS = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
+const COLUMNS = ["JOB", "FILE", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
+/** Which columns are cut, down to how many characters, where a line would have over 80. */
+const CUT_COLUMNS = { "LAST 20": 7, FILE: 16, JOB: 9 };
 const SIGNS = { success: "✓", failure: "✗", timeout: "⏱", interrupted: "✗", none: "–" };
 
 /** The table, and a line for each problem. `now`: epoch seconds. */
 export function describeReports(states: readonly StateReport[], now: number): string {
   if (states.length === 0) return "no state file found: name one, supertick status FILE";
-  const rows = judgedOf(states).flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
-  const table = rows.length === 0 ? [] : [COLUMNS, ...rows];
-  const widths = COLUMNS.map((_, i) => Math.max(...table.map((row) => row[i].length)));
-  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
+  const rows = judgedOf(states).flatMap(({ jobs, file }) => jobs.map((job) => tableRow(job, file, now)));
+  const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
     const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
     const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
@@ -8272,6 +8273,23 @@ export function describeReports(states: readonly StateReport[], now: number): st
   }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
+}
+
+/** Where no name is there twice, without the column FILE. */
+function tableLines(all: readonly string[][]): string[] {
+  const isUnclear = new Set(all.map(([job]) => job)).size < all.length;
+  const table = isUnclear ? all : all.map(([job, _, ...cells]) => [job, ...cells]);
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  let excess = widths.reduce((sum, width) => sum + width + 2, -2) - 80;
+  for (const [title, least] of Object.entries(CUT_COLUMNS)) {
+    const at = table[0].indexOf(title);
+    const cut = Math.max(0, Math.min(excess, widths[at] - least)) || 0; // NaN where it is not there
+    widths[at] -= cut;
+    excess -= cut;
+  }
+  const cell = (text: string, width: number) =>
+    text.length > width ? `…${text.slice(1 - width)}` : text.padEnd(width);
+  return table.map((row) => row.map((text, i) => cell(text, widths[i])).join("  "));
 }
 
 /** The last runs, the newest first, and the end of what a failed one wrote. */
@@ -8289,13 +8307,17 @@ function describeRuns({ earlier = [], last }: JobReport): string[] {
     });
 }
 
-function tableRow({ job, last, recent, failures, next, paused, running }: JobReport, now: number): string[] {
+const isPaused = ({ paused }: JobReport, now: number) => paused !== undefined && (paused.until ?? now) >= now;
+
+function tableRow(report: JobReport, file: string, now: number): string[] {
+  const { job, last, recent, failures, next, paused, running } = report;
   const coming = [];
-  if (paused !== undefined && (paused.until ?? now) >= now) coming.push(describePause(paused));
+  if (isPaused(report, now)) coming.push(`paused${paused?.until ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== undefined) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
     quote(job).slice(1, -1),
+    jsonText(file).slice(1, -1),
     last === undefined ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
     (last?.seconds.toFixed(1) ?? "").padStart(7),
     recent.map((result) => SIGNS[result]).join(""),

@@ -5934,49 +5934,48 @@ function readStateFiles(file) {
   return { file, counter, problem, isForeign, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
 }
 function reportOf(files, processes, now) {
-  var _a, _b;
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
-  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
-  const { problem: unread, counter = NO_COUNTER } = tryReadCounter(files);
+  const { counter = NO_COUNTER, problem } = tryReadCounter(files);
   const { machine = processes.machine, tick, periodSeconds } = counter;
-  const ageOf2 = (one) => one && (machine === processes.machine ? processes.ageOf(one) : void 0);
-  const [age, supervisorAge] = [counter.listener, counter.supervisor].map(ageOf2);
-  const isUp = age !== void 0;
-  const absence = isUp ? void 0 : describeAbsence(counter, machine === processes.machine, supervisorAge !== void 0);
-  const silence = isUp && !isOnEventsAlone ? describeSilence(counter, age, files.writtenAt, now) : void 0;
-  const tooLarge = files.isJournalTooLarge ? "its journal has over 16 MiB: not read" : void 0;
+  const isHere = machine === processes.machine;
+  const isAlive2 = (one) => isHere && processes.ageOf(one) !== void 0;
+  const living = [counter.listener, counter.supervisor].map((one) => one && isAlive2(one) ? one : void 0);
+  const [listener, supervisord] = living.map((one) => one == null ? void 0 : one.pid);
+  const isAlone = living.every((one) => one === void 0);
+  const age = living[0] && processes.ageOf(living[0]);
+  const start = age === Infinity ? files.writtenAt : now - (age != null ? age : 0);
+  const silence = describeSilence(counter, states, start, now);
   return {
     file: files.file,
-    problem: (_b = (_a = unread != null ? unread : absence) != null ? _a : silence) != null ? _b : tooLarge,
-    isApart: files.isForeign || unread === void 0 && !isUp && supervisorAge === void 0 || void 0,
-    listener: isUp ? counter.listener.pid : void 0,
-    supervisord: supervisorAge === void 0 ? void 0 : counter.supervisor.pid,
+    problem: problem != null ? problem : listener === void 0 ? describeAbsence(counter, isHere, isAlone) : silence,
+    isApart: files.isForeign || counter !== NO_COUNTER && isAlone || void 0,
+    listener,
+    supervisord,
     lastTick: tick == null ? void 0 : tick.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(
-      ([key, state]) => jobReport(key, state, isUp ? counter : NO_COUNTER, (run) => ageOf2(run) !== void 0)
-    )
+    jobs: states.map(([key, state]) => jobReport(key, state, listener === void 0 ? NO_COUNTER : counter, isAlive2))
   };
 }
-function tryReadCounter({ counter, problem }) {
+function tryReadCounter({ counter, problem, isJournalTooLarge }) {
   if (problem !== void 0) return { problem };
   try {
-    return { counter: parseCounter(counter) };
+    const tooLarge = isJournalTooLarge ? "its journal has over 16 MiB: not read" : void 0;
+    return { counter: parseCounter(counter), problem: tooLarge };
   } catch (error) {
     return { problem: `expected ${error.message}` };
   }
 }
-function describeAbsence({ listener }, isHere, hasSupervisord) {
+function describeAbsence({ listener }, isHere, isAlone) {
   if (!isHere) return "its listener is in another container, or on another machine";
   const what = listener === void 0 ? "its listener has ended" : `its listener (pid ${listener.pid}) is dead`;
-  return hasSupervisord ? what : `${what}; its supervisord is gone too`;
+  return isAlone ? `${what}; its supervisord is gone too` : what;
 }
-function describeSilence({ listener, tick, periodSeconds }, age, writtenAt, now) {
+function describeSilence({ listener, tick, periodSeconds }, states, start, now) {
   var _a;
-  const start = age === Infinity ? writtenAt : now - age;
+  const isOnEventsAlone = states.length > 0 && states.every(([, { schedule }]) => Object(schedule).on !== void 0);
   const seconds = now - Math.max(start, (_a = tick == null ? void 0 : tick.whenSeconds) != null ? _a : 0);
-  if (seconds <= 3 * (periodSeconds || 60)) return void 0;
-  return `its listener (pid ${listener.pid}) has had no tick for ${formatAge(seconds)}`;
+  if (isOnEventsAlone || seconds <= 3 * (periodSeconds || 60)) return void 0;
+  return `its listener (pid ${listener == null ? void 0 : listener.pid}) has had no tick for ${formatAge(seconds)}`;
 }
 function jobReport(key, state, counter, isAlive2) {
   var _a, _b, _c;
@@ -6012,14 +6011,13 @@ function tryNextRun(state, { tick, count, periodSeconds = 0 }) {
   const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
   return next === Infinity ? void 0 : next;
 }
-var COLUMNS = ["JOB", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
+var COLUMNS = ["JOB", "FILE", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
+var CUT_COLUMNS = { "LAST 20": 7, FILE: 16, JOB: 9 };
 var SIGNS = { success: "\u2713", failure: "\u2717", timeout: "\u23F1", interrupted: "\u2717", none: "\u2013" };
 function describeReports(states, now) {
   if (states.length === 0) return "no state file found: name one, supertick status FILE";
-  const rows = judgedOf(states).flatMap(({ jobs }) => jobs.map((job) => tableRow(job, now)));
-  const table = rows.length === 0 ? [] : [COLUMNS, ...rows];
-  const widths = COLUMNS.map((_, i) => Math.max(...table.map((row) => row[i].length)));
-  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] + 2)).join(""));
+  const rows = judgedOf(states).flatMap(({ jobs, file }) => jobs.map((job) => tableRow(job, file, now)));
+  const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
     const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
     const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
@@ -6027,6 +6025,20 @@ function describeReports(states, now) {
   }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
+}
+function tableLines(all) {
+  const isUnclear = new Set(all.map(([job]) => job)).size < all.length;
+  const table = isUnclear ? all : all.map(([job, _, ...cells]) => [job, ...cells]);
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  let excess = widths.reduce((sum, width) => sum + width + 2, -2) - 80;
+  for (const [title, least] of Object.entries(CUT_COLUMNS)) {
+    const at = table[0].indexOf(title);
+    const cut = Math.max(0, Math.min(excess, widths[at] - least)) || 0;
+    widths[at] -= cut;
+    excess -= cut;
+  }
+  const cell = (text, width) => text.length > width ? `\u2026${text.slice(1 - width)}` : text.padEnd(width);
+  return table.map((row) => row.map((text, i) => cell(text, widths[i])).join("  "));
 }
 function describeRuns({ earlier = [], last }) {
   return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
@@ -6039,16 +6051,22 @@ function describeRuns({ earlier = [], last }) {
     ];
   });
 }
-function tableRow({ job, last, recent, failures, next, paused, running }, now) {
-  var _a, _b;
+var isPaused = ({ paused }, now) => {
+  var _a;
+  return paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now;
+};
+function tableRow(report, file, now) {
+  var _a;
+  const { job, last, recent, failures, next, paused, running } = report;
   const coming = [];
-  if (paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now) coming.push(describePause(paused));
+  if (isPaused(report, now)) coming.push(`paused${(paused == null ? void 0 : paused.until) ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== void 0) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
     quote(job).slice(1, -1),
+    jsonText(file).slice(1, -1),
     last === void 0 ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
-    ((_b = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _b : "").padStart(7),
+    ((_a = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _a : "").padStart(7),
     recent.map((result) => SIGNS[result]).join(""),
     String(failures).padStart(6),
     coming.join("; ") + (running.length > 1 ? ` (${running.length})` : "") || "\u2013"

@@ -143,10 +143,10 @@ describe("a health check", () => {
 
 it("a pause is shown until it is over, in the JSON too", (t) => {
   const file = writeState(t);
-  const until = now() + 3600;
+  const until = now() + 3500;
   const cases: Array<[pause: object, next: RegExp]> = [
     [{}, / {2}paused$/m],
-    [{ until }, / {2}paused until 20\S+Z$/m],
+    [{ until }, / {2}paused, \d+m left$/m],
     [{ until: 60 }, / {2}in \d+[ms]$/m],
   ];
   for (const [pause, next] of cases) {
@@ -420,5 +420,27 @@ it("the table has a line a job, the longest of its runs in progress and how many
     "x       none yet                               0  running 3m",
     "y       none yet                               0  –",
     "z       none yet                               0  now",
+  ]);
+});
+
+it("the table fits 80 columns, and tells jobs of the same name apart by their files", () => {
+  const full = { recent: Array.from({ length: 20 }, () => "success" as const), last: failed, failures: 12, running };
+  const long = "synchronise-all-of-the-customers";
+  const two = ["/var/lib/supertick/sync", "/tmp/supertick-0/sync"].map((file) => ({
+    file,
+    jobs: [someJob({ job: "sync" })],
+  }));
+  assert.deepEqual(
+    describeReports([{ file: "/a", jobs: [someJob({ ...full, job: long })] }, two[0]], NOW).split("\n"),
+    [
+      "JOB             LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
+      "…the-customers  failure 2h ago     12.0  …✓✓✓✓✓✓      12  in 56s; running 3m (2)",
+      "sync            success 4m ago      0.2  ✓             0  in 56s",
+    ],
+  );
+  assert.deepEqual(describeReports(two, NOW).split("\n"), [
+    "JOB   FILE                     LAST RUN        SECONDS  LAST 20  FAILED  NEXT",
+    "sync  /var/lib/supertick/sync  success 4m ago      0.2  ✓             0  in 56s",
+    "sync  /tmp/supertick-0/sync    success 4m ago      0.2  ✓             0  in 56s",
   ]);
 });
