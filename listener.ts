@@ -2655,8 +2655,8 @@ function parseEventNames(text: string): string[] {
 
 const GROUPS = { schedule: "Schedule, one of", when: "When", how: "How", telling: "Telling", trial: "Subcommands" };
 
-/** A job's option may differ between the jobs of one listener; the last four are options of subcommands. */
-type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report" | "run" | "pause" | "request";
+/** A job's option may differ between the jobs of one listener; those behind `listener` are options of subcommands. */
+type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report" | "status" | "run" | "pause" | "request";
 
 interface OptionExtras {
   /** Its variable, if that is not TICK_ and the flag in capitals. The options of subcommands have none. */
@@ -2770,6 +2770,8 @@ const OPTIONS = {
   requestState: option("--state FILE", "trial", "request", parsePath,
     "run, pause, resume: the counter file of the listener that is meant"),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
+  prometheus: option("--prometheus", "trial", "status", parseSwitch,
+    "status: print metrics in Prometheus' text format; the exit status is 0", { default: "no" }),
 };
 
 type OptionKey = keyof typeof OPTIONS;
@@ -8086,10 +8088,11 @@ function status(args: readonly string[], scopes: readonly Scope[]): void {
   const now = Date.now() / 1000;
   const all = () => findStateFiles().map((file) => reportOn(file, now));
   const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
-  const isJson = isGiven(layer, "json");
-  const healthy = isHealthy(states);
-  writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}\n`);
-  process.exitCode = healthy ? 0 : 1;
+  const [isJson, isMetrics] = [isGiven(layer, "json"), isGiven(layer, "prometheus")];
+  if (isJson && isMetrics) throw new UsageError("--json and --prometheus exclude each other");
+  const describe = isJson ? describeAsJson : isMetrics ? describeMetrics : describeReports;
+  writeFully(1, `${describe(states, now)}\n`);
+  process.exitCode = isMetrics || isHealthy(states) ? 0 : 1; // a job may collect metrics: it has not failed
 }
 
 /** A job that has not run yet is healthy. */
@@ -8290,6 +8293,75 @@ function tableLines(all: readonly string[][]): string[] {
   const cell = (text: string, width: number) =>
     text.length > width ? `…${text.slice(1 - width)}` : text.padEnd(width);
   return table.map((row) => row.map((text, i) => cell(text, widths[i])).join("  "));
+}
+
+/** All facts, the field names of StateReport; documented in the reference. */
+export function describeAsJson(states: readonly StateReport[]): string {
+  return jsonText({ healthy: isHealthy(states), states });
+}
+
+type MetricOf<T> = [
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+  /** By result, where there are several; undefined: there is none. */
+  measure: (one: T, now: number) => number | Readonly<Record<string, number>> | undefined,
+];
+
+const JOB_METRICS: ReadonlyArray<MetricOf<JobReport>> = [
+  ["runs_total", "counter", "Runs that ended, by result.", ({ runs }) => runs],
+  ["skipped_total", "counter", "Due times that no run started for.", ({ skipped }) => skipped],
+  ["missed_total", "counter", "Due times at which no tick came.", ({ missed }) => missed],
+  ["last_success_timestamp_seconds", "gauge", "When a run last succeeded.", ({ lastSuccess }) => lastSuccess],
+  ["last_duration_seconds", "gauge", "Of the last run's last attempt.", ({ last }) => last?.seconds],
+  ["failures_in_a_row", "gauge", "Runs since the last success.", ({ failures }) => failures],
+  ["next_due_timestamp_seconds", "gauge", "When the next run starts.", ({ next }) => next],
+  ["running", "gauge", "Runs in progress.", ({ running }) => running.length],
+  ["paused", "gauge", "1 while nothing of the job is due.", (job, now) => Number(isPaused(job, now))],
+];
+const LISTENER_METRICS: ReadonlyArray<MetricOf<StateReport>> = [
+  ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
+  ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== undefined)],
+];
+
+/** Prometheus' text format, version 0.0.4, without the last newline. History has no metrics. */
+export function describeMetrics(states: readonly StateReport[], now: number): string {
+  const listeners = [...new Map(judgedOf(states).map((state) => [state.file, state])).values()];
+  // A job that is about to leave may have the name of the one that takes its place: that one is behind it.
+  const jobs = listeners.flatMap((state) =>
+    [...new Map(state.jobs.map((job) => [job.job, job])).values()].map((job) => [job, labelsOf(state, job)] as const),
+  );
+  const lines = [
+    ...JOB_METRICS.flatMap((metric) => metricLines(metric, jobs, now)),
+    ...LISTENER_METRICS.flatMap((metric) =>
+      metricLines(
+        metric,
+        listeners.map((state) => [state, labelsOf(state)] as const),
+        now,
+      ),
+    ),
+  ];
+  return lines.join("\n");
+}
+
+function metricLines<T>(
+  [name, type, help, measure]: MetricOf<T>,
+  all: ReadonlyArray<readonly [T, labels: string]>,
+  now: number,
+): string[] {
+  const full = `supertick_${name}`;
+  const samples = all.flatMap(([one, labels]) => {
+    const value = measure(one, now);
+    if (typeof value !== "object") return value === undefined ? [] : [`${full}{${labels}} ${value}`];
+    return Object.keys(value).map((result) => `${full}{${labels},result="${result}"} ${value[result]}`);
+  });
+  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples];
+}
+
+function labelsOf({ file }: StateReport, job?: JobReport): string {
+  const label = (name: string, text: string) =>
+    `${name}="${text.replace(/[\\"\n]/g, (special) => (special === "\n" ? "\\n" : `\\${special}`))}"`;
+  return [job && label("job", job.job), label("listener", file)].filter(isPresent).join(",");
 }
 
 /** The last runs, the newest first, and the end of what a failed one wrote. */
@@ -8540,9 +8612,9 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     run: (args, scopes) => ask("resume", args, scopes),
   },
   status: {
-    usage: ["status [--json] [NAME|FILE ...]"],
+    usage: ["status [--json|--prometheus] [NAME|FILE ...]"],
     about: "show what the state files say; exit status 1 if something is wrong",
-    scopes: ["report"],
+    scopes: ["report", "status"],
     run: status,
   },
 };

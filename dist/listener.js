@@ -1974,7 +1974,15 @@ var OPTIONS = {
     parsePath,
     "run, pause, resume: the counter file of the listener that is meant"
   ),
-  json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" })
+  json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
+  prometheus: option(
+    "--prometheus",
+    "trial",
+    "status",
+    parseSwitch,
+    "status: print metrics in Prometheus' text format; the exit status is 0",
+    { default: "no" }
+  )
 };
 var OPTION_KEYS = Object.keys(OPTIONS);
 var SCHEDULE_KEYS = ["ticks", "every", "cron", "on", "crontab"];
@@ -5874,11 +5882,12 @@ function status(args, scopes) {
   const now = Date.now() / 1e3;
   const all = () => findStateFiles().map((file) => reportOn(file, now));
   const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
-  const isJson = isGiven(layer, "json");
-  const healthy = isHealthy(states);
-  writeFully(1, `${isJson ? jsonText({ healthy, states }) : describeReports(states, now)}
+  const [isJson, isMetrics] = [isGiven(layer, "json"), isGiven(layer, "prometheus")];
+  if (isJson && isMetrics) throw new UsageError("--json and --prometheus exclude each other");
+  const describe = isJson ? describeAsJson : isMetrics ? describeMetrics : describeReports;
+  writeFully(1, `${describe(states, now)}
 `);
-  process.exitCode = healthy ? 0 : 1;
+  process.exitCode = isMetrics || isHealthy(states) ? 0 : 1;
 }
 function isHealthy(states) {
   const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
@@ -6039,6 +6048,54 @@ function tableLines(all) {
   }
   const cell = (text, width) => text.length > width ? `\u2026${text.slice(1 - width)}` : text.padEnd(width);
   return table.map((row) => row.map((text, i) => cell(text, widths[i])).join("  "));
+}
+function describeAsJson(states) {
+  return jsonText({ healthy: isHealthy(states), states });
+}
+var JOB_METRICS = [
+  ["runs_total", "counter", "Runs that ended, by result.", ({ runs }) => runs],
+  ["skipped_total", "counter", "Due times that no run started for.", ({ skipped }) => skipped],
+  ["missed_total", "counter", "Due times at which no tick came.", ({ missed }) => missed],
+  ["last_success_timestamp_seconds", "gauge", "When a run last succeeded.", ({ lastSuccess }) => lastSuccess],
+  ["last_duration_seconds", "gauge", "Of the last run's last attempt.", ({ last }) => last == null ? void 0 : last.seconds],
+  ["failures_in_a_row", "gauge", "Runs since the last success.", ({ failures }) => failures],
+  ["next_due_timestamp_seconds", "gauge", "When the next run starts.", ({ next }) => next],
+  ["running", "gauge", "Runs in progress.", ({ running }) => running.length],
+  ["paused", "gauge", "1 while nothing of the job is due.", (job, now) => Number(isPaused(job, now))]
+];
+var LISTENER_METRICS = [
+  ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
+  ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== void 0)]
+];
+function describeMetrics(states, now) {
+  const listeners = [...new Map(judgedOf(states).map((state) => [state.file, state])).values()];
+  const jobs = listeners.flatMap(
+    (state) => [...new Map(state.jobs.map((job) => [job.job, job])).values()].map((job) => [job, labelsOf(state, job)])
+  );
+  const lines = [
+    ...JOB_METRICS.flatMap((metric) => metricLines(metric, jobs, now)),
+    ...LISTENER_METRICS.flatMap(
+      (metric) => metricLines(
+        metric,
+        listeners.map((state) => [state, labelsOf(state)]),
+        now
+      )
+    )
+  ];
+  return lines.join("\n");
+}
+function metricLines([name, type, help, measure], all, now) {
+  const full = `supertick_${name}`;
+  const samples = all.flatMap(([one, labels]) => {
+    const value = measure(one, now);
+    if (typeof value !== "object") return value === void 0 ? [] : [`${full}{${labels}} ${value}`];
+    return Object.keys(value).map((result) => `${full}{${labels},result="${result}"} ${value[result]}`);
+  });
+  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples];
+}
+function labelsOf({ file }, job) {
+  const label = (name, text) => `${name}="${text.replace(/[\\"\n]/g, (special) => special === "\n" ? "\\n" : `\\${special}`)}"`;
+  return [job && label("job", job.job), label("listener", file)].filter(isPresent).join(",");
 }
 function describeRuns({ earlier = [], last }) {
   return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
@@ -6247,9 +6304,9 @@ var SUBCOMMANDS = {
     run: (args, scopes) => ask("resume", args, scopes)
   },
   status: {
-    usage: ["status [--json] [NAME|FILE ...]"],
+    usage: ["status [--json|--prometheus] [NAME|FILE ...]"],
     about: "show what the state files say; exit status 1 if something is wrong",
-    scopes: ["report"],
+    scopes: ["report", "status"],
     run: status
   }
 };

@@ -313,7 +313,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json --prometheus";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  text [TICK_VARIABLE; default: …]`, over several lines.
   const optionsIn = (help: string) =>
@@ -337,7 +337,7 @@ describe("what it says of itself", () => {
 
   // biome-ignore format: a table
   const subcommands: Array<[name: string, flags: string]> = [
-    ["init", ""], ["check", "--from -n --json"], ["simulate", "--for --speed --frames --from"], ["status", "--json"],
+    ["init", ""], ["check", "--from -n --json"], ["simulate", "--for --speed --frames --from"], ["status", "--json --prometheus"],
   ];
   for (const [name, flags] of subcommands) {
     it(`${name} --help shows how it is called, and the options that are its own`, () => {

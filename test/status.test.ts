@@ -8,6 +8,7 @@ import { describe, it, type TestContext } from "node:test";
 import {
   besideLiving,
   type CounterContent,
+  describeMetrics,
   describeReports,
   formatCounter,
   isHealthy,
@@ -443,4 +444,86 @@ it("the table fits 80 columns, and tells jobs of the same name apart by their fi
     "sync  /var/lib/supertick/sync  success 4m ago      0.2  ✓             0  in 56s",
     "sync  /tmp/supertick-0/sync    success 4m ago      0.2  ✓             0  in 56s",
   ]);
+});
+
+// ── Metrics ────────────────────────────────────────────────────────────────
+
+/** What Prometheus' own client makes of a text: the samples, each as name, labels and value. */
+function parseMetrics(
+  text: string,
+): Array<[type: string, name: string, labels: Record<string, string>, value: number]> {
+  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-c", METRICS_PARSER], { input: text, encoding: "utf8" });
+  assert.equal(stderr, "");
+  return JSON.parse(stdout);
+}
+const METRICS_PARSER = `
+import io, json, sys
+from prometheus_client.parser import text_fd_to_metric_families
+text = sys.stdin.buffer.read().decode("utf-8")
+families = text_fd_to_metric_families(io.StringIO(text, newline="\\n"))
+print(json.dumps([[f.type, s.name, s.labels, s.value] for f in families for s in f.samples]))`;
+const hasParser = spawnSync("/usr/bin/python3", ["-c", "import prometheus_client"]).status === 0;
+const PARSER = { skip: hasParser || process.env.CI === "true" ? false : "python3-prometheus-client is not installed" };
+
+describe("--prometheus", PARSER, () => {
+  const metricsOf = (...states: StateReport[]) => parseMetrics(`${describeMetrics(states, NOW)}\n`);
+
+  it("has a metric for each fact, under the conventional names", () => {
+    const paused = { until: NOW + 60 };
+    const more = { runs: { success: 7, failure: 2, timeout: 1, interrupted: 0 }, skipped: 4, missed: 1001 };
+    const job = someJob({ ...more, last: failed, lastSuccess: NOW - 99.5, failures: 3, running, paused });
+    const samples = metricsOf({ file: "/a", listener: 7, lastTick: NOW - 9, jobs: [job] });
+    assert.deepEqual(
+      samples.map(([type, name, { job, listener, result = "" }, value]) =>
+        [type, name, job, listener, result, value].join(" "),
+      ),
+      [
+        ...["success 7", "failure 2", "timeout 1", "interrupted 0"].map(
+          (s) => `counter supertick_runs_total backup /a ${s}`,
+        ),
+        "counter supertick_skipped_total backup /a  4",
+        "counter supertick_missed_total backup /a  1001",
+        "gauge supertick_last_success_timestamp_seconds backup /a  1699999900.5",
+        "gauge supertick_last_duration_seconds backup /a  12",
+        "gauge supertick_failures_in_a_row backup /a  3",
+        "gauge supertick_next_due_timestamp_seconds backup /a  1700000056",
+        "gauge supertick_running backup /a  2",
+        "gauge supertick_paused backup /a  1",
+        "gauge supertick_last_tick_timestamp_seconds  /a  1699999991",
+        "gauge supertick_listener_up  /a  1",
+      ],
+    );
+  });
+  it("leaves out what is not known, and history", () => {
+    const jobs = [someJob(idle)];
+    const names = metricsOf({ file: "/a", jobs }, { file: "/b", jobs, isApart: true }).map(([, name]) =>
+      name.slice(10),
+    );
+    const runs = Array.from({ length: 4 }, () => "runs_total");
+    const rest = ["skipped_total", "missed_total", "failures_in_a_row", "running", "paused", "listener_up"];
+    assert.deepEqual(names, [...runs, ...rest]);
+  });
+  it("shows every name as it is, and none twice", () => {
+    const names = ["a", '"', "\\", "\\n", "\n", "}", " ", "\u2028", "\r", '{x="1"} 1 # ', "日本", "a"];
+    const jobs = names.map((job, i) => someJob({ job, failures: i }));
+    for (const state of [
+      { file: "/a", jobs },
+      { file: '/"\\\n', jobs },
+    ]) {
+      const samples = metricsOf(state, state).filter(([, name]) => name.endsWith("failures_in_a_row"));
+      const shown = samples.map(([, , { job, listener }, value]) => [job, listener, value]);
+      const expected = [["a", 11], ...names.slice(1, -1).map((job, i) => [job, i + 1])];
+      assert.deepEqual(
+        shown,
+        expected.map(([job, value]) => [job, state.file, value]),
+      );
+    }
+  });
+  it("is what status prints, with exit status 0 even if a run failed, so that a job can collect it", (t) => {
+    const file = writeState(t, ended(1, "failure"));
+    const { status: exit, stdout } = status(["--prometheus", file]);
+    assert.equal(exit, 0);
+    assert.equal(parseMetrics(stdout).find(([, name]) => name === "supertick_failures_in_a_row")?.[3], 1);
+    assert.equal(status(["--prometheus", "--json", file]).status, 2);
+  });
 });
