@@ -8231,10 +8231,11 @@ function jobReport(
   isAlive: (leader: ProcessIdentity) => boolean,
 ): JobReport {
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
+  const schedule = tryReadSchedule(state.schedule, defaultZone);
   const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name ?? key,
-    schedule: tryReadSchedule(state.schedule, defaultZone)?.describe(),
+    schedule: schedule?.describe(),
     last,
     earlier,
     lastSuccess,
@@ -8243,7 +8244,7 @@ function jobReport(
     skipped: counts.skipped ?? 0,
     missed: counts.missed ?? 0,
     failures,
-    next: tryNextRun(state, counter),
+    next: tryNextRun(state, counter, schedule),
     paused,
     running: begun.flatMap(({ number: run, at: since, pid, start = 0 }) =>
       pid !== undefined && isAlive({ pid, start }) ? [{ run, since, pid }] : [],
@@ -8252,8 +8253,11 @@ function jobReport(
 }
 
 /** Undefined where it is not known. */
-function tryNextRun(state: JobState, { tick, count, periodSeconds = 0 }: CounterContent): number | undefined {
-  const schedule = tryReadSchedule(state.schedule, defaultZone);
+function tryNextRun(
+  state: JobState,
+  { tick, count, periodSeconds = 0 }: CounterContent,
+  schedule = tryReadSchedule(state.schedule, defaultZone),
+): number | undefined {
   if (schedule === undefined || tick === undefined || periodSeconds === 0) return undefined;
   const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
   return next === Infinity ? undefined : next;

@@ -5987,12 +5987,13 @@ function describeSilence({ listener, tick, periodSeconds }, states, start, now) 
   return `its listener (pid ${listener == null ? void 0 : listener.pid}) has had no tick for ${formatAge(seconds)}`;
 }
 function jobReport(key, state, counter, isAlive2) {
-  var _a, _b, _c;
+  var _a, _b;
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
+  const schedule = tryReadSchedule(state.schedule, defaultZone);
   const begun = runs.filter(({ phase }) => phase !== "backoff");
   return {
     job: name != null ? name : key,
-    schedule: (_a = tryReadSchedule(state.schedule, defaultZone)) == null ? void 0 : _a.describe(),
+    schedule: schedule == null ? void 0 : schedule.describe(),
     last,
     earlier,
     lastSuccess,
@@ -6004,18 +6005,17 @@ function jobReport(key, state, counter, isAlive2) {
       var _a2;
       return [result, (_a2 = counts[result]) != null ? _a2 : 0];
     })),
-    skipped: (_b = counts.skipped) != null ? _b : 0,
-    missed: (_c = counts.missed) != null ? _c : 0,
+    skipped: (_a = counts.skipped) != null ? _a : 0,
+    missed: (_b = counts.missed) != null ? _b : 0,
     failures,
-    next: tryNextRun(state, counter),
+    next: tryNextRun(state, counter, schedule),
     paused,
     running: begun.flatMap(
       ({ number: run, at: since, pid, start = 0 }) => pid !== void 0 && isAlive2({ pid, start }) ? [{ run, since, pid }] : []
     )
   };
 }
-function tryNextRun(state, { tick, count, periodSeconds = 0 }) {
-  const schedule = tryReadSchedule(state.schedule, defaultZone);
+function tryNextRun(state, { tick, count, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
   if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;
   const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
   return next === Infinity ? void 0 : next;

@@ -53,6 +53,7 @@ const BOUNDS: Record<string, Bound[]> = {
   crontabTick: [{ atMost: 200 }],
   crontabReading: [{ atMost: 1000 }],
   directoryReading: [{ atMost: 150 }],
+  status: [{ atMost: 250 }],
   memoryLimit: [{ atMost: 8 }],
   nextDue: [{ atMost: 50 }, { against: "croner", atMost: 1 }, { against: "cron-parser", atMost: 1 }],
 };
@@ -770,6 +771,31 @@ function startWith(args: readonly string[]): number {
   return (childrenNanoseconds(process.pid) - before) / 1e6;
 }
 
+/** Of jobs that all have a past, and the output of a failed run. */
+async function measureStatus(): Promise<Figure[]> {
+  const file = path.join(SCRATCH, "many.state");
+  const result = (run: number) => ({ run, result: "failure", at: 9, seconds: 1, exit: 1, signal: null });
+  const earlier = [1, 2, 3, 4].map(result);
+  const last = { ...result(5), tail: "x".repeat(500) };
+  const past = { lastRun: 5, failures: 5, recent: "f".repeat(20), counts: { failure: 5 }, last, earlier };
+  const job = (i: number) => {
+    const schedule = { cron: `${i % 60} ${i % 24} * * *`, tz: i % 2 === 0 ? "UTC" : "Europe/Berlin" };
+    return `${JSON.stringify({ type: "job", job: `${i}`, at: 9, name: `job-${i}`, schedule, decided: 9, past })}\n`;
+  };
+  fs.writeFileSync(`${file}.runs`, Array.from({ length: JOBS }, (_, i) => job(i)).join(""));
+  const { pid, start } = { pid: process.pid, start: fs.readFileSync("/proc/self/stat", "latin1").split(" ")[21] };
+  fs.writeFileSync(file, `1\nwhen=1700000040 serial=1 period=60 listener=${pid}:${start}\n`);
+  const samples: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = childrenNanoseconds(process.pid);
+    const { stdout } = spawnSync(process.execPath, [LISTENER, "status", file], { env: ENVIRONMENT, encoding: "utf8" });
+    assert(stdout.includes(`job-${JOBS - 1} `), stdout);
+    samples.push((childrenNanoseconds(process.pid) - before) / 1e6);
+  }
+  const title = `CPU of status with ${JOBS.toLocaleString("en")} jobs`;
+  return [{ title, unit: "ms", samples: { supertick: samples }, bounds: BOUNDS.status }];
+}
+
 /** The smallest limit, in whole MB, under which it says READY, answers three ticks and is alive after that. */
 async function measureMemoryLimit(): Promise<Figure[]> {
   const title = "memory limit it runs in, idle";
@@ -822,6 +848,7 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   output: measureOutput,
   crontab: measureCrontab,
   "crontab-reading": measureCrontabReading,
+  status: measureStatus,
   "memory-limit": measureMemoryLimit,
   "next-due": measureSchedules,
 };
