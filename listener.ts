@@ -8120,9 +8120,9 @@ function reportsOn(word: string, all: readonly StateReport[], now: number): read
     isDetailed: true,
   }));
   const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
-  return found.length > 0
-    ? found
-    : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
+  if (found.length > 0) return found;
+  const unread = all.filter(({ problem, jobs }) => problem !== undefined && jobs.length === 0); // it may be there
+  return [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }, ...unread];
 }
 
 /** The file that TICK_STATE names, else all of listeners where defaultStatePath puts them; or such a place, if it is shut. */

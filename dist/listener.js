@@ -5907,7 +5907,9 @@ function reportsOn(word, all, now) {
     isDetailed: true
   }));
   const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
-  return found.length > 0 ? found : [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }];
+  if (found.length > 0) return found;
+  const unread = all.filter(({ problem, jobs }) => problem !== void 0 && jobs.length === 0);
+  return [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }, ...unread];
 }
 function findStateFiles() {
   const { TICK_STATE: file, TMPDIR } = process.env;

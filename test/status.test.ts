@@ -275,10 +275,12 @@ describe("without a FILE", () => {
     writeCounter(`${ours}/mail`, 1);
     writeJournal(`${ours}/mail`, JOB);
     for (const file of ["mail", "mail.runs"]) fs.chmodSync(`${ours}/${file}`, 0);
-    const humble = () => run([...HUMBLE, ...RUNTIME, LISTENER, "status"], { TMPDIR: temporary });
+    const humble = (...names: string[]) =>
+      run([...HUMBLE, ...RUNTIME, LISTENER, "status", ...names], { TMPDIR: temporary });
     const unread = new RegExp(`^${ours}/mail: can't be read: ask as root, or as its user: permission denied`, "m");
     assert.match(humble().stdout, unread);
     assert.equal(humble().status, 0);
+    assert.match(humble("backup").stdout, unread);
     fs.unlinkSync(`${ours}/web`);
     assert.match(humble().stdout, unread);
     assert.equal(humble().status, 1);
