@@ -8057,15 +8057,14 @@ export interface JobReport {
 /** What the files of a listener hold. */
 export interface StateFiles {
   readonly file: string;
-  /** The counter file's text; "" where it can't be read, and `problem` says why. */
-  readonly counter: string;
+  /** Undefined where it can't be read: then `problem` says why, which may also be about the journal. */
+  readonly counter?: CounterContent;
   readonly problem?: string;
   /** It may be read by another user only. */
-  readonly isForeign: boolean;
-  /** When that was written. */
+  readonly isForeign?: boolean;
+  /** When the counter file was. */
   readonly writtenAt: number;
   readonly journal: string;
-  readonly isJournalTooLarge: boolean;
 }
 
 /** The processes that can be seen. */
@@ -8151,25 +8150,26 @@ function reportOn(file: string, now: number): StateReport {
 }
 
 function readStateFiles(file: string): StateFiles {
-  let [counter, problem, isForeign] = ["", undefined as string | undefined, false];
-  try {
-    counter = readStart(file);
-  } catch (error) {
-    isForeign = /^EACCES|another user/.test(errorCode(error));
-    const remedy = isForeign ? ": ask as root, or as its user" : "";
-    problem =
-      errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
-  }
   const writtenAt = (tryTo(() => fs.statSync(file).mtimeMs) ?? 0) / 1000;
-  const runs = `${file}.runs`;
-  const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
-  return { file, counter, problem, isForeign, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+  const journal = readJournalFiles(`${file}.runs`);
+  try {
+    const isTooMuch = [".runs", ".runs.1"].some((ending) => isTooLarge(file + ending));
+    const problem = isTooMuch ? "its journal has over 16 MiB: not read" : undefined;
+    return { file, counter: parseCounter(readStart(file)), problem, writtenAt, journal };
+  } catch (error) {
+    const isForeign = /^EACCES|another user/.test(errorCode(error));
+    const remedy = isForeign ? ": ask as root, or as its user" : "";
+    const why =
+      errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
+    const problem = error instanceof Expectation ? `expected ${error.message}` : why;
+    return { file, problem, isForeign, writtenAt, journal };
+  }
 }
 
 /** What they say, whoever has read them. */
 export function reportOf(files: StateFiles, processes: VisibleProcesses, now: number): StateReport {
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
-  const { counter = NO_COUNTER, problem } = tryReadCounter(files);
+  const { file, counter = NO_COUNTER, problem, isForeign } = files;
   const { machine = processes.machine, tick, periodSeconds } = counter;
   const isHere = machine === processes.machine;
   const isAlive = (one: ProcessIdentity) => isHere && processes.ageOf(one) !== undefined;
@@ -8180,28 +8180,15 @@ export function reportOf(files: StateFiles, processes: VisibleProcesses, now: nu
   const start = age === Infinity ? files.writtenAt : now - (age ?? 0);
   const silence = describeSilence(counter, states, start, now);
   return {
-    file: files.file,
+    file,
     problem: problem ?? (listener === undefined ? describeAbsence(counter, isHere, isAlone) : silence),
-    isApart: files.isForeign || (counter !== NO_COUNTER && isAlone) || undefined,
+    isApart: isForeign || (counter !== NO_COUNTER && isAlone) || undefined,
     listener,
     supervisord,
     lastTick: tick?.whenSeconds,
     period: periodSeconds,
     jobs: states.map(([key, state]) => jobReport(key, state, listener === undefined ? NO_COUNTER : counter, isAlive)),
   };
-}
-
-function tryReadCounter({ counter, problem, isJournalTooLarge }: StateFiles): {
-  counter?: CounterContent;
-  problem?: string;
-} {
-  if (problem !== undefined) return { problem };
-  try {
-    const tooLarge = isJournalTooLarge ? "its journal has over 16 MiB: not read" : undefined;
-    return { counter: parseCounter(counter), problem: tooLarge };
-  } catch (error) {
-    return { problem: `expected ${(error as Error).message}` };
-  }
 }
 
 /** Why no listener is at work. */
@@ -8304,15 +8291,17 @@ export function describeAsJson(states: readonly StateReport[]): string {
   return jsonText({ healthy: isHealthy(states), states });
 }
 
-type MetricOf<T> = [
-  name: string,
-  type: "counter" | "gauge",
-  help: string,
-  /** By result, where there are several; undefined: there is none. */
-  measure: (one: T, now: number) => number | Readonly<Record<string, number>> | undefined,
-];
+type Metrics<T> = ReadonlyArray<
+  readonly [
+    name: string,
+    type: "counter" | "gauge",
+    help: string,
+    /** By result, where there are several; undefined: it is not known. */
+    measure: (one: T, now: number) => number | Readonly<Record<string, number>> | undefined,
+  ]
+>;
 
-const JOB_METRICS: ReadonlyArray<MetricOf<JobReport>> = [
+const JOB_METRICS: Metrics<JobReport> = [
   ["runs_total", "counter", "Runs that ended, by result.", ({ runs }) => runs],
   ["skipped_total", "counter", "Due times that no run started for.", ({ skipped }) => skipped],
   ["missed_total", "counter", "Due times at which no tick came.", ({ missed }) => missed],
@@ -8323,43 +8312,35 @@ const JOB_METRICS: ReadonlyArray<MetricOf<JobReport>> = [
   ["running", "gauge", "Runs in progress.", ({ running }) => running.length],
   ["paused", "gauge", "1 while nothing of the job is due.", (job, now) => Number(isPaused(job, now))],
 ];
-const LISTENER_METRICS: ReadonlyArray<MetricOf<StateReport>> = [
+const LISTENER_METRICS: Metrics<StateReport> = [
   ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
   ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== undefined)],
 ];
 
 /** Prometheus' text format, version 0.0.4, without the last newline. History has no metrics. */
 export function describeMetrics(states: readonly StateReport[], now: number): string {
-  const listeners = [...new Map(judgedOf(states).map((state) => [state.file, state])).values()];
+  const listeners = lastBy(({ file }) => file, judgedOf(states));
   // A job that is about to leave may have the name of the one that takes its place: that one is behind it.
   const jobs = listeners.flatMap((state) =>
-    [...new Map(state.jobs.map((job) => [job.job, job])).values()].map((job) => [job, labelsOf(state, job)] as const),
+    lastBy(({ job }) => job, state.jobs).map((job) => [job, labelsOf(state, job)] as const),
   );
-  const lines = [
-    ...JOB_METRICS.flatMap((metric) => metricLines(metric, jobs, now)),
-    ...LISTENER_METRICS.flatMap((metric) =>
-      metricLines(
-        metric,
-        listeners.map((state) => [state, labelsOf(state)] as const),
-        now,
-      ),
-    ),
-  ];
-  return lines.join("\n");
+  const labelled = listeners.map((state) => [state, labelsOf(state)] as const);
+  return [...metricLines(JOB_METRICS, jobs, now), ...metricLines(LISTENER_METRICS, labelled, now)].join("\n");
 }
 
-function metricLines<T>(
-  [name, type, help, measure]: MetricOf<T>,
-  all: ReadonlyArray<readonly [T, labels: string]>,
-  now: number,
-): string[] {
-  const full = `supertick_${name}`;
-  const samples = all.flatMap(([one, labels]) => {
-    const value = measure(one, now);
-    if (typeof value !== "object") return value === undefined ? [] : [`${full}{${labels}} ${value}`];
-    return Object.keys(value).map((result) => `${full}{${labels},result="${result}"} ${value[result]}`);
+function lastBy<T>(keyOf: (one: T) => string, all: readonly T[]): T[] {
+  return [...new Map(all.map((one) => [keyOf(one), one])).values()];
+}
+
+function metricLines<T>(metrics: Metrics<T>, all: ReadonlyArray<readonly [T, labels: string]>, now: number): string[] {
+  return metrics.flatMap(([name, type, help, measure]) => {
+    const samples = all.flatMap(([one, labels]) => {
+      const value = measure(one, now);
+      if (typeof value !== "object") return value === undefined ? [] : [`supertick_${name}{${labels}} ${value}`];
+      return Object.keys(value).map((result) => `supertick_${name}{${labels},result="${result}"} ${value[result]}`);
+    });
+    return [`# HELP supertick_${name} ${help}`, `# TYPE supertick_${name} ${type}`, ...samples];
   });
-  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples];
 }
 
 function labelsOf({ file }: StateReport, job?: JobReport): string {

@@ -5931,22 +5931,23 @@ function reportOn(file, now) {
 }
 function readStateFiles(file) {
   var _a;
-  let [counter, problem, isForeign] = ["", void 0, false];
-  try {
-    counter = readStart(file);
-  } catch (error) {
-    isForeign = /^EACCES|another user/.test(errorCode(error));
-    const remedy = isForeign ? ": ask as root, or as its user" : "";
-    problem = errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
-  }
   const writtenAt = ((_a = tryTo(() => fs.statSync(file).mtimeMs)) != null ? _a : 0) / 1e3;
-  const runs = `${file}.runs`;
-  const isJournalTooLarge = isTooLarge(runs) || isTooLarge(`${runs}.1`);
-  return { file, counter, problem, isForeign, writtenAt, journal: readJournalFiles(runs), isJournalTooLarge };
+  const journal = readJournalFiles(`${file}.runs`);
+  try {
+    const isTooMuch = [".runs", ".runs.1"].some((ending) => isTooLarge(file + ending));
+    const problem = isTooMuch ? "its journal has over 16 MiB: not read" : void 0;
+    return { file, counter: parseCounter(readStart(file)), problem, writtenAt, journal };
+  } catch (error) {
+    const isForeign = /^EACCES|another user/.test(errorCode(error));
+    const remedy = isForeign ? ": ask as root, or as its user" : "";
+    const why = errorCode(error) === "ENOENT" ? "there is no such file" : `can't be read${remedy}: ${describeError(error)}`;
+    const problem = error instanceof Expectation ? `expected ${error.message}` : why;
+    return { file, problem, isForeign, writtenAt, journal };
+  }
 }
 function reportOf(files, processes, now) {
   const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
-  const { counter = NO_COUNTER, problem } = tryReadCounter(files);
+  const { file, counter = NO_COUNTER, problem, isForeign } = files;
   const { machine = processes.machine, tick, periodSeconds } = counter;
   const isHere = machine === processes.machine;
   const isAlive2 = (one) => isHere && processes.ageOf(one) !== void 0;
@@ -5957,24 +5958,15 @@ function reportOf(files, processes, now) {
   const start = age === Infinity ? files.writtenAt : now - (age != null ? age : 0);
   const silence = describeSilence(counter, states, start, now);
   return {
-    file: files.file,
+    file,
     problem: problem != null ? problem : listener === void 0 ? describeAbsence(counter, isHere, isAlone) : silence,
-    isApart: files.isForeign || counter !== NO_COUNTER && isAlone || void 0,
+    isApart: isForeign || counter !== NO_COUNTER && isAlone || void 0,
     listener,
     supervisord,
     lastTick: tick == null ? void 0 : tick.whenSeconds,
     period: periodSeconds,
     jobs: states.map(([key, state]) => jobReport(key, state, listener === void 0 ? NO_COUNTER : counter, isAlive2))
   };
-}
-function tryReadCounter({ counter, problem, isJournalTooLarge }) {
-  if (problem !== void 0) return { problem };
-  try {
-    const tooLarge = isJournalTooLarge ? "its journal has over 16 MiB: not read" : void 0;
-    return { counter: parseCounter(counter), problem: tooLarge };
-  } catch (error) {
-    return { problem: `expected ${error.message}` };
-  }
 }
 function describeAbsence({ listener }, isHere, isAlone) {
   if (!isHere) return "its listener is in another container, or on another machine";
@@ -6070,30 +6062,25 @@ var LISTENER_METRICS = [
   ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== void 0)]
 ];
 function describeMetrics(states, now) {
-  const listeners = [...new Map(judgedOf(states).map((state) => [state.file, state])).values()];
+  const listeners = lastBy(({ file }) => file, judgedOf(states));
   const jobs = listeners.flatMap(
-    (state) => [...new Map(state.jobs.map((job) => [job.job, job])).values()].map((job) => [job, labelsOf(state, job)])
+    (state) => lastBy(({ job }) => job, state.jobs).map((job) => [job, labelsOf(state, job)])
   );
-  const lines = [
-    ...JOB_METRICS.flatMap((metric) => metricLines(metric, jobs, now)),
-    ...LISTENER_METRICS.flatMap(
-      (metric) => metricLines(
-        metric,
-        listeners.map((state) => [state, labelsOf(state)]),
-        now
-      )
-    )
-  ];
-  return lines.join("\n");
+  const labelled = listeners.map((state) => [state, labelsOf(state)]);
+  return [...metricLines(JOB_METRICS, jobs, now), ...metricLines(LISTENER_METRICS, labelled, now)].join("\n");
 }
-function metricLines([name, type, help, measure], all, now) {
-  const full = `supertick_${name}`;
-  const samples = all.flatMap(([one, labels]) => {
-    const value = measure(one, now);
-    if (typeof value !== "object") return value === void 0 ? [] : [`${full}{${labels}} ${value}`];
-    return Object.keys(value).map((result) => `${full}{${labels},result="${result}"} ${value[result]}`);
+function lastBy(keyOf2, all) {
+  return [...new Map(all.map((one) => [keyOf2(one), one])).values()];
+}
+function metricLines(metrics, all, now) {
+  return metrics.flatMap(([name, type, help, measure]) => {
+    const samples = all.flatMap(([one, labels]) => {
+      const value = measure(one, now);
+      if (typeof value !== "object") return value === void 0 ? [] : [`supertick_${name}{${labels}} ${value}`];
+      return Object.keys(value).map((result) => `supertick_${name}{${labels},result="${result}"} ${value[result]}`);
+    });
+    return [`# HELP supertick_${name} ${help}`, `# TYPE supertick_${name} ${type}`, ...samples];
   });
-  return [`# HELP ${full} ${help}`, `# TYPE ${full} ${type}`, ...samples];
 }
 function labelsOf({ file }, job) {
   const label = (name, text) => `${name}="${text.replace(/[\\"\n]/g, (special) => special === "\n" ? "\\n" : `\\${special}`)}"`;

@@ -173,8 +173,8 @@ describe("a listener", () => {
     const [listener, supervisor] = [7, 8].map((pid) => ({ pid, start: 100 }));
     const content = { count: 1, serials: new SerialSet(), listener, supervisor, machine: "a:1", ...counter };
     const journal = facts.map((fact) => `${JSON.stringify({ job: ".", at: NOW, ...fact })}\n`).join("");
-    const files = { file: "/state", counter: formatCounter(content), writtenAt: NOW - AGE, journal };
-    return reportOf({ ...files, isForeign: false, isJournalTooLarge: false }, { ...processes, ageOf }, NOW);
+    const files = { file: "/state", counter: content, writtenAt: NOW - AGE, journal };
+    return reportOf(files, { ...processes, ageOf }, NOW);
   };
   const tick = (age: number) => ({ tick: { whenSeconds: NOW - age, serial: 1 } });
   const gone = { pid: 9, start: 100 };
