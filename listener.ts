@@ -1474,6 +1474,8 @@ interface Past {
   readonly failures: number;
   /** The last twenty, a letter each: the first one of its result, or "-" for a due time that nothing ran for. */
   readonly recent: string;
+  /** Of the runs among them, the newest last; of the first ones it may not be known. */
+  readonly recentSeconds?: readonly number[];
   readonly last?: LastResult;
   /** Of up to four runs before that one, the oldest first. */
   readonly earlier?: readonly LastResult[];
@@ -1619,15 +1621,16 @@ function rememberDropped(state: JobState, { run: number, why, result, at }: Fact
 const UNSEEN: ProcessEnd = { exit: null, signal: null };
 
 function withResult(state: JobState, last: LastResult): JobState {
-  const { result, tail } = last;
+  const { result, seconds, tail } = last;
   const failures = result === "success" ? 0 : state.failures + 1;
+  const recentSeconds = [...(state.recentSeconds ?? []), seconds].slice(-MAX_RECENT);
   const { earlier = [], last: before } = state;
   const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
   const kept = tail === undefined ? known : known.map((one) => ({ ...one, tail: undefined }));
   const { due, reason } = state.runs.find(({ number }) => number === last.run) ?? {};
   const lastSuccess = result === "success" ? last.at : state.lastSuccess;
   const next = withCounted(withoutRun(state, last.run), result);
-  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures };
+  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures, recentSeconds };
 }
 
 function withCounted(state: JobState, what: Result | "skipped" | "missed", times = 1): JobState {
@@ -1701,11 +1704,12 @@ export function factsOf(state: JobState, at: number): Fact[] {
 
 /** Nothing but that, whatever else a file holds. */
 function pastOf(past: Past): Past {
-  const { lastRun, failures, recent, last, earlier, lastSuccess, counts, reached, lastTick, lastEvent, paused } = past;
+  const { counts, recent, recentSeconds, ...rest } = past;
+  const { lastRun, failures, last, earlier, lastSuccess, reached, lastTick, lastEvent, paused } = rest;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== undefined);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
   const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
-  return { ...results, reached, lastTick, lastEvent, paused };
+  return { ...results, recentSeconds: recentSeconds?.slice(-MAX_RECENT), reached, lastTick, lastEvent, paused };
 }
 
 function runFacts(run: Run): Fact[] {
@@ -1789,6 +1793,7 @@ const PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
+  recentSeconds: isOptional((value) => Array.isArray(value) && value.every(isAmount)),
   last: isOptional(isResult),
   earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
   lastSuccess: isOptional(isAmount),
@@ -8044,6 +8049,8 @@ export interface JobReport {
   /** How many due times nothing ran for. */
   readonly skipped: number;
   readonly missed: number;
+  /** What each of them took; null where nothing ran, or where it is not known. */
+  readonly recentSeconds: ReadonlyArray<number | null>;
   /** How many runs in a row did not succeed. */
   readonly failures: number;
   /** When the next run starts. */
@@ -8230,6 +8237,7 @@ function jobReport(
     runs: Object.fromEntries(RESULTS.map((result) => [result, counts[result] ?? 0])) as Record<Result, number>,
     skipped: counts.skipped ?? 0,
     missed: counts.missed ?? 0,
+    recentSeconds: secondsBeside(recent, state.recentSeconds ?? []),
     failures,
     next: tryNextRun(state, counter, schedule),
     paused,
@@ -8237,6 +8245,11 @@ function jobReport(
       pid !== undefined && isAlive({ pid, start }) ? [{ run, since, pid }] : [],
     ),
   };
+}
+
+function secondsBeside(recent: string, seconds: readonly number[]): Array<number | null> {
+  let at = seconds.length - recent.replace(/-/g, "").length;
+  return [...recent].map((letter) => (letter === "-" ? null : (seconds[at++] ?? null)));
 }
 
 /** Undefined where it is not known. */

@@ -1002,16 +1002,17 @@ function rememberDropped(state, { run: number, why, result, at }) {
 }
 var UNSEEN = { exit: null, signal: null };
 function withResult(state, last) {
-  var _a;
-  const { result, tail } = last;
+  var _a, _b;
+  const { result, seconds, tail } = last;
   const failures = result === "success" ? 0 : state.failures + 1;
+  const recentSeconds = [...(_a = state.recentSeconds) != null ? _a : [], seconds].slice(-MAX_RECENT);
   const { earlier = [], last: before } = state;
   const known = [...earlier, before].filter(isPresent).slice(-MAX_EARLIER);
   const kept = tail === void 0 ? known : known.map((one) => ({ ...one, tail: void 0 }));
-  const { due, reason } = (_a = state.runs.find(({ number }) => number === last.run)) != null ? _a : {};
+  const { due, reason } = (_b = state.runs.find(({ number }) => number === last.run)) != null ? _b : {};
   const lastSuccess = result === "success" ? last.at : state.lastSuccess;
   const next = withCounted(withoutRun(state, last.run), result);
-  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures };
+  return { ...next, last: { ...last, due, reason }, earlier: kept, lastSuccess, failures, recentSeconds };
 }
 function withCounted(state, what, times = 1) {
   var _a;
@@ -1069,11 +1070,12 @@ function factsOf(state, at) {
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
 function pastOf(past) {
-  const { lastRun, failures, recent, last, earlier, lastSuccess, counts, reached, lastTick, lastEvent, paused } = past;
+  const { counts, recent, recentSeconds, ...rest } = past;
+  const { lastRun, failures, last, earlier, lastSuccess, reached, lastTick, lastEvent, paused } = rest;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== void 0);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
   const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
-  return { ...results, reached, lastTick, lastEvent, paused };
+  return { ...results, recentSeconds: recentSeconds == null ? void 0 : recentSeconds.slice(-MAX_RECENT), reached, lastTick, lastEvent, paused };
 }
 function runFacts(run) {
   const { number, attempt, pid, start = 0, cause, end, result, seconds = 0, tail, at } = run;
@@ -1136,6 +1138,7 @@ var PAST_FIELDS = {
   lastRun: isCount,
   failures: isCount,
   recent: isText,
+  recentSeconds: isOptional((value) => Array.isArray(value) && value.every(isAmount)),
   last: isOptional(isResult),
   earlier: isOptional((value) => Array.isArray(value) && value.every(isResult)),
   lastSuccess: isOptional(isAmount),
@@ -5981,7 +5984,7 @@ function describeSilence({ listener, tick, periodSeconds }, states, start, now) 
   return `its listener (pid ${listener == null ? void 0 : listener.pid}) has had no tick for ${formatAge(seconds)}`;
 }
 function jobReport(key, state, counter, isAlive2) {
-  var _a, _b;
+  var _a, _b, _c;
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
   const begun = runs.filter(({ phase }) => phase !== "backoff");
@@ -6001,6 +6004,7 @@ function jobReport(key, state, counter, isAlive2) {
     })),
     skipped: (_a = counts.skipped) != null ? _a : 0,
     missed: (_b = counts.missed) != null ? _b : 0,
+    recentSeconds: secondsBeside(recent, (_c = state.recentSeconds) != null ? _c : []),
     failures,
     next: tryNextRun(state, counter, schedule),
     paused,
@@ -6008,6 +6012,13 @@ function jobReport(key, state, counter, isAlive2) {
       ({ number: run, at: since, pid, start = 0 }) => pid !== void 0 && isAlive2({ pid, start }) ? [{ run, since, pid }] : []
     )
   };
+}
+function secondsBeside(recent, seconds) {
+  let at = seconds.length - recent.replace(/-/g, "").length;
+  return [...recent].map((letter) => {
+    var _a;
+    return letter === "-" ? null : (_a = seconds[at++]) != null ? _a : null;
+  });
 }
 function tryNextRun(state, { tick, count, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
   if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;

@@ -131,9 +131,13 @@ describe("the facts of a state", () => {
   });
 
   it("hold the counts that there are, and the last twenty results, whatever a file says", () => {
-    const past = { lastRun: 1, failures: 0, recent: "s".repeat(99), counts: { success: 1, missed: 2, other: 3 } };
+    const long = { recent: "s".repeat(99), recentSeconds: Array(99).fill(1.5) };
+    const past = { lastRun: 1, failures: 0, ...long, counts: { success: 1, missed: 2, other: 3 } };
     const state = readJournal(lines([{ ...JOB, past } as Fact])).get(".")!;
-    assert.deepEqual([state.counts, state.recent.length], [{ success: 1, missed: 2 }, 20]);
+    assert.deepEqual(
+      [state.counts, state.recent.length, state.recentSeconds?.length],
+      [{ success: 1, missed: 2 }, 20, 20],
+    );
   });
 
   it("keep that the listener has yielded", () => {
@@ -232,6 +236,11 @@ describe("what a job has come to", () => {
       ["1 success", "2 timeout"],
     );
     assert.equal(fold(Array.from({ length: 30 }, (_, i) => skipped(i))).recent, "-".repeat(20));
+    const runs = Array.from({ length: 30 }, (_, i) => [starting(i + 1, i), ended(i + 1, { seconds: i })]).flat();
+    assert.deepEqual(
+      fold(runs).recentSeconds,
+      Array.from({ length: 20 }, (_, i) => 10 + i),
+    );
   });
   it("names the last tick, and the last event of which supervisord: one that comes again is known", () => {
     const event = (serial: number, supervisor?: string) => starting(serial, 60, "event", { serial, supervisor });

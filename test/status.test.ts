@@ -344,7 +344,7 @@ it("--json has every fact: times in epoch seconds, results in words", (t) => {
   const [{ last, earlier, next, ...job }] = jobs;
   assert.deepEqual(job, {
     ...{ job: "backup", schedule: "every 5 ticks", recent: ["success", "none", "none", "timeout"], failures: 1 },
-    ...{ lastSuccess: 1699999000.5, skipped: 1, missed: 3 },
+    ...{ lastSuccess: 1699999000.5, skipped: 1, missed: 3, recentSeconds: [1.25, null, null, 1.25] },
     runs: { success: 1, failure: 0, timeout: 1, interrupted: 0 },
     running: [{ run: 3, since: 1700000000, pid: process.pid }], // the other one's pid is another process's by now
   });
@@ -401,7 +401,7 @@ it("it works beside the running listener", async (t) => {
 const success = { run: 1, result: "success", at: NOW - 240, seconds: 0.2, exit: 0, signal: null } as const;
 const someJob = (more: Partial<JobReport> = {}): JobReport => ({
   ...{ job: "backup", last: success, recent: ["success"], failures: 0, next: NOW + 56, running: [] },
-  ...{ runs: { success: 1, failure: 0, timeout: 0, interrupted: 0 }, skipped: 0, missed: 0 },
+  ...{ runs: { success: 1, failure: 0, timeout: 0, interrupted: 0 }, skipped: 0, missed: 0, recentSeconds: [0.2] },
   ...more,
 });
 const running = [NOW - 200, NOW - 2].map((since, i) => ({ run: 4 + i, since, pid: 71 + i }));
