@@ -42,6 +42,7 @@
 //   check                      what will happen, in words
 //   check supervisord.conf     what is wrong with its sections that run supertick
 //   status                     what has happened
+//   serve                      the same as a page, and for machines
 //   run, pause, resume         ask the listener that has the job
 //   main
 //
@@ -2613,6 +2614,7 @@ const parseName = checked(NAME, String, (text) => /^[^\s/\p{C}.][^/\p{C}]{0,99}$
 const parseUserName = checked("the name of a user", String, (text) => USER_NAME.test(text));
 const parsePath = checked("a file name", String, (text) => /^[^\0]+$/.test(text));
 const parseShellCommand = checked("a shell command", String, (text) => /^[^\0]*[^\s\0][^\0]*$/.test(text));
+const parseHosts = checked("names of hosts, by comma", (text) => text.toLowerCase().split(","), areHosts);
 const parseUrl = checked("an http or https URL", String, isWebUrl);
 const yesOrNo = checked("yes or no", (text) => /^(?:(yes|true|1|on)|no|false|0|off)$/i.exec(text), Boolean);
 const parseSwitch = (text: string) => yesOrNo(text)![1] !== undefined;
@@ -2621,6 +2623,10 @@ const positiveDuration = checked("a duration of at least 1s", parseDuration, (se
 const parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
 const parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
 const parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
+
+function areHosts(names: readonly string[]): boolean {
+  return names.every((name) => /^[\w-]+(\.[\w-]+)*$/.test(name));
+}
 
 function isWebUrl(text: string): boolean {
   try {
@@ -2661,7 +2667,8 @@ function parseEventNames(text: string): string[] {
 const GROUPS = { schedule: "Schedule, one of", when: "When", how: "How", telling: "Telling", trial: "Subcommands" };
 
 /** A job's option may differ between the jobs of one listener; those behind `listener` are options of subcommands. */
-type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report" | "status" | "run" | "pause" | "request";
+type Scope = "job" | "listener" | "simulate" | "check" | "trial" | "report" | "status" | RequestScope | "serve";
+type RequestScope = "run" | "pause" | "request";
 
 interface OptionExtras {
   /** Its variable, if that is not TICK_ and the flag in capitals. The options of subcommands have none. */
@@ -2774,6 +2781,8 @@ const OPTIONS = {
   pauseFor: option("--for D", "trial", "pause", parsePause, "pause: for so long; else until resume"),
   requestState: option("--state FILE", "trial", "request", parsePath,
     "run, pause, resume: the counter file of the listener that is meant"),
+  host: option("--host NAMES", "trial", "serve", parseHosts,
+    "serve: names, by comma, under which it may be asked for; an address and localhost always may"),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
   prometheus: option("--prometheus", "trial", "status", parseSwitch,
     "status: print metrics in Prometheus' text format; the exit status is 0", { default: "no" }),
@@ -7336,8 +7345,10 @@ export interface ListenerSection {
 const HOST_LOGS = ["/var/log/supervisor", "/var/log"];
 /** Is it the machine's init? Then supervisord's stderr is a socket, which can't be opened by its name. */
 const isSystemd = () => fs.existsSync("/run/systemd/system");
+const logDirectory = () => (isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : undefined);
 
 function init(args: readonly string[], scopes: readonly Scope[]): void {
+  if (args[0] === "serve") return writeFully(1, serveSection(args.slice(1)));
   const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
@@ -7350,11 +7361,20 @@ function init(args: readonly string[], scopes: readonly Scope[]): void {
     events: [...(settings.on ?? []), tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
     variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
-    logDirectory: isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : undefined,
+    logDirectory: logDirectory(),
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
   for (const note of notes) writeFully(2, `supertick: note: ${note}\n`);
   writeFully(1, section);
+}
+
+/** @throws UsageError */
+function serveSection(args: readonly string[]): string {
+  const { where, hosts, places } = readServeSettings(args, SUBCOMMANDS.serve.scopes);
+  const { resolve } = require("path") as typeof import("path");
+  const names = hosts.length === 0 ? [] : ["--host", hosts.join(",")];
+  const command = [...ownCommand(), "serve", ...names, where, ...places.map((place) => resolve(place))];
+  return `${sectionLines("program", "supertick-serve", command, [], logDirectory()).join("\n")}\n`;
 }
 
 /** What the command is about; never what only runs it. */
@@ -7407,21 +7427,23 @@ export function formatSection(section: ListenerSection): string {
   const { name, command, events, graceSeconds, variables, logDirectory } = section;
   const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
-  const lines = [
-    `[eventlistener:${title}]`,
-    `command=${command.map(quoteWord).join(" ")}`,
+  const own = [
     `events=${[...new Set(events)].join(",")}`,
     ...(events.every((name) => name in TICK_PERIODS) ? [] : [BUFFER_NOTE, `buffer_size=${EVENT_BUFFER}`]),
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
     `priority=${-2 - (hash32(title) % PRIORITIES)}`,
-    "autorestart=true",
-    "stdout_logfile=NONE",
-    ...(logDirectory === undefined ? CONTAINER_LOG : [`stderr_logfile=${logDirectory}/${title}.log`]),
   ];
+  const lines = sectionLines("eventlistener", title, command, own, logDirectory);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
   if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}\n`;
+}
+
+function sectionLines(kind: string, title: string, command: readonly string[], own: readonly string[], logs?: string) {
+  const log = logs === undefined ? CONTAINER_LOG : [`stderr_logfile=${logs}/${title}.log`];
+  const words = command.map(quoteWord).join(" ");
+  return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
 
 /** Events that come in a burst; beyond supervisord's buffer of ten, the oldest would be lost. */
@@ -8103,8 +8125,7 @@ function status(args: readonly string[], scopes: readonly Scope[]): void {
 
 /** A job that has not run yet is healthy. */
 export function isHealthy(states: readonly StateReport[]): boolean {
-  const isWell = ({ problem, jobs }: StateReport) =>
-    problem === undefined && jobs.every(({ last }) => last === undefined || last.result === "success");
+  const isWell = ({ problem, jobs }: StateReport) => problem === undefined && !jobs.some(isFailing);
   const judged = judgedOf(states);
   return judged.length > 0 && judged.every(isWell);
 }
@@ -8141,9 +8162,14 @@ function findStateFiles(): string[] {
     /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
   const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
-  const filesIn = (directory: string) => namesIn(directory).map((name) => `${directory}/${name}`);
   const isShut = (directory: string) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
-  return directories.flatMap((place) => (isShut(place) ? [place] : filesIn(place).filter(isListeners)));
+  return directories.flatMap((place) => (isShut(place) ? [place] : stateFilesIn(place)));
+}
+
+function stateFilesIn(directory: string): string[] {
+  return namesIn(directory)
+    .map((name) => `${directory}/${name}`)
+    .filter(isListeners);
 }
 
 /** Is it the counter file of a listener? Others may have put something there too. */
@@ -8401,6 +8427,300 @@ function formatAge(seconds: number): string {
   return formatDuration(Math.max(0, Math.round(seconds))).replace(/(\D).*/, "$1");
 }
 
+// ── serve ───────────────────────────────────────────────────────────────────
+// What status says as a page, for Prometheus and for probes: one process for all listeners of the machine. It reads the
+// files at each request, keeps nothing and changes nothing. All that others wrote gets into the page through `html`.
+// To serve something more: a case of `viewOf`.
+
+const REQUEST_BYTES = 4096;
+const REQUEST_SECONDS = 5; // until the whole of it is there
+const CONNECTION_SECONDS = 30; // until the answer is taken
+const MOST_CONNECTIONS = 64;
+
+type ServeSettings = ReturnType<typeof readServeSettings>;
+type View = readonly [status: number, type: string, body: string];
+
+function serve(args: readonly string[], scopes: readonly Scope[]): void {
+  const settings = readServeSettings(args, scopes);
+  const { createServer } = require("http") as typeof import("http");
+  const server = createServer({ maxHeaderSize: REQUEST_BYTES }, (request, response) => {
+    const [status, type, text] = answerTo(request, settings);
+    const body = Buffer.from(text);
+    const headers = { ...safeHeaders(), "Content-Type": `${type}; charset=utf-8` };
+    response.writeHead(status, { ...headers, "Content-Length": body.length });
+    response.end(request.method === "HEAD" ? undefined : body);
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on("connection", (socket) => {
+    const request = setTimeout(() => socket.bytesWritten === 0 && socket.destroy(), REQUEST_SECONDS * 1000);
+    const whole = setTimeout(() => socket.destroy(), CONNECTION_SECONDS * 1000);
+    socket.once("close", () => [request, whole].forEach(clearTimeout));
+  });
+  server.on("error", (error) => {
+    writeFully(2, `supertick: cannot serve on port ${settings.port}: ${describeError(error)}\n`);
+    process.exit(1);
+  });
+  server.listen(settings.port, settings.address, () => {
+    const { address, port } = server.address() as import("net").AddressInfo;
+    writeFully(2, `supertick: serving http://${address.includes(":") ? `[${address}]` : address}:${port}/\n`);
+  });
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(0)); // also as PID 1
+}
+
+/** `places`: files and directories; all that status finds where there is none. @throws UsageError */
+function readServeSettings(args: readonly string[], scopes: readonly Scope[]) {
+  const words: string[] = [];
+  const { layer, command } = parseCommandLine(args, scopes, words);
+  const [where = "", ...places] = [...words, ...command];
+  const [, name = "127.0.0.1", port] = /^(?:(.+):)?(\d{1,5})$/.exec(where) ?? [];
+  if (port === undefined || Number(port) > 65535 || !(isAddress(name) || name === "localhost"))
+    throw new UsageError(`serve: expected [ADDRESS:]PORT, such as 9180 or 0.0.0.0:9180, got ${quote(where)}`);
+  const address = name.replace(/[[\]]/g, "");
+  return { where, address, port: Number(port), places, hosts: valuesOf([layer], "crontab").host ?? [] };
+}
+
+const isAddress = (text: string) => (require("net") as typeof import("net")).isIP(text.replace(/^\[(.*)\]$/, "$1")) > 0;
+
+/** No other site's page gets anything out of ours, and ours takes nothing but its own style and script. */
+function safeHeaders(): Record<string, string> {
+  const { createHash } = require("crypto") as typeof import("crypto");
+  const only = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  const own = `style-src ${only(STYLE)}; script-src ${only(SCRIPT)}; connect-src 'self'`;
+  return {
+    "Cache-Control": "no-store",
+    Connection: "close",
+    "Content-Security-Policy": `default-src 'none'; ${own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+  };
+}
+
+function answerTo(request: import("http").IncomingMessage, { hosts, places }: ServeSettings): View {
+  const { method = "", url = "", rawHeaders, headers } = request;
+  const refuse = (status: number, why: string): View => [status, "text/plain", `${why}\n`];
+  if (!/^(GET|HEAD)$/.test(method)) return refuse(405, "GET and HEAD only");
+  if (url.length + rawHeaders.join("").length > REQUEST_BYTES) return refuse(431, "the request is too large");
+  if (!isOwnHost(headers.host, hosts)) return refuse(403, "not a name of this server: start it with --host NAME");
+  try {
+    return viewOf(url.replace(/\?.*/s, ""), places) ?? refuse(404, "there is /, /metrics, /health and /status.json");
+  } catch (error) {
+    writeFully(2, `supertick: cannot answer: ${quote(String((error as Error).stack))}\n`);
+    return refuse(500, "it can't be shown: the log of serve says why");
+  }
+}
+
+/** A name that leads here only by somebody else's DNS has a browser believe that ours is their site. */
+function isOwnHost(host = "", names: readonly string[]): boolean {
+  const name = host.toLowerCase().replace(/:\d+$/, "");
+  return isAddress(name) || ["localhost", ...names].includes(name);
+}
+
+function viewOf(path: string, places: readonly string[]): View | undefined {
+  const now = Date.now() / 1000;
+  const states = () => besideLiving(filesIn(places).map((file) => servedReport(file, now)));
+  switch (path) {
+    case "/":
+      return [200, "text/html", pageOf(states(), now)];
+    case "/health":
+      return isHealthy(states()) ? [200, "text/plain", "healthy\n"] : [503, "text/plain", "not healthy\n"];
+    case "/status.json":
+      return [200, "application/json", `${describeAsJson(states())}\n`];
+    case "/metrics":
+      return [200, "text/plain; version=0.0.4", `${describeMetrics(states(), now)}\n`];
+    default:
+      return undefined;
+  }
+}
+
+function filesIn(places: readonly string[]): string[] {
+  const isDirectory = (place: string) => tryTo(() => fs.statSync(place).isDirectory()) === true;
+  const files = places.flatMap((place) => (isDirectory(place) ? stateFilesIn(place) : [place]));
+  return places.length === 0 ? findStateFiles() : files;
+}
+
+// Who may make names here may make links to what only we may read: none of theirs is followed, and should one get there
+// between the two looks, nothing of a file that is no counter file is shown.
+function servedReport(file: string, now: number): StateReport {
+  const links = [file, `${file}.runs`, `${file}.runs.1`].map((path) => tryTo(() => fs.lstatSync(path)));
+  if (links.some((link) => link?.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid!()))
+    return { file, problem: "it is another user's link: not read", jobs: [] };
+  const report = reportOn(file, now);
+  return { ...report, problem: report.problem?.replace(/, got .*/s, "") };
+}
+
+// The page:
+
+/** What is HTML already. */
+class Html {
+  constructor(readonly text: string) {}
+}
+type Inset = string | number | false | undefined | Html | readonly Inset[];
+
+/** HTML in which everything is escaped that stands for a text. */
+export function html(pieces: TemplateStringsArray, ...insets: readonly Inset[]): Html {
+  return new Html(pieces.reduce((text, piece, i) => text + htmlText(insets[i - 1]) + piece));
+}
+
+function htmlText(inset: Inset): string {
+  if (inset instanceof Html) return inset.text;
+  if (typeof inset === "object") return inset.map(htmlText).join("");
+  const text = inset === false ? "" : String(inset ?? "");
+  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit)).replace(
+    /[&<>"']/g,
+    (character) => `&#${character.charCodeAt(0)};`,
+  );
+}
+
+export function pageOf(states: readonly StateReport[], now: number): string {
+  const placeOf = ({ file, isApart }: StateReport) => (isApart ? `${file}, history` : states.length > 1 ? file : "");
+  const rows = states.flatMap((state) => state.jobs.map((job) => ({ job, file: placeOf(state), state })));
+  const failing = rows.filter(({ job, state }) => isFailing(job) && !state.isApart);
+  const others = rows.filter((row) => !failing.includes(row));
+  const problems = judgedOf(states).filter(({ problem }) => problem !== undefined);
+  const troubles = [count(failing.length, "failing job"), count(problems.length, "problem")].filter(isPresent);
+  const summary = states.length === 0 ? "no state file found" : (count(rows.length, "job") ?? "no job");
+  const verdict = listed(troubles) || (isHealthy(states) ? "all is well" : "not healthy");
+  const page = html`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${verdict} – supertick</title><style>${new Html(STYLE)}</style>
+<header><h1>supertick</h1><label hidden><input type="checkbox" checked> refresh every minute</label>
+<a href="./">refresh now</a><p role="status" id="lost"></p></header>
+<main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
+${problems.map(({ file, problem }) => html`<p class="bad">${shown(file)}: ${problem}</p>\n`)}
+<ul role="list">${[...failing, ...others].map(({ job, file }, i) => rowOf(job, file, now, `o${i}`))}</ul></main>
+<footer>${SHAPE_NAMES.map(legendOf)}
+<nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
+<a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
+`;
+  return page.text;
+}
+
+const isFailing = ({ last }: JobReport) => last !== undefined && last.result !== "success";
+const resultWord = (result: string) => result.replace("none", "not run");
+const shown = (text: string) => quote(text).slice(1, -1);
+const timeTag = (at: number) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
+
+function count(number: number, what: string): string | undefined {
+  return number === 0 ? undefined : `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+const UNITS: Readonly<Record<string, string>> = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+
+/** 56 → "56 seconds" */
+function span(seconds: number): string {
+  const [, number, unit] = /(\d+)(.)/.exec(formatAge(seconds))!;
+  return count(Number(number), UNITS[unit]) ?? "0 seconds";
+}
+
+function rowOf(job: JobReport, file: string, now: number, id: string): Html {
+  const { last, earlier = [], failures, schedule } = job;
+  const told = [...earlier, last].reverse().find((one) => one?.tail !== undefined);
+  const streak = failures > 1 && html`; <b>${failures} failures in a row</b>`;
+  const fold =
+    told &&
+    html`<details><summary id="${id}">the end of what run ${told.run} wrote (${told.result})</summary>
+<pre tabindex="0">${told.tail}</pre></details>`;
+  return html`<li class="${isFailing(job) ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
+<small>${schedule}${file && ` in ${shown(file)}`}</small></div>
+<div>${last === undefined ? "no run yet" : lastWords(last, now)}${streak}</div>
+<div>${stripOf(job)}</div>
+<div>${comingOf(job, now).map((words, i) => [i > 0 ? "; " : "", words])}</div>
+${fold}</li>
+`;
+}
+
+function lastWords({ result, at, seconds, ...end }: LastResult, now: number): Html {
+  const how = result === "success" ? "" : ` (${shown(howEnded(end))})`;
+  const mark = html`<span aria-hidden="true">${SIGNS[result]}</span>`;
+  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago, took ${seconds.toFixed(1)}s`;
+}
+
+function comingOf({ next, paused, running }: JobReport, now: number): Html[] {
+  const coming: Html[] = [];
+  if (running.length > 0) coming.push(html`<b>running</b> for ${span(now - running[0].since)}`);
+  if (running.length > 1) coming.push(html`${running.length} runs in progress`);
+  if (paused !== undefined && (paused.until ?? now) >= now)
+    coming.push(html`<b>paused</b>${paused.until !== undefined && html` until ${timeTag(paused.until)}`}`);
+  else if (next !== undefined)
+    coming.push(html`next ${next > now ? `in ${span(next - now)}` : "now"}, ${timeTag(next)}`);
+  return coming;
+}
+
+/** A bar at x, of height h: what it came to is to be seen without colour too. */
+const SHAPES: Readonly<Record<Result | "none", (x: number, h: number) => string>> = {
+  success: (x, h) => `M${x} 32v-${h}h6v${h}z`,
+  failure: (x, h) => `M${x} 32v-${h}l3-6 3 6v${h}z`,
+  timeout: (x, h) => `M${x} 32v-${h}h6v${h}zm2-2h2v-${h - 4}h-2z`,
+  interrupted: (x, h) => `M${x} 32v-2h6v2zm0-4v-${h - 4}h6v${h - 4}z`,
+  none: (x) => `M${x} 32v-2h6v2z`,
+};
+const SHAPE_NAMES = Object.keys(SHAPES) as Array<Result | "none">;
+const SLOT = 8;
+
+/** The newest on the right; from a height of 6, where it took no time or that is not known, to 24 for the longest. */
+function stripOf({ recent, recentSeconds }: Pick<JobReport, "recent" | "recentSeconds">): Html | undefined {
+  if (recent.length === 0) return undefined;
+  const start = (MAX_RECENT - recent.length) * SLOT + 1;
+  const longest = Math.max(...recentSeconds.map(Number));
+  const heightAt = (i: number) => 6 + Math.round((18 * (recentSeconds[i] ?? 0)) / (longest || 1));
+  const [paths, words]: [Html[], string[]] = [[], []];
+  for (const kind of SHAPE_NAMES) {
+    const places = [...recent.keys()].filter((i) => recent[i] === kind);
+    const bars = places.map((i) => SHAPES[kind](start + i * SLOT, heightAt(i)));
+    if (bars.length > 0) paths.push(html`<path class="${kind}" d="${bars.join("")}"/>`);
+    if (bars.length > 0) words.push(`${bars.length} ${resultWord(kind)}`);
+  }
+  const label = `last ${recent.length}: ${listed(words)}; the longest took ${longest.toFixed(1)}s`;
+  return html`<svg width="160" height="32" role="img" aria-label="${label}">${paths}</svg>`;
+}
+
+const legendOf = (
+  kind: Result | "none",
+) => html`<span><svg width="8" height="32" aria-hidden="true"><path class="${kind}"
+d="${SHAPES[kind](1, 18)}"/></svg> ${resultWord(kind)}</span>`;
+
+const STYLE = `
+:root{color-scheme:light dark;--ok:#1a7f37;--bad:#c0261d;--late:#9a5b00;--cut:#7b3fc4;--dim:#666;--line:#8885}
+@media(prefers-color-scheme:dark){:root{--ok:#4cc267;--bad:#ff7b72;--late:#e0a030;--cut:#c197ff;--dim:#a0a0a0}}
+body{font:16px/1.45 system-ui,sans-serif;max-width:75rem;margin:auto;padding:1rem;overflow-wrap:anywhere}
+header,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center}footer{align-items:end}
+h1{font-size:1.3rem;margin:0 auto 0 0}h2{font-size:1rem;margin:0}
+ul{list-style:none;margin:1rem 0;padding:0;border-top:1px solid var(--line)}
+li{display:grid;grid-template-columns:2fr 3fr 160px 3fr;gap:.25rem 1.5rem;align-items:center;padding:.4rem .75rem;
+border-left:4px solid #0000;border-bottom:1px solid var(--line)}
+.bad{border-left:4px solid var(--bad)}p.bad{padding-left:.75rem}#lost{margin:0;color:var(--bad);width:100%}
+small,footer,time{color:var(--dim)}time{display:inline-block}label,summary,a{padding:.3rem 0}
+details{grid-column:1/-1;min-width:0}pre{white-space:pre-wrap;max-height:50vh;overflow:auto;margin:.3rem 0}
+svg{vertical-align:bottom}path{fill:var(--dim);fill-rule:evenodd}
+.success{color:var(--ok);fill:var(--ok)}.failure{color:var(--bad);fill:var(--bad)}
+.timeout{color:var(--late);fill:var(--late)}.interrupted{color:var(--cut);fill:var(--cut)}
+@media(max-width:50rem){li{grid-template-columns:1fr}}@media(forced-colors:active){path{fill:CanvasText}}
+`;
+
+const SCRIPT = `
+const find = (what, page = document) => page.querySelector(what);
+const show = () => {
+  for (const time of document.querySelectorAll("time"))
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+};
+show();
+find("label").hidden = false;
+setInterval(async () => {
+  const mayNot = () => !find("input").checked || document.hidden || find("details[open]");
+  if (mayNot()) return;
+  const text = await fetch("./").then((answer) => answer.text(), () => "");
+  const page = new DOMParser().parseFromString(text, "text/html");
+  find("#lost").textContent = find("main", page) ? "" : "No answer: what you see may be old.";
+  if (mayNot() || !find("main", page)) return;
+  const { id } = document.activeElement;
+  find("main").replaceWith(find("main", page));
+  document.title = page.title;
+  show();
+  if (id) find("#" + id)?.focus();
+}, 60000);
+`;
+
 // ── run, pause, resume ──────────────────────────────────────────────────────
 // Finds the listener that has the job, makes a request (see Requests), and reads in the journal what comes of it. To ask
 // for something more: REQUEST_KINDS, then JobRunner.onRequest.
@@ -8572,7 +8892,7 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     run: startListener,
   },
   init: {
-    usage: ["init [options] -- command ..."],
+    usage: ["init [options] -- command ...", "init serve [ADDRESS:]PORT"],
     about: "print the section for supervisord.conf",
     scopes: ["job", "listener"],
     run: init,
@@ -8614,6 +8934,12 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     about: "show what the state files say; exit status 1 if something is wrong",
     scopes: ["report", "status"],
     run: status,
+  },
+  serve: {
+    usage: ["serve [--host NAMES] [ADDRESS:]PORT [FILE|DIR ...]"],
+    about: "show the same as a page, with /metrics, /health and /status.json; on 127.0.0.1 where no address is given",
+    scopes: ["serve"],
+    run: serve,
   },
 };
 

@@ -239,9 +239,9 @@ var PoolGaps = class {
     this.gaps = halves.filter(({ from, to }) => from <= to);
   }
   look() {
-    const count = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
+    const count2 = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
     this.gaps = this.gaps.filter(({ isOld }) => !isOld).map((gap) => ({ ...gap, isOld: true }));
-    return count;
+    return count2;
   }
 };
 function countTick(last, counted, tick) {
@@ -272,12 +272,12 @@ var Schedule = class {
     return due <= upTo ? due : void 0;
   }
   countIn(decided, upTo) {
-    let count = 0;
-    for (let due = decided; count < MOST_COUNTED; count++) {
+    let count2 = 0;
+    for (let due = decided; count2 < MOST_COUNTED; count2++) {
       due = this.firstAfter(due, upTo);
       if (due > upTo) break;
     }
-    return count;
+    return count2;
   }
   misfits(periodSeconds, from) {
     const ticks = nextDueTimes(this, from, 60).map((due) => due / periodSeconds);
@@ -298,15 +298,15 @@ var TickSchedule = class extends Schedule {
   describe() {
     return this.every === 1 ? "every tick" : `every ${this.every} ticks`;
   }
-  isReached(count, undecided = 0) {
-    if (!this.isOfAll) return count >= this.every;
-    return Math.floor(count / this.every) > Math.floor((count - 1 - undecided) / this.every);
+  isReached(count2, undecided = 0) {
+    if (!this.isOfAll) return count2 >= this.every;
+    return Math.floor(count2 / this.every) > Math.floor((count2 - 1 - undecided) / this.every);
   }
-  ticksToGo(count) {
-    return this.isOfAll ? this.every - count % this.every : Math.max(1, this.every - count);
+  ticksToGo(count2) {
+    return this.isOfAll ? this.every - count2 % this.every : Math.max(1, this.every - count2);
   }
-  countAfter(count) {
-    return !this.isOfAll && this.isReached(count) ? 0 : count;
+  countAfter(count2) {
+    return !this.isOfAll && this.isReached(count2) ? 0 : count2;
   }
 };
 var SliceSchedule = class extends Schedule {
@@ -383,9 +383,9 @@ function tryReadSchedule(record, localZone) {
 function isByClock({ kind }) {
   return kind === "slices" || kind === "cron";
 }
-function nextDueTimes(schedule, from, count) {
+function nextDueTimes(schedule, from, count2) {
   const dues = [];
-  for (let due = from; dues.length < count; dues.push(due)) {
+  for (let due = from; dues.length < count2; dues.push(due)) {
     due = schedule.firstAfter(due);
     if (due === Infinity) break;
   }
@@ -422,8 +422,8 @@ function parseDuration(text) {
 }
 function withoutFraction(text) {
   var _a;
-  const [, count, unit] = (_a = /^(\d*\.\d+)([wdhms])$/.exec(text)) != null ? _a : [];
-  const seconds = Number(count) * DURATION_UNITS[unit];
+  const [, count2, unit] = (_a = /^(\d*\.\d+)([wdhms])$/.exec(text)) != null ? _a : [];
+  const seconds = Number(count2) * DURATION_UNITS[unit];
   return seconds >= 0 ? formatDuration(Math.max(1, Math.round(seconds))) : void 0;
 }
 function formatDuration(seconds) {
@@ -623,8 +623,8 @@ function checkExpression(text) {
   if (hint) throw new Error(`expression ${quote(text)} ${hint}`);
 }
 function refusal(field, text, token, why) {
-  const shown = /^\d+$/.test(token) ? token : quoteName(token);
-  return new Error(`${field.name} ${shown}${token === text ? "" : ` in ${quoteName(text)}`} ${why}`);
+  const shown2 = /^\d+$/.test(token) ? token : quoteName(token);
+  return new Error(`${field.name} ${shown2}${token === text ? "" : ` in ${quoteName(text)}`} ${why}`);
 }
 function listed(words, conjunction = "and") {
   if (words.length < 2) return words.join("");
@@ -739,8 +739,8 @@ function spansOfStretch(offsetAt, stretchStart) {
 function clockChanges(zone, from, until) {
   const changes = [];
   for (let second = zone.spanAt(from).end; second <= until; second = zone.spanAt(second).end) {
-    const span = zone.spanAt(second);
-    if (span.jump !== 0 && span.start === second) changes.push(span);
+    const span2 = zone.spanAt(second);
+    if (span2.jump !== 0 && span2.start === second) changes.push(span2);
   }
   return changes;
 }
@@ -775,23 +775,23 @@ function nextDue(cron, zone, from, until = Infinity) {
   const last = Math.min(until, from + SEARCH_SECONDS, LAST_SECOND);
   let second = Math.floor(from) + 1;
   while (second <= last) {
-    const span = zone.spanAt(second);
-    const due = firstDueWithin(cron, span, second, last + LARGEST_SHIFT_SECONDS);
-    if (due < span.end) return due <= last ? due : Infinity;
-    const isNearEnd = span.end - second < LARGEST_SHIFT_SECONDS;
-    second = isNearEnd ? span.end : Math.max(span.end, due - LARGEST_SHIFT_SECONDS);
+    const span2 = zone.spanAt(second);
+    const due = firstDueWithin(cron, span2, second, last + LARGEST_SHIFT_SECONDS);
+    if (due < span2.end) return due <= last ? due : Infinity;
+    const isNearEnd = span2.end - second < LARGEST_SHIFT_SECONDS;
+    second = isNearEnd ? span2.end : Math.max(span2.end, due - LARGEST_SHIFT_SECONDS);
   }
   return Infinity;
 }
-function firstDueWithin(cron, span, second, until) {
-  let from = second + span.offset;
-  if (cron.isFixed && span.jump !== 0 && Math.abs(span.jump) < SAVING_LIMIT_SECONDS) {
-    const firstShown = span.start + span.offset;
-    const isStart = second === span.start;
-    if (span.jump > 0 && isStart && firstReading(cron, firstShown - span.jump, firstShown) < firstShown) return second;
-    if (span.jump < 0) from = Math.max(from, firstShown - span.jump);
+function firstDueWithin(cron, span2, second, until) {
+  let from = second + span2.offset;
+  if (cron.isFixed && span2.jump !== 0 && Math.abs(span2.jump) < SAVING_LIMIT_SECONDS) {
+    const firstShown = span2.start + span2.offset;
+    const isStart = second === span2.start;
+    if (span2.jump > 0 && isStart && firstReading(cron, firstShown - span2.jump, firstShown) < firstShown) return second;
+    if (span2.jump < 0) from = Math.max(from, firstShown - span2.jump);
   }
-  return firstReading(cron, from, until + span.offset) - span.offset;
+  return firstReading(cron, from, until + span2.offset) - span2.offset;
 }
 var MOST_TIMES_LISTED = 6;
 function describeCron(cron, zoneName) {
@@ -1469,8 +1469,8 @@ var Decision = class {
     const { schedule } = this.job;
     const { now } = this.moment;
     const decided = isByClock(schedule) ? Math.floor(Math.min(now, (_a = paused.until) != null ? _a : now)) : void 0;
-    const count = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
-    this.record({ type: "resumed", decided, count, id, at: this.moment.at });
+    const count2 = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
+    this.record({ type: "resumed", decided, count: count2, id, at: this.moment.at });
   }
   drop({ number, attempt, end, result = "interrupted" }, why, error) {
     const isOver = attempt > 1 || end !== void 0;
@@ -1517,9 +1517,9 @@ var Decision = class {
     const retryIn = result === "success" || why !== void 0 ? void 0 : this.retryDelayOf(run);
     const seconds = cause === void 0 && run.seconds !== void 0 ? run.seconds : this.secondsOf(run);
     const { at } = this.moment;
-    const shown = why === "limit" ? void 0 : why;
+    const shown2 = why === "limit" ? void 0 : why;
     const tail = result === "success" ? void 0 : (_b = (_a = this.moment).tailOf) == null ? void 0 : _b.call(_a, number);
-    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown, tail, ...end, at });
+    this.record({ type: "ended", run: number, attempt, result, seconds, retryIn, why: shown2, tail, ...end, at });
     if (retryIn !== void 0) this.setAlarm(run, retryIn);
     this.advance(run);
   }
@@ -1622,8 +1622,8 @@ function isByHand({ reason }) {
 function describePause({ until }) {
   return until === void 0 ? "paused" : `paused until ${formatTime(until)}`;
 }
-function countWords(count) {
-  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+function countWords(count2) {
+  return count2 > MOST_COUNTED ? "over 1,000 due times" : count2 === 1 ? "one due time" : `${count2} due times`;
 }
 function memoryOf(text) {
   return isAscii(text) ? text.length : 2 * text.length;
@@ -1676,6 +1676,7 @@ var parseName = checked(NAME, String, (text) => /^[^\s/\p{C}.][^/\p{C}]{0,99}$/u
 var parseUserName = checked("the name of a user", String, (text) => USER_NAME.test(text));
 var parsePath = checked("a file name", String, (text) => /^[^\0]+$/.test(text));
 var parseShellCommand = checked("a shell command", String, (text) => /^[^\0]*[^\s\0][^\0]*$/.test(text));
+var parseHosts = checked("names of hosts, by comma", (text) => text.toLowerCase().split(","), areHosts);
 var parseUrl = checked("an http or https URL", String, isWebUrl);
 var yesOrNo = checked("yes or no", (text) => /^(?:(yes|true|1|on)|no|false|0|off)$/i.exec(text), Boolean);
 var parseSwitch = (text) => yesOrNo(text)[1] !== void 0;
@@ -1684,6 +1685,9 @@ var positiveDuration = checked("a duration of at least 1s", parseDuration, (seco
 var parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
 var parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
 var parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
+function areHosts(names) {
+  return names.every((name) => /^[\w-]+(\.[\w-]+)*$/.test(name));
+}
 function isWebUrl(text) {
   try {
     return /^https?:$/.test(new URL(text).protocol);
@@ -1977,6 +1981,13 @@ var OPTIONS = {
     parsePath,
     "run, pause, resume: the counter file of the listener that is meant"
   ),
+  host: option(
+    "--host NAMES",
+    "trial",
+    "serve",
+    parseHosts,
+    "serve: names, by comma, under which it may be asked for; an address and localhost always may"
+  ),
   json: option("--json", "trial", "report", parseSwitch, "check, status: print one JSON object", { default: "no" }),
   prometheus: option(
     "--prometheus",
@@ -2027,8 +2038,8 @@ function optionOf(flag, scopes) {
 }
 function notAnOption(word, before) {
   const hint = ": the command goes behind --, a value with spaces needs quotes, and a switch takes no value but =no";
-  const shown = before === void 0 ? quoteName(word) : `a word behind ${before.origin}`;
-  return new UsageError(`${shown} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
+  const shown2 = before === void 0 ? quoteName(word) : `a word behind ${before.origin}`;
+  return new UsageError(`${shown2} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
 }
 function unknownVariable(name) {
   return `${name.slice(0, 80)} is not a variable of supertick${suggestion(name, OPTION_VARIABLES)}`;
@@ -2096,8 +2107,8 @@ function parseSetting(key, { text, origin, value, isSecret = specOf(key).isSecre
     const isTwins = twin !== void 0 && tryTo(() => specOf(twin).parse(text)) !== void 0;
     const hint = isTwins ? `; did you mean ${flagOf(twin)}?` : "";
     const { message } = error;
-    const shown = origin === "schedule" ? text.replace(new RegExp("(^|\\s)(?![\\d*?]|[a-z]{3}\\b(?!=)).*", "is"), "$1\u2026") : text;
-    const whole = isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown)}: ${message}${hint}`;
+    const shown2 = origin === "schedule" ? text.replace(new RegExp("(^|\\s)(?![\\d*?]|[a-z]{3}\\b(?!=)).*", "is"), "$1\u2026") : text;
+    const whole = isSecret ? `${origin}: not a legal value` : `${origin} ${quote(shown2)}: ${message}${hint}`;
     if (!(error instanceof Expectation)) throw new UsageError(whole, origin);
     throw new UsageError(`${origin}: expected ${message}${isSecret ? "" : `, got ${quote(text)}`}${hint}`, origin);
   }
@@ -2444,8 +2455,8 @@ function splitJobLine(line) {
     throw new Error(`${quote(first)} is not a schedule${instead}`);
   }
   const isWithValue = /^@(?:every|ticks)$/i.test(first);
-  const count = isWithValue ? 2 : isWord ? 1 : 5;
-  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})([^ \\t].*)$`).exec(line)) != null ? _a : [];
+  const count2 = isWithValue ? 2 : isWord ? 1 : 5;
+  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count2}})([^ \\t].*)$`).exec(line)) != null ? _a : [];
   if (command === void 0) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
@@ -2938,7 +2949,7 @@ function whenRead(streams, plan, end) {
     });
   (_a = plan.onExit) == null ? void 0 : _a.call(plan, end);
 }
-function tryMakePipes(count) {
+function tryMakePipes(count2) {
   var _a;
   if (isBun || isDeno) return [];
   const { execFileSync } = require("child_process");
@@ -2946,22 +2957,22 @@ function tryMakePipes(count) {
     if (!hasDescriptors(SPAWN_DESCRIPTORS)) return void 0;
     execFileSync("mkfifo", ["-m", "600", ...files], { stdio: "ignore" });
     const pipes = files.map((file) => tryTo(() => openPipe(file))).filter(isPresent);
-    if (pipes.length === count) return pipes;
+    if (pipes.length === count2) return pipes;
     for (const { readEnd, writeEnd } of pipes) for (const fd of [readEnd, writeEnd]) fs.closeSync(fd);
     return void 0;
   };
-  return (_a = tryInPrivateDirectory(["1", "2"].slice(0, count), make)) != null ? _a : [];
+  return (_a = tryInPrivateDirectory(["1", "2"].slice(0, count2), make)) != null ? _a : [];
 }
 var SPAWN_DESCRIPTORS = 16;
-function hasDescriptors(count) {
+function hasDescriptors(count2) {
   const free = [];
-  while (free.length < count) {
+  while (free.length < count2) {
     const fd = tryTo(() => fs.openSync("/dev/null", fs.constants.O_RDONLY));
     if (fd === void 0) break;
     free.push(fd);
   }
   for (const fd of free) fs.closeSync(fd);
-  return free.length === count;
+  return free.length === count2;
 }
 function openPipe(file) {
   const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
@@ -3283,7 +3294,7 @@ function describeError(error) {
 }
 var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
-  const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
+  const { count: count2, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
     (tick == null ? void 0 : tick.serial) !== void 0 && `serial=${tick.serial.toFixed()}`,
@@ -3295,7 +3306,7 @@ function formatCounter(content) {
     poolSerial !== void 0 && `pool=${poolSerial.toFixed()}`,
     `serials=${content.serials.format()}`
   ];
-  return `${count.toFixed()}
+  return `${count2.toFixed()}
 ${fields.filter(Boolean).join(" ")}`;
 }
 function parseCounter(text) {
@@ -4113,21 +4124,21 @@ var JobRunner = class {
   }
   dueByCount(schedule, tick, decision, setBackSeconds = 0) {
     var _a;
-    const { count, undecided } = this.host.ticks;
+    const { count: count2, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
     const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
     const isNamed = (lastTick == null ? void 0 : lastTick.serial) === serial && lastTick.due === due && ((_a = lastTick.supervisor) != null ? _a : supervisor) === supervisor;
-    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
+    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count2, undecided)) return;
     decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
   dueBy(upTo, { serial, periodSeconds }, decision) {
     if (decision.isStillPaused()) return;
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === void 0) return;
-    const { due, is, count } = found;
+    const { due, is, count: count2 } = found;
     if (is !== "schedule") decision.effects.push({ do: "log", text: describeMissed(found, upTo, this.host.ticks) });
-    if (is === "missed") return decision.record({ type: "missed", due, count, at: Date.now() / 1e3 });
+    if (is === "missed") return decision.record({ type: "missed", due, count: count2, at: Date.now() / 1e3 });
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
   plan(tick, isSetBack) {
@@ -4148,9 +4159,9 @@ var JobRunner = class {
     this.commit(decision);
   }
   secondsToNextRun() {
-    const { last, count, periodSeconds } = this.host.ticks;
+    const { last, count: count2, periodSeconds } = this.host.ticks;
     if (last === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    return nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds }) - this.host.now;
+    return nextRun(this.job.schedule, this.state, { ...last, count: count2, periodSeconds }) - this.host.now;
   }
   onEvent(event, reason) {
     const { serial } = event;
@@ -4246,18 +4257,18 @@ var ids = 0;
 function createId() {
   return ID_PREFIX + (++ids).toString(16).padStart(12, "0");
 }
-function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, periodSeconds, count }) {
+function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, periodSeconds, count: count2 }) {
   const { until = Infinity } = paused != null ? paused : { until: 0 };
   if (until === Infinity || schedule instanceof TickSchedule && until > whenSeconds) return Infinity;
-  if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count) * periodSeconds;
+  if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count2) * periodSeconds;
   const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay, until)) + delay;
   return delay > 0 ? next : Math.ceil(next / periodSeconds) * periodSeconds;
 }
-function describeMissed({ due, is, count }, upTo, { pauseSeconds, periodSeconds }) {
+function describeMissed({ due, is, count: count2 }, upTo, { pauseSeconds, periodSeconds }) {
   const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
-  return `${why}${countWords(count)} missed, ${last}${end}`;
+  return `${why}${countWords(count2)} missed, ${last}${end}`;
 }
 function verdictOf(end, isLate) {
   if (end.exit === 0) return { verdict: "allowed" };
@@ -4456,8 +4467,8 @@ var Roster = class {
     return runner;
   }
   countJobs() {
-    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count === 1 ? "1 job" : `${count} jobs`;
+    const count2 = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count2 === 1 ? "1 job" : `${count2} jobs`;
   }
   change(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.key, runner]));
@@ -4552,13 +4563,13 @@ var Listener = class {
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? void 0 : hash32(`${pid}:${start}:${machineId()}`).toString(36);
-    const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
+    const { count: count2, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && (supervisor == null ? void 0 : supervisor.pid) === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
     const isYoung = start > 0 && ageOf(this.supervisor) < MAX_YOUNG_SECONDS;
     this.gaps = new PoolGaps(isSame ? poolSerial : isYoung ? 0 : void 0);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
-    this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
+    this.ticks = { last, count: count2, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
     const states = () => [
       [LISTENER, this.yieldedBefore],
@@ -4641,11 +4652,11 @@ var Listener = class {
     const { crontab, onlyJob } = this;
     const what = (_a = onlyJob == null ? void 0 : onlyJob.schedule.describe()) != null ? _a : `${this.roster.countJobs()} of ${crontab.path}`;
     const tick = this.isTicking ? ` on ${(_b = this.tickType) != null ? _b : "the first type of tick seen"}` : "";
-    const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
+    const count2 = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
     if (columns !== "") this.log.line(columns);
     for (const doubt of (_d = crontab == null ? void 0 : crontab.doubts) != null ? _d : []) this.log.line(doubt);
-    this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
+    this.log.line(`${what}${tick}${count2}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
@@ -4861,8 +4872,8 @@ var Listener = class {
     if (!this.settings.verbose) return;
     const schedule = (_a = this.onlyJob) == null ? void 0 : _a.schedule;
     const goal = schedule instanceof TickSchedule ? ` of ${schedule.every}` : void 0;
-    const count = schedule === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
-    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
+    const count2 = schedule === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
+    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count2}`);
   }
   answer() {
     try {
@@ -4882,7 +4893,7 @@ var Listener = class {
   }
   writeCounter(isAtWork = true) {
     var _a;
-    const { count, undecided, last, periodSeconds: known } = this.ticks;
+    const { count: count2, undecided, last, periodSeconds: known } = this.ticks;
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, self } = this;
     const listener = isAtWork ? self : void 0;
@@ -4890,7 +4901,7 @@ var Listener = class {
     const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
+    this.counter.write({ count: count2, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
   }
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
@@ -5207,10 +5218,10 @@ function planTicks(invocation) {
   const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
   const type = tick != null ? tick : isFine ? "TICK_5" : USUAL_TICK;
   const periodSeconds = TICK_PERIODS[type];
-  const count = Math.floor(seconds / periodSeconds);
-  if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
+  const count2 = Math.floor(seconds / periodSeconds);
+  if (count2 === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
+  return { type, periodSeconds, firstWhen, count: count2, pauseSeconds: periodSeconds / speed, frames };
 }
 async function play(plan, statePath, words) {
   const listener = new SimulatedListener(words, plan.frames);
@@ -5223,13 +5234,13 @@ async function play(plan, statePath, words) {
     await listener.ended;
   }
   const end = await listener.ended;
-  const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what]);
-  const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  const runs = Object.entries(countRuns(statePath)).map(([what, count2]) => [count2 - before[what], what]);
+  const counts = runs.filter(([count2]) => count2 > 0).map(([count2, what]) => `${count2} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
   show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
-var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
+var countTicks = (count2) => `${count2} tick${count2 === 1 ? "" : "s"}`;
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
   var _a;
   const counter = (_a = tryTo(() => parseCounter(readStart(statePath)))) != null ? _a : NO_COUNTER;
@@ -5244,16 +5255,16 @@ function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds })
   return `; the first would be at ${formatTime(first)}: ${options} shows it`;
 }
 async function sendTicks(plan, statePath, listener) {
-  const { type, periodSeconds, firstWhen, count, pauseSeconds } = plan;
+  const { type, periodSeconds, firstWhen, count: count2, pauseSeconds } = plan;
   const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds) * 1e3));
   const allEnded = async () => {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countTicks(count2)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < count2; i++) {
     await (pauseSeconds === 0 ? allEnded() : wait(startedSeconds + i * pauseSeconds - monotonicSeconds()));
     await listener.tick(type, i + 1, firstWhen + i * periodSeconds);
   }
@@ -5352,8 +5363,10 @@ function countRuns(statePath) {
 }
 var HOST_LOGS = ["/var/log/supervisor", "/var/log"];
 var isSystemd = () => fs.existsSync("/run/systemd/system");
+var logDirectory = () => isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : void 0;
 function init(args, scopes) {
   var _a, _b, _c;
+  if (args[0] === "serve") return writeFully(1, serveSection(args.slice(1)));
   const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
@@ -5366,12 +5379,20 @@ function init(args, scopes) {
     events: [...(_c = settings.on) != null ? _c : [], tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
     variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
-    logDirectory: isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : void 0
+    logDirectory: logDirectory()
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
   for (const note of notes) writeFully(2, `supertick: note: ${note}
 `);
   writeFully(1, section);
+}
+function serveSection(args) {
+  const { where, hosts, places } = readServeSettings(args, SUBCOMMANDS.serve.scopes);
+  const { resolve } = require("path");
+  const names = hosts.length === 0 ? [] : ["--host", hosts.join(",")];
+  const command = [...ownCommand(), "serve", ...names, where, ...places.map((place) => resolve(place))];
+  return `${sectionLines("program", "supertick-serve", command, [], logDirectory()).join("\n")}
+`;
 }
 function commandName(command) {
   const name = programOf(command);
@@ -5406,25 +5427,26 @@ function flagWords({ texts }, tick) {
   return tick === void 0 || texts.has("tick") ? words : [...words, "--tick", tick];
 }
 function formatSection(section) {
-  const { name, command, events, graceSeconds, variables, logDirectory } = section;
+  const { name, command, events, graceSeconds, variables, logDirectory: logDirectory2 } = section;
   const stopSeconds = graceSeconds + STOP_MARGIN_SECONDS;
   const title = name.replace(/[^\p{L}\p{M}\p{N}_.-]+/gu, "-").replace(/^-+|-+$/g, "") || "job";
-  const lines = [
-    `[eventlistener:${title}]`,
-    `command=${command.map(quoteWord).join(" ")}`,
+  const own = [
     `events=${[...new Set(events)].join(",")}`,
     ...events.every((name2) => name2 in TICK_PERIODS) ? [] : [BUFFER_NOTE, `buffer_size=${EVENT_BUFFER}`],
     "; its own: a listener of the same priority hands us its events, and takes ours along when it is removed",
-    `priority=${-2 - hash32(title) % PRIORITIES}`,
-    "autorestart=true",
-    "stdout_logfile=NONE",
-    ...logDirectory === void 0 ? CONTAINER_LOG : [`stderr_logfile=${logDirectory}/${title}.log`]
+    `priority=${-2 - hash32(title) % PRIORITIES}`
   ];
+  const lines = sectionLines("eventlistener", title, command, own, logDirectory2);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
   if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}
 `;
+}
+function sectionLines(kind, title, command, own, logs) {
+  const log = logs === void 0 ? CONTAINER_LOG : [`stderr_logfile=${logs}/${title}.log`];
+  const words = command.map(quoteWord).join(" ");
+  return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
 var EVENT_BUFFER = 1e3;
 var BUFFER_NOTE = "; of a burst of events supervisord keeps only so many, 10 by default, and drops the oldest";
@@ -5517,17 +5539,17 @@ function checkCrontab(path, { settings, flags, environment }) {
 var FOR_SHELL = new RegExp("^(?:cd|exec|\\.|source|export|set|umask|ulimit|\\w+=.*)$", "s");
 function commandDoubts([program, ...args], path) {
   var _a;
-  const shown = quote((_a = program == null ? void 0 : program.replace(new RegExp("^(\\w+=).+|\\s.*", "s"), "$1\u2026")) != null ? _a : "");
-  if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown} is not a program: /bin/sh -c "\u2026"` };
+  const shown2 = quote((_a = program == null ? void 0 : program.replace(new RegExp("^(\\w+=).+|\\s.*", "s"), "$1\u2026")) != null ? _a : "");
+  if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown2} is not a program: /bin/sh -c "\u2026"` };
   const word = args.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
   if (word !== void 0)
     return { warnings: `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"` };
   const isLocal = program === void 0 || new RegExp("^[^/].*\\/", "s").test(program);
   if (isLocal || (program.startsWith("/") ? isExecutable(program) : inPath(program, path).length > 0)) return {};
   const isOneWord = args.length === 0 && program.includes(" ");
-  if (isOneWord) return { warnings: `${shown} is one word: leave out the quotes around all of it` };
-  if (fs.existsSync(program)) return { warnings: `${shown} is not executable` };
-  return { warnings: `there is no program ${shown} on this machine` };
+  if (isOneWord) return { warnings: `${shown2} is one word: leave out the quotes around all of it` };
+  if (fs.existsSync(program)) return { warnings: `${shown2} is not executable` };
+  return { warnings: `there is no program ${shown2} on this machine` };
 }
 function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
   var _a;
@@ -5731,8 +5753,8 @@ function suggestionForSection(section) {
 function describeReport({ sections, mistakes, warnings }) {
   const describe = ({ file, section, key, value, isDefault, message }) => {
     const text = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
-    const shown = isDefault ? `${text} (default)` : text;
-    return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
+    const shown2 = isDefault ? `${text} (default)` : text;
+    return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown2}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
@@ -5893,7 +5915,7 @@ function status(args, scopes) {
   process.exitCode = isMetrics || isHealthy(states) ? 0 : 1;
 }
 function isHealthy(states) {
-  const isWell = ({ problem, jobs }) => problem === void 0 && jobs.every(({ last }) => last === void 0 || last.result === "success");
+  const isWell = ({ problem, jobs }) => problem === void 0 && !jobs.some(isFailing);
   const judged = judgedOf(states);
   return judged.length > 0 && judged.every(isWell);
 }
@@ -5921,9 +5943,11 @@ function findStateFiles() {
   const isUsersOwn = (name) => /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
   const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
-  const filesIn = (directory) => namesIn(directory).map((name) => `${directory}/${name}`);
   const isShut = (directory) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
-  return directories.flatMap((place) => isShut(place) ? [place] : filesIn(place).filter(isListeners));
+  return directories.flatMap((place) => isShut(place) ? [place] : stateFilesIn(place));
+}
+function stateFilesIn(directory) {
+  return namesIn(directory).map((name) => `${directory}/${name}`).filter(isListeners);
 }
 function isListeners(path) {
   if (FURTHER_FILES.test(path) || !tryTo(() => fs.statSync(path).isFile())) return false;
@@ -6020,9 +6044,9 @@ function secondsBeside(recent, seconds) {
     return letter === "-" ? null : (_a = seconds[at++]) != null ? _a : null;
   });
 }
-function tryNextRun(state, { tick, count, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
+function tryNextRun(state, { tick, count: count2, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
   if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;
-  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
+  const next = nextRun(schedule, state, { ...tick, count: count2, periodSeconds });
   return next === Infinity ? void 0 : next;
 }
 var COLUMNS = ["JOB", "FILE", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
@@ -6132,6 +6156,266 @@ function tableRow(report, file, now) {
 function formatAge(seconds) {
   return formatDuration(Math.max(0, Math.round(seconds))).replace(/(\D).*/, "$1");
 }
+var REQUEST_BYTES = 4096;
+var REQUEST_SECONDS = 5;
+var CONNECTION_SECONDS = 30;
+var MOST_CONNECTIONS = 64;
+function serve(args, scopes) {
+  const settings = readServeSettings(args, scopes);
+  const { createServer } = require("http");
+  const server = createServer({ maxHeaderSize: REQUEST_BYTES }, (request, response) => {
+    const [status2, type, text] = answerTo(request, settings);
+    const body = Buffer.from(text);
+    const headers = { ...safeHeaders(), "Content-Type": `${type}; charset=utf-8` };
+    response.writeHead(status2, { ...headers, "Content-Length": body.length });
+    response.end(request.method === "HEAD" ? void 0 : body);
+  });
+  server.maxConnections = MOST_CONNECTIONS;
+  server.on("connection", (socket) => {
+    const request = setTimeout(() => socket.bytesWritten === 0 && socket.destroy(), REQUEST_SECONDS * 1e3);
+    const whole = setTimeout(() => socket.destroy(), CONNECTION_SECONDS * 1e3);
+    socket.once("close", () => [request, whole].forEach(clearTimeout));
+  });
+  server.on("error", (error) => {
+    writeFully(2, `supertick: cannot serve on port ${settings.port}: ${describeError(error)}
+`);
+    process.exit(1);
+  });
+  server.listen(settings.port, settings.address, () => {
+    const { address, port } = server.address();
+    writeFully(2, `supertick: serving http://${address.includes(":") ? `[${address}]` : address}:${port}/
+`);
+  });
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => process.exit(0));
+}
+function readServeSettings(args, scopes) {
+  var _a, _b;
+  const words = [];
+  const { layer, command } = parseCommandLine(args, scopes, words);
+  const [where = "", ...places] = [...words, ...command];
+  const [, name = "127.0.0.1", port] = (_a = /^(?:(.+):)?(\d{1,5})$/.exec(where)) != null ? _a : [];
+  if (port === void 0 || Number(port) > 65535 || !(isAddress(name) || name === "localhost"))
+    throw new UsageError(`serve: expected [ADDRESS:]PORT, such as 9180 or 0.0.0.0:9180, got ${quote(where)}`);
+  const address = name.replace(/[[\]]/g, "");
+  return { where, address, port: Number(port), places, hosts: (_b = valuesOf([layer], "crontab").host) != null ? _b : [] };
+}
+var isAddress = (text) => require("net").isIP(text.replace(/^\[(.*)\]$/, "$1")) > 0;
+function safeHeaders() {
+  const { createHash } = require("crypto");
+  const only = (text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  const own = `style-src ${only(STYLE)}; script-src ${only(SCRIPT)}; connect-src 'self'`;
+  return {
+    "Cache-Control": "no-store",
+    Connection: "close",
+    "Content-Security-Policy": `default-src 'none'; ${own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff"
+  };
+}
+function answerTo(request, { hosts, places }) {
+  var _a;
+  const { method = "", url = "", rawHeaders, headers } = request;
+  const refuse = (status2, why) => [status2, "text/plain", `${why}
+`];
+  if (!/^(GET|HEAD)$/.test(method)) return refuse(405, "GET and HEAD only");
+  if (url.length + rawHeaders.join("").length > REQUEST_BYTES) return refuse(431, "the request is too large");
+  if (!isOwnHost(headers.host, hosts)) return refuse(403, "not a name of this server: start it with --host NAME");
+  try {
+    return (_a = viewOf(url.replace(new RegExp("\\?.*", "s"), ""), places)) != null ? _a : refuse(404, "there is /, /metrics, /health and /status.json");
+  } catch (error) {
+    writeFully(2, `supertick: cannot answer: ${quote(String(error.stack))}
+`);
+    return refuse(500, "it can't be shown: the log of serve says why");
+  }
+}
+function isOwnHost(host = "", names) {
+  const name = host.toLowerCase().replace(/:\d+$/, "");
+  return isAddress(name) || ["localhost", ...names].includes(name);
+}
+function viewOf(path, places) {
+  const now = Date.now() / 1e3;
+  const states = () => besideLiving(filesIn(places).map((file) => servedReport(file, now)));
+  switch (path) {
+    case "/":
+      return [200, "text/html", pageOf(states(), now)];
+    case "/health":
+      return isHealthy(states()) ? [200, "text/plain", "healthy\n"] : [503, "text/plain", "not healthy\n"];
+    case "/status.json":
+      return [200, "application/json", `${describeAsJson(states())}
+`];
+    case "/metrics":
+      return [200, "text/plain; version=0.0.4", `${describeMetrics(states(), now)}
+`];
+    default:
+      return void 0;
+  }
+}
+function filesIn(places) {
+  const isDirectory = (place) => tryTo(() => fs.statSync(place).isDirectory()) === true;
+  const files = places.flatMap((place) => isDirectory(place) ? stateFilesIn(place) : [place]);
+  return places.length === 0 ? findStateFiles() : files;
+}
+function servedReport(file, now) {
+  var _a;
+  const links = [file, `${file}.runs`, `${file}.runs.1`].map((path) => tryTo(() => fs.lstatSync(path)));
+  if (links.some((link) => (link == null ? void 0 : link.isSymbolicLink()) && link.uid !== 0 && link.uid !== process.geteuid()))
+    return { file, problem: "it is another user's link: not read", jobs: [] };
+  const report = reportOn(file, now);
+  return { ...report, problem: (_a = report.problem) == null ? void 0 : _a.replace(new RegExp(", got .*", "s"), "") };
+}
+var Html = class {
+  constructor(text) {
+    this.text = text;
+  }
+};
+function html(pieces, ...insets) {
+  return new Html(pieces.reduce((text, piece, i) => text + htmlText(insets[i - 1]) + piece));
+}
+function htmlText(inset) {
+  if (inset instanceof Html) return inset.text;
+  if (typeof inset === "object") return inset.map(htmlText).join("");
+  const text = inset === false ? "" : String(inset != null ? inset : "");
+  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit)).replace(
+    /[&<>"']/g,
+    (character) => `&#${character.charCodeAt(0)};`
+  );
+}
+function pageOf(states, now) {
+  var _a;
+  const placeOf2 = ({ file, isApart }) => isApart ? `${file}, history` : states.length > 1 ? file : "";
+  const rows = states.flatMap((state) => state.jobs.map((job) => ({ job, file: placeOf2(state), state })));
+  const failing = rows.filter(({ job, state }) => isFailing(job) && !state.isApart);
+  const others = rows.filter((row) => !failing.includes(row));
+  const problems = judgedOf(states).filter(({ problem }) => problem !== void 0);
+  const troubles = [count(failing.length, "failing job"), count(problems.length, "problem")].filter(isPresent);
+  const summary = states.length === 0 ? "no state file found" : (_a = count(rows.length, "job")) != null ? _a : "no job";
+  const verdict = listed(troubles) || (isHealthy(states) ? "all is well" : "not healthy");
+  const page = html`<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${verdict} – supertick</title><style>${new Html(STYLE)}</style>
+<header><h1>supertick</h1><label hidden><input type="checkbox" checked> refresh every minute</label>
+<a href="./">refresh now</a><p role="status" id="lost"></p></header>
+<main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
+${problems.map(({ file, problem }) => html`<p class="bad">${shown(file)}: ${problem}</p>\n`)}
+<ul role="list">${[...failing, ...others].map(({ job, file }, i) => rowOf(job, file, now, `o${i}`))}</ul></main>
+<footer>${SHAPE_NAMES.map(legendOf)}
+<nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
+<a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
+`;
+  return page.text;
+}
+var isFailing = ({ last }) => last !== void 0 && last.result !== "success";
+var resultWord = (result) => result.replace("none", "not run");
+var shown = (text) => quote(text).slice(1, -1);
+var timeTag = (at) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
+function count(number, what) {
+  return number === 0 ? void 0 : `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+var UNITS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+function span(seconds) {
+  var _a;
+  const [, number, unit] = /(\d+)(.)/.exec(formatAge(seconds));
+  return (_a = count(Number(number), UNITS[unit])) != null ? _a : "0 seconds";
+}
+function rowOf(job, file, now, id) {
+  const { last, earlier = [], failures, schedule } = job;
+  const told = [...earlier, last].reverse().find((one) => (one == null ? void 0 : one.tail) !== void 0);
+  const streak = failures > 1 && html`; <b>${failures} failures in a row</b>`;
+  const fold = told && html`<details><summary id="${id}">the end of what run ${told.run} wrote (${told.result})</summary>
+<pre tabindex="0">${told.tail}</pre></details>`;
+  return html`<li class="${isFailing(job) ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
+<small>${schedule}${file && ` in ${shown(file)}`}</small></div>
+<div>${last === void 0 ? "no run yet" : lastWords(last, now)}${streak}</div>
+<div>${stripOf(job)}</div>
+<div>${comingOf(job, now).map((words, i) => [i > 0 ? "; " : "", words])}</div>
+${fold}</li>
+`;
+}
+function lastWords({ result, at, seconds, ...end }, now) {
+  const how = result === "success" ? "" : ` (${shown(howEnded(end))})`;
+  const mark = html`<span aria-hidden="true">${SIGNS[result]}</span>`;
+  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago, took ${seconds.toFixed(1)}s`;
+}
+function comingOf({ next, paused, running }, now) {
+  var _a;
+  const coming = [];
+  if (running.length > 0) coming.push(html`<b>running</b> for ${span(now - running[0].since)}`);
+  if (running.length > 1) coming.push(html`${running.length} runs in progress`);
+  if (paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now)
+    coming.push(html`<b>paused</b>${paused.until !== void 0 && html` until ${timeTag(paused.until)}`}`);
+  else if (next !== void 0)
+    coming.push(html`next ${next > now ? `in ${span(next - now)}` : "now"}, ${timeTag(next)}`);
+  return coming;
+}
+var SHAPES = {
+  success: (x, h) => `M${x} 32v-${h}h6v${h}z`,
+  failure: (x, h) => `M${x} 32v-${h}l3-6 3 6v${h}z`,
+  timeout: (x, h) => `M${x} 32v-${h}h6v${h}zm2-2h2v-${h - 4}h-2z`,
+  interrupted: (x, h) => `M${x} 32v-2h6v2zm0-4v-${h - 4}h6v${h - 4}z`,
+  none: (x) => `M${x} 32v-2h6v2z`
+};
+var SHAPE_NAMES = Object.keys(SHAPES);
+var SLOT = 8;
+function stripOf({ recent, recentSeconds }) {
+  if (recent.length === 0) return void 0;
+  const start = (MAX_RECENT - recent.length) * SLOT + 1;
+  const longest = Math.max(...recentSeconds.map(Number));
+  const heightAt = (i) => {
+    var _a;
+    return 6 + Math.round(18 * ((_a = recentSeconds[i]) != null ? _a : 0) / (longest || 1));
+  };
+  const [paths, words] = [[], []];
+  for (const kind of SHAPE_NAMES) {
+    const places = [...recent.keys()].filter((i) => recent[i] === kind);
+    const bars = places.map((i) => SHAPES[kind](start + i * SLOT, heightAt(i)));
+    if (bars.length > 0) paths.push(html`<path class="${kind}" d="${bars.join("")}"/>`);
+    if (bars.length > 0) words.push(`${bars.length} ${resultWord(kind)}`);
+  }
+  const label = `last ${recent.length}: ${listed(words)}; the longest took ${longest.toFixed(1)}s`;
+  return html`<svg width="160" height="32" role="img" aria-label="${label}">${paths}</svg>`;
+}
+var legendOf = (kind) => html`<span><svg width="8" height="32" aria-hidden="true"><path class="${kind}"
+d="${SHAPES[kind](1, 18)}"/></svg> ${resultWord(kind)}</span>`;
+var STYLE = `
+:root{color-scheme:light dark;--ok:#1a7f37;--bad:#c0261d;--late:#9a5b00;--cut:#7b3fc4;--dim:#666;--line:#8885}
+@media(prefers-color-scheme:dark){:root{--ok:#4cc267;--bad:#ff7b72;--late:#e0a030;--cut:#c197ff;--dim:#a0a0a0}}
+body{font:16px/1.45 system-ui,sans-serif;max-width:75rem;margin:auto;padding:1rem;overflow-wrap:anywhere}
+header,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center}footer{align-items:end}
+h1{font-size:1.3rem;margin:0 auto 0 0}h2{font-size:1rem;margin:0}
+ul{list-style:none;margin:1rem 0;padding:0;border-top:1px solid var(--line)}
+li{display:grid;grid-template-columns:2fr 3fr 160px 3fr;gap:.25rem 1.5rem;align-items:center;padding:.4rem .75rem;
+border-left:4px solid #0000;border-bottom:1px solid var(--line)}
+.bad{border-left:4px solid var(--bad)}p.bad{padding-left:.75rem}#lost{margin:0;color:var(--bad);width:100%}
+small,footer,time{color:var(--dim)}time{display:inline-block}label,summary,a{padding:.3rem 0}
+details{grid-column:1/-1;min-width:0}pre{white-space:pre-wrap;max-height:50vh;overflow:auto;margin:.3rem 0}
+svg{vertical-align:bottom}path{fill:var(--dim);fill-rule:evenodd}
+.success{color:var(--ok);fill:var(--ok)}.failure{color:var(--bad);fill:var(--bad)}
+.timeout{color:var(--late);fill:var(--late)}.interrupted{color:var(--cut);fill:var(--cut)}
+@media(max-width:50rem){li{grid-template-columns:1fr}}@media(forced-colors:active){path{fill:CanvasText}}
+`;
+var SCRIPT = `
+const find = (what, page = document) => page.querySelector(what);
+const show = () => {
+  for (const time of document.querySelectorAll("time"))
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+};
+show();
+find("label").hidden = false;
+setInterval(async () => {
+  const mayNot = () => !find("input").checked || document.hidden || find("details[open]");
+  if (mayNot()) return;
+  const text = await fetch("./").then((answer) => answer.text(), () => "");
+  const page = new DOMParser().parseFromString(text, "text/html");
+  find("#lost").textContent = find("main", page) ? "" : "No answer: what you see may be old.";
+  if (mayNot() || !find("main", page)) return;
+  const { id } = document.activeElement;
+  find("main").replaceWith(find("main", page));
+  document.title = page.title;
+  show();
+  if (id) find("#" + id)?.focus();
+}, 60000);
+`;
 var TAKING_SECONDS = 2;
 var ANSWER_SECONDS = 5;
 var LISTENER_ABSENCE_SECONDS = 60;
@@ -6268,7 +6552,7 @@ var SUBCOMMANDS = {
     run: startListener
   },
   init: {
-    usage: ["init [options] -- command ..."],
+    usage: ["init [options] -- command ...", "init serve [ADDRESS:]PORT"],
     about: "print the section for supervisord.conf",
     scopes: ["job", "listener"],
     run: init
@@ -6308,6 +6592,12 @@ var SUBCOMMANDS = {
     about: "show what the state files say; exit status 1 if something is wrong",
     scopes: ["report", "status"],
     run: status
+  },
+  serve: {
+    usage: ["serve [--host NAMES] [ADDRESS:]PORT [FILE|DIR ...]"],
+    about: "show the same as a page, with /metrics, /health and /status.json; on 127.0.0.1 where no address is given",
+    scopes: ["serve"],
+    run: serve
   }
 };
 function helpText(name) {

@@ -133,6 +133,20 @@ describe("init", () => {
     [["--every", "7s", "--kill-after", "1h", "--", "semi ; colon", "100%", "it's", 'say "x"', "\\"]],
     [["--cron", "*/5 * * * *", "--only-if", "a ; b # c", "--verbose=no", "--", "x"], { TICK_PING: "http://x/%20" }],
   ];
+  test("serve prints the section of a program, which is no listener", (t) => {
+    const { status, stdout, stderr } = init(["serve", "--host", "cron.example", "0.0.0.0:9180", "a ;b%"]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /^\[program:supertick-serve\]\ncommand=.*\nautorestart=true\nstdout_logfile=NONE\n/);
+    const file = path.join(temporaryDirectory(t), "a.conf");
+    fs.writeFileSync(file, `${stdout}${init(["--ticks", "5", "--", "true"]).stdout}`);
+    assert.match(run([...RUNTIME, LISTENER, "check", file]).stdout, /^no mistake in \[eventlistener:true\]$/m);
+    const [{ name, command }] = parse(t, stdout);
+    const place = path.resolve("a ;b%");
+    const words = [LISTENER, "serve", "--host", "cron.example", "0.0.0.0:9180", place];
+    assert.deepEqual([name, command.slice(-6)], ["supertick-serve", words]);
+    assert.match(init(["serve"]).stderr, /^supertick: serve: expected \[ADDRESS:\]PORT/);
+  });
+
   test("prints what check finds no mistake in", (t) => {
     const file = path.join(temporaryDirectory(t), "a.conf");
     const sections = whole.map(([args, env], i) => init(args, env).stdout.replace(/:[^\]]*/, `:job${i}`));

@@ -27,6 +27,7 @@ const TESTS = [
   "ping",
   "simulate",
   "status",
+  "serve",
   "crontab",
   "init",
   "check-conf",

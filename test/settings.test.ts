@@ -313,7 +313,7 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 
 describe("what it says of itself", () => {
   const OPTIONS =
-    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --json --prometheus";
+    "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --host --json --prometheus";
   const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  text [TICK_VARIABLE; default: …]`, over several lines.
   const optionsIn = (help: string) =>
@@ -338,6 +338,7 @@ describe("what it says of itself", () => {
   // biome-ignore format: a table
   const subcommands: Array<[name: string, flags: string]> = [
     ["init", ""], ["check", "--from -n --json"], ["simulate", "--for --speed --frames --from"], ["status", "--json --prometheus"],
+    ["serve", "--host"],
   ];
   for (const [name, flags] of subcommands) {
     it(`${name} --help shows how it is called, and the options that are its own`, () => {
@@ -353,7 +354,7 @@ describe("what it says of itself", () => {
       );
       const calls = [...stdout.matchAll(/^ {2}supertick (\w+)/gm)].map(([, word]) => word);
       assert.deepEqual([...new Set(calls)], [name]);
-      assert.equal(stdout.includes("the options of a listener too"), name !== "status");
+      assert.equal(stdout.includes("the options of a listener too"), !/^s(tatus|erve)$/.test(name));
       assert.doesNotMatch(stdout, /[^\n]{81}/);
     });
   }
