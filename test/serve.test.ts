@@ -4,8 +4,8 @@ import * as assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
-import { describe, it, type TestContext } from "node:test";
-import { type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { after, describe, it, type TestContext } from "node:test";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { formatCounter, html, type JobReport, pageOf, SerialSet, type StateReport } from "../listener";
 import { atEnd, isBun, isDeno, LISTENER, PERMISSIONS, RUNTIME, supertick, temporaryDirectory, until } from "./harness";
 
@@ -340,11 +340,14 @@ const BROWSER = ["chromium", "chromium-browser", "google-chrome"]
   )
   .find((file) => file !== undefined);
 
+let browser: Promise<Browser> | undefined;
+
 /** The page as a reader has it. What it asks for and complains of is kept. */
 async function open(t: TestContext, url: string, options: BrowserContextOptions = {}, prepare = async (_: Page) => {}) {
-  const browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox"] });
-  atEnd(t, () => browser.close());
-  const page = await (await browser.newContext(options)).newPage();
+  browser ??= chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox"] });
+  const context = await (await browser).newContext(options);
+  atEnd(t, () => context.close());
+  const page = await context.newPage();
   const [requests, complaints]: string[][] = [[], []];
   page.on("request", (request) => requests.push(request.url()));
   page.on("console", (message) => complaints.push(message.text()));
@@ -355,6 +358,7 @@ async function open(t: TestContext, url: string, options: BrowserContextOptions 
 }
 
 describe("in a browser", { skip: BROWSER === undefined ? "there is no chromium here" : false }, () => {
+  after(async () => (await browser)?.close());
   const MINUTE = 60_000;
   const late = [
     ended(2, "timeout"),
