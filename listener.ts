@@ -2569,7 +2569,7 @@ function describePhase({ phase, pid, attempt, end }: Run): string {
 
 // ── Settings ────────────────────────────────────────────────────────────────
 // ONE table of options. Flags, environment variables, lines of a crontab, defaults, validation and --help come from it,
-// and a test compares README's tables with it. To add an option: add a row, then README's; its type is its parser's.
+// and a test compares the tables of REFERENCE.md with it. To add an option: a row here and one there; its type is its parser's.
 //
 // A parser turns a text into a value. It throws an Expectation (what is legal) or an Error (what is wrong), of which
 // parseSetting makes a sentence with the option's name and the user's own text.

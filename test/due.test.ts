@@ -7,7 +7,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { payloadTokens, stableDelay } from "../listener";
-import { LISTENER, ROOT, RUNTIME, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
+import { DOCUMENTS, LISTENER, ROOT, RUNTIME, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 import * as valid from "./vectors/cron-valid.json";
 
@@ -253,7 +253,6 @@ describe("a run whose pid could not be written down any more", { concurrency: 2 
 
 describe("check", { concurrency: 2 }, () => {
   const check = (args: string[], env: NodeJS.ProcessEnv = {}) => supertick(["check", ...args], env);
-  const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
 
   for (const { expr, tz, from, next } of valid.filter((c, i) => i % 48 === 5 && c.next !== undefined)) {
     it(`--json gives the due times of ${expr} in ${tz} after ${from}`, () => {
@@ -264,11 +263,11 @@ describe("check", { concurrency: 2 }, () => {
 
   it("says in words what will happen, as README shows it", () => {
     const args = ["--cron", "30 2 * * SUN", "--tz", "Europe/Berlin", "--from", "2025-03-25", "-n", "2"];
-    assert.ok(readme.includes(`\n${check(args).stdout}`));
+    assert.ok(DOCUMENTS.includes(`\n${check(args).stdout}`));
   });
 
   it("says what README's table says of a schedule", () => {
-    const rows = [...readme.matchAll(/`--cron ('[^']+'|@\w+)` \| ([^|]+) \|$/gm)];
+    const rows = [...DOCUMENTS.matchAll(/`--cron ('[^']+'|@\w+)` \| ([^|]+) \|$/gm)];
     assert.ok(rows.length >= 6);
     for (const [, expr, words] of rows) {
       const command = `"$@" check --tz UTC -n 1 --cron ${expr}`;

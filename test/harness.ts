@@ -17,6 +17,9 @@ export const isDeno = path.basename(RUNTIME[0]) === "deno";
 export const ROOT = path.join(__dirname, "..");
 export const LISTENER = path.join(ROOT, "dist", "listener.js");
 export const FIXTURES = path.join(__dirname, "fixtures");
+/** What the user reads, whole: tests run what it shows. */
+export const PAGES = ["README.md", "REFERENCE.md"];
+export const DOCUMENTS = PAGES.map((page) => fs.readFileSync(path.join(ROOT, page), "utf8")).join("\n");
 
 /** The runtime with a CommonJS script that it runs first. Its name must end in .cjs for Deno. */
 export function runtimeWith(script: string): string[] {

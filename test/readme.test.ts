@@ -1,17 +1,17 @@
-// What README tells to paste into supervisord.conf: supervisord's own parser takes it, and makes of it what is meant.
+// What README and REFERENCE show is taken from them and tried: supervisord's own parser takes what is pasted into its file,
+// and makes of it what is meant.
 
 import * as assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { describe, it, test as nodeTest, type TestContext } from "node:test";
-import { LISTENER, postServer, ROOT, run, supertick, temporaryDirectory } from "./harness";
+import { DOCUMENTS, LISTENER, PAGES, postServer, ROOT, run, supertick, temporaryDirectory } from "./harness";
 import { type Program, parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
-const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
 const blocksOf = (language: string) =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text);
+  [...DOCUMENTS.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "gms"))].map(([, text]) => text);
 const MANIFESTS = blocksOf("yaml");
 /** What stands behind `|` in a manifest, without the indentation. */
 const MOUNTED = MANIFESTS.flatMap((manifest) =>
@@ -47,7 +47,7 @@ function parsedVariable(t: TestContext, name: string): string {
 
 /** What README shows between the quotes. */
 function shownVariable(name: string): string | undefined {
-  return new RegExp(`^environment=${name}="(.*)"$`, "m").exec(README)?.[1].replaceAll("%%", "%");
+  return new RegExp(`^environment=${name}="(.*)"$`, "m").exec(DOCUMENTS)?.[1].replaceAll("%%", "%");
 }
 
 // Each test is skipped, not their suite, so that the summary counts them.
@@ -249,7 +249,7 @@ describe("README's manifest for Kubernetes", () => {
 
 describe("README's examples", () => {
   it("init prints what is shown", () => {
-    const [, args, section] = /^\$ supertick (init .*)\n([^`]*)```/m.exec(README)!;
+    const [, args, section] = /^\$ supertick (init .*)\n([^`]*)```/m.exec(DOCUMENTS)!;
     const { stdout } = run(["sh", "-c", `"$0" "$1" ${args}`, process.execPath, LISTENER]);
     assert.equal(stdout.replace(LISTENER, "/usr/local/bin/supertick"), section);
   });
@@ -257,7 +257,7 @@ describe("README's examples", () => {
   test("init makes a section without a mistake of each of its lines", (t) => {
     const directory = temporaryDirectory(t);
     fs.writeFileSync(path.join(directory, "supertick.crontab"), "@daily true\n");
-    const lines = [...README.matchAll(/^supertick (init .*)$/gm)].map(([, args]) =>
+    const lines = [...DOCUMENTS.matchAll(/^supertick (init .*)$/gm)].map(([, args]) =>
       args.replace("/etc/", `${directory}/`),
     );
     const sections = lines.map((args) => run(["sh", "-c", `"$0" "$1" ${args}`, process.execPath, LISTENER]).stdout);
@@ -279,8 +279,37 @@ describe("README's examples", () => {
     fs.writeFileSync(path.join(directory, "supervisord.conf"), "[supervisord]\n[include]\nfiles = conf.d/*.conf\n");
     const section = `[eventlistener:sync]\ncommand=${LISTENER} --every 5m -- /bin/true\nevents=TICK_3600\n`;
     fs.writeFileSync(path.join(directory, "conf.d", "sync.conf"), section);
-    const [, shown] = /^\$ supertick check \/etc\/.*\n([^`]*)```/m.exec(README)!;
+    const [, shown] = /^\$ supertick check \/etc\/.*\n([^`]*)```/m.exec(DOCUMENTS)!;
     const { stdout } = supertick(["check", path.join(directory, "supervisord.conf")]);
     assert.equal(stdout.split(directory).join("/etc/supervisor"), shown);
   });
+});
+
+// ── Links ──────────────────────────────────────────────────────────────────
+
+describe("README's and REFERENCE's links", () => {
+  /** A page without what is in fences or code. */
+  const proseOf = (page: string) =>
+    fs
+      .readFileSync(path.join(ROOT, page), "utf8")
+      .replace(/^```[\s\S]*?^```$/gm, "")
+      .replace(/`[^`\n]*`/g, "x");
+  /** As GitHub makes them of headings. */
+  const anchorsOf = (page: string) =>
+    [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}_ -]/gu, "")
+        .replaceAll(" ", "-"),
+    );
+
+  for (const page of PAGES)
+    it(`of ${page} lead to a file, and to a heading that is there once`, () => {
+      const links = [...proseOf(page).matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)];
+      assert.ok(links.length > 5);
+      for (const [link, file, anchor] of links) {
+        assert.ok(fs.existsSync(path.join(ROOT, file)), link);
+        if (anchor !== undefined) assert.equal(anchorsOf(file || page).filter((a) => a === anchor).length, 1, link);
+      }
+    });
 });

@@ -1,8 +1,8 @@
-// README's recipes for many replicas, taken from there and read by supervisord's own parser, against the real stores.
+// REFERENCE's recipes for many replicas, taken from there and read by supervisord's own parser, against the real stores.
 //
 // Each store is a server of the test's own, in a directory of its own, on a port of the loopback. Three listeners have
 // the same job; whatever the store does, no due time may run twice, and when the store can't tell, none runs at all.
-// To add a store: its recipe in README, a section below that makes a Store of it, and a row in STORES.
+// To add a store: its recipe in REFERENCE, a section below that makes a Store of it, and a row in STORES.
 
 import * as assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
@@ -16,9 +16,9 @@ import { atEnd, LISTENER, ROOT, RUNTIME, temporaryDirectory, until } from "./har
 import { parseConfiguration, skipWithoutSupervisord } from "./real-supervisord";
 import { Supervisord } from "./supervisord";
 
-const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
+const REFERENCE = fs.readFileSync(path.join(ROOT, "REFERENCE.md"), "utf8");
 const ROUNDS = 5;
-const PERIOD = 300; // --every 5m, as README has it
+const PERIOD = 300; // --every 5m, as REFERENCE has it
 const START = 1_700_002_800;
 const SECRET = "Gartenzaun-7";
 const WRONG = "Gartenzwerg-8";
@@ -39,9 +39,9 @@ function skipUnless(name: string, ...programs: string[]): string | false {
   return process.env.CI === "true" ? false : why;
 }
 
-// ── README ──────────────────────────────────────────────────────────────────
+// ── REFERENCE ───────────────────────────────────────────────────────────────
 
-const SECTION = README.slice(README.indexOf("### Many replicas"), README.indexOf("## Limits"));
+const SECTION = REFERENCE.slice(REFERENCE.indexOf("### Many replicas"), REFERENCE.indexOf("## Limits"));
 
 /** The one fenced block of that language under **`title` that has `part`. */
 function recipe(title: string, language: string, part = ""): string {
@@ -50,7 +50,7 @@ function recipe(title: string, language: string, part = ""): string {
     ([, code]) => code,
   );
   const [block, ...others] = blocks.filter((code) => code.includes(part));
-  assert.ok(block && others.length === 0, `README, ${title}: one block of ${language} with "${part}"`);
+  assert.ok(block && others.length === 0, `REFERENCE, ${title}: one block of ${language} with "${part}"`);
   return block;
 }
 
@@ -60,7 +60,7 @@ interface Section {
   environment: Record<string, string>;
 }
 
-/** The whole section of README with this `environment=`, as supervisord reads it. */
+/** The whole section of REFERENCE with this `environment=`, as supervisord reads it. */
 function parseSection(directory: string, environment: string): Section {
   const head = recipe("Redis", "ini").replace(/^environment=[\s\S]*/m, "");
   const file = path.join(directory, "supervisord.conf");
@@ -143,7 +143,7 @@ async function createRedis(t: TestContext): Promise<Store> {
   const port = await freePort();
   const environment = { REDIS_URL: `redis://127.0.0.1:${port}`, REDISCLI_AUTH: SECRET };
   const client = (...args: string[]) => ask(environment, "redis-cli", ["-u", environment.REDIS_URL, ...args]);
-  // As README says that it must be; the limit is reached by fill() alone.
+  // As REFERENCE says that it must be; the limit is reached by fill() alone.
   const settings = {
     ...{ port, bind: "127.0.0.1", requirepass: SECRET, dir: directory, save: '""' },
     ...{ appendonly: "yes", appendfsync: "always", maxmemory: "4mb", "maxmemory-policy": "noeviction" },

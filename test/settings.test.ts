@@ -16,7 +16,7 @@ import {
   TickSchedule,
   UsageError,
 } from "../listener";
-import { isDeno, LISTENER, ROOT, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
+import { DOCUMENTS, isDeno, LISTENER, ROOT, run, runtimeWith, supertick, temporaryDirectory } from "./harness";
 
 type Env = Record<string, string>;
 
@@ -314,7 +314,6 @@ it("a TICK_… variable that is not an option is logged once, with the one that 
 describe("what it says of itself", () => {
   const OPTIONS =
     "--ticks --every --cron --on --crontab --user-column --offset --tick --tz --catch-up --jitter --run-on-start --name --overlap --timeout --kill-after --drain --retries --retry-delay --user --job-env-file --max-running --only-if --state --verbose --log --on-failure --on-success --on-skip --ping --for --speed --frames --from -n --wait --for --state --host --json --prometheus";
-  const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
   // Its rows: `  --flag VALUE  text [TICK_VARIABLE; default: …]`, over several lines.
   const optionsIn = (help: string) =>
     [...help.matchAll(/^ {2}(--?[a-z-]+)(?: [A-Z]+)? +\S.*(?:\n {3}.*)*/gm)].map(([row, flag]) => ({
@@ -378,14 +377,14 @@ describe("what it says of itself", () => {
 
   it("neither is taken from behind --", () => assert.equal(supertick(["--", "x", "--help"]).status, 2));
 
-  it("README's tables have a row for every option with its variable, and for no other", () => {
-    const rows = [...readme.matchAll(/^\| `(--?[a-z-]+)[^`]*` \|(?: `(TICK_[A-Z_]+)` \|)?/gm)];
+  it("REFERENCE's tables have a row for every option with its variable, and for no other", () => {
+    const rows = [...DOCUMENTS.matchAll(/^\| `(--?[a-z-]+)[^`]*` \|(?: `(TICK_[A-Z_]+)` \|)?/gm)];
     const documented = rows.map(([, flag, env]) => ({ flag, env }));
     assert.deepEqual(documented, options);
   });
 
-  it("README names no variable that is none", () => {
-    const named = new Set(readme.match(/\bTICK_[A-Z][A-Z_]*\b/g));
+  it("README and REFERENCE name no variable that is none", () => {
+    const named = new Set(DOCUMENTS.match(/\bTICK_[A-Z][A-Z_]*\b/g));
     for (const { env } of options) named.delete(String(env));
     assert.deepEqual([...named], []);
   });

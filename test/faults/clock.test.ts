@@ -1,5 +1,5 @@
 // The clock is set by a second, an hour, a year, forward and back, while runs go on: by the time that the ticks bring, for
-// supertick has no other. What is due then is said by a model of README's rules for slices.
+// supertick has no other. What is due then is said by a model of REFERENCE's rules for slices.
 
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";

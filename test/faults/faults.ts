@@ -81,7 +81,7 @@ export function assertOneResultEach(lines: readonly JournalLine[]): void {
 }
 
 /**
- * README's rules for --every: what each tick makes due, in order: a due time, or nothing. `begun`: what a tick made decided
+ * REFERENCE's rules for --every: what each tick makes due, in order: a due time, or nothing. `begun`: what a tick made decided
  * that was lost by a kill.
  */
 export function createSliceModel(period: number, slice: number): (when: number, begun?: number) => number | undefined {
