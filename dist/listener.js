@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// supertick 0.1.0: cron for supervisord, in one file. MIT License, the supertick authors.
+// supertick 0.2.0: cron for supervisord, in one file. MIT License, the supertick authors.
+// Is it whole? The release has a SHA256SUMS: in a directory with both, sha256sum -c SHA256SUMS
 // Made from listener.ts, where the comments are: read and change that one.
 "use strict";
 if (parseInt(process.version.slice(1), 10) < 12) {
@@ -3145,7 +3146,7 @@ function pingRequest(base, what, rid) {
 function sendPing({ url, authorization }, body = Buffer.alloc(0)) {
   const { request: open } = url.startsWith("https:") ? require("https") : require("http");
   const headers = {
-    "user-agent": `supertick/${"0.1.0"}`,
+    "user-agent": `supertick/${"0.2.0"}`,
     "content-type": "text/plain",
     "content-length": String(body.length)
   };
@@ -6618,7 +6619,7 @@ ${own.map(optionRow).join("\n")}
 `;
   });
   const more = scopes.includes("job") ? "It takes the options of a listener too: see supertick --help.\n" : "";
-  return `supertick ${"0.1.0"}: cron for supervisord, in one file
+  return `supertick ${"0.2.0"}: cron for supervisord, in one file
 
 ${usages.join("\n")}
 ${isOverview ? `  supertick [SUBCOMMAND] --help | --version
@@ -6657,7 +6658,7 @@ function main() {
   const name = (_a = Object.keys(SUBCOMMANDS).find((name2) => name2 === args[0])) != null ? _a : "";
   try {
     if (options.includes("--help") || options.includes("-h")) writeFully(1, helpText(name));
-    else if (options.includes("--version") || options.includes("-V")) writeFully(1, `supertick ${"0.1.0"}
+    else if (options.includes("--version") || options.includes("-V")) writeFully(1, `supertick ${"0.2.0"}
 `);
     else SUBCOMMANDS[name].run(name === "" ? args : args.slice(1), SUBCOMMANDS[name].scopes);
   } catch (error) {
