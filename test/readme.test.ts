@@ -102,8 +102,16 @@ describe("README's recipes", () => {
     });
   }
 
-  test("the address of the ping is whole", (t) => {
-    assert.equal(new URL(parsedVariable(t, "TICK_PING")).href, "https://hc-ping.com/YOUR-UUID");
+  test("the ping's address is whole, and the end of the output arrives there", async (t) => {
+    const address = new URL(parsedVariable(t, "TICK_PING"));
+    assert.equal(address.href, "https://hc-ping.com/YOUR-UUID");
+    const { url, bodies } = await postServer(t, address.pathname);
+    const args = ["--ticks", "1", "--", "/bin/sh", "-c", "echo no db; exit 3"];
+    const supervisord = await Supervisord.during(t, { args, env: { TICK_PING: url } });
+    await supervisord.tick();
+    await supervisord.until(() => bodies.has("/YOUR-UUID/fail"), "the last ping");
+    assert.equal(bodies.get("/YOUR-UUID/fail")!.toString(), "no db\n");
+    assert.ok(bodies.has("/YOUR-UUID/start"));
   });
 
   test("the mail has a subject, an empty line, and how the job ended", async (t) => {
