@@ -17,7 +17,9 @@ const MANIFESTS = blocksOf("yaml");
 const MOUNTED = MANIFESTS.flatMap((manifest) =>
   [...manifest.matchAll(/^ +\S+\.conf: \|\n((?: {4}.*\n|\n)+)/gm)].map(([, text]) => text.replace(/^ {4}/gm, "")),
 );
-const BLOCKS = [...blocksOf("ini"), ...MOUNTED];
+/** A section without a listener in it. */
+const SERVE = blocksOf("ini").find((block) => block.includes("supertick serve"))!;
+const BLOCKS = [...blocksOf("ini"), ...MOUNTED].filter((block) => block !== SERVE);
 
 /** A section for the blocks that are lines of one. */
 const SECTION =
@@ -80,6 +82,11 @@ describe("README's ini blocks", () => {
       assert.deepEqual(notes, []);
     });
   }
+
+  test("supervisord takes, as a program: serve", (t) => {
+    const [{ name, command, events }] = parse(t, SERVE);
+    assert.deepEqual([name, command.slice(1), events], ["supertick-serve", ["serve", "9180"], []]);
+  });
 
   test("are found, also those of one line", () => {
     assert.ok(BLOCKS.length >= 7 && BLOCKS.some(isLines));

@@ -41,7 +41,7 @@ function skipUnless(name: string, ...programs: string[]): string | false {
 
 // ── REFERENCE ───────────────────────────────────────────────────────────────
 
-const SECTION = REFERENCE.slice(REFERENCE.indexOf("## Many replicas"), REFERENCE.indexOf("## Limits"));
+const SECTION = /^## Many replicas\n.*?^(?=## )/ms.exec(REFERENCE)![0];
 
 /** The one fenced block of that language under **`title` that has `part`. */
 function recipe(title: string, language: string, part = ""): string {
