@@ -8037,7 +8037,7 @@ function eventsMistake({ events, settings, jobs }: Caller): string | undefined {
 // ── status ──────────────────────────────────────────────────────────────────
 // What the two files of a listener say: a table for people, an exit status for health checks. It only reads, so it
 // works beside a running listener and after its end.
-// To add a column: extend JobReport, COLUMNS and tableRow.
+// To add a column: extend JobReport, COLUMNS and tableRow; a metric: a row of JOB_METRICS or LISTENER_METRICS.
 
 /** What the files of one listener say. Times are epoch seconds. */
 export interface StateReport {
