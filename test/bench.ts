@@ -54,6 +54,8 @@ const BOUNDS: Record<string, Bound[]> = {
   crontabReading: [{ atMost: 1000 }],
   directoryReading: [{ atMost: 150 }],
   status: [{ atMost: 250 }],
+  serveMemory: [{ against: "bare Node", atMost: 1.5 }],
+  serveMetrics: [{ atMost: 100 }],
   memoryLimit: [{ atMost: 8 }],
   nextDue: [{ atMost: 50 }, { against: "croner", atMost: 1 }, { against: "cron-parser", atMost: 1 }],
 };
@@ -772,7 +774,7 @@ function startWith(args: readonly string[]): number {
 }
 
 /** Of jobs that all have a past, and the output of a failed run. */
-async function measureStatus(): Promise<Figure[]> {
+function makeStateOfMany(): string {
   const file = path.join(SCRATCH, "many.state");
   const result = (run: number) => ({ run, result: "failure", at: 9, seconds: 1, exit: 1, signal: null });
   const earlier = [1, 2, 3, 4].map(result);
@@ -785,6 +787,11 @@ async function measureStatus(): Promise<Figure[]> {
   fs.writeFileSync(`${file}.runs`, Array.from({ length: JOBS }, (_, i) => job(i)).join(""));
   const { pid, start } = { pid: process.pid, start: fs.readFileSync("/proc/self/stat", "latin1").split(" ")[21] };
   fs.writeFileSync(file, `1\nwhen=1700000040 serial=1 period=60 listener=${pid}:${start}\n`);
+  return file;
+}
+
+async function measureStatus(): Promise<Figure[]> {
+  const file = makeStateOfMany();
   const samples: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const before = childrenNanoseconds(process.pid);
@@ -794,6 +801,36 @@ async function measureStatus(): Promise<Figure[]> {
   }
   const title = `CPU of status with ${JOBS.toLocaleString("en")} jobs`;
   return [{ title, unit: "ms", samples: { supertick: samples }, bounds: BOUNDS.status }];
+}
+
+async function measureServe(): Promise<Figure[]> {
+  const bare = 'require("http").createServer(() => {}).listen(0, () => console.error("serving"))';
+  const memory: Record<string, number[]> = { supertick: [], "bare Node": [] };
+  const metrics: number[] = [];
+  const file = makeStateOfMany();
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [name, args] of [
+      ["supertick", [LISTENER, "serve", "0", file]],
+      ["bare Node", ["-e", bare]],
+    ] as const) {
+      const server = spawn(process.execPath, args, { env: ENVIRONMENT, stdio: ["ignore", "ignore", "pipe"] });
+      const [said] = await once(server.stderr, "data");
+      await sleep(SETTLE_SECONDS * 1000);
+      memory[name].push(privateMiB(server.pid!));
+      const url = /http:\S+/.exec(String(said))?.[0];
+      for (let request = 0; url !== undefined && request < 5; request++) {
+        const before = cpuNanoseconds(server.pid!);
+        assert.match(await (await fetch(`${url}metrics`)).text(), /^supertick_/m);
+        if (request > 0) metrics.push((cpuNanoseconds(server.pid!) - before) / 1e6); // the first one compiles
+      }
+      server.kill();
+      await once(server, "exit");
+    }
+  const title = `CPU of /metrics with ${JOBS.toLocaleString("en")} jobs`;
+  return [
+    { title: "private memory of serve, idle", unit: "MB", samples: memory, bounds: BOUNDS.serveMemory },
+    { title, unit: "ms", samples: { supertick: metrics }, bounds: BOUNDS.serveMetrics },
+  ];
 }
 
 /** The smallest limit, in whole MB, under which it says READY, answers three ticks and is alive after that. */
@@ -849,6 +886,7 @@ const MEASUREMENTS: Record<string, () => Promise<Figure[]>> = {
   crontab: measureCrontab,
   "crontab-reading": measureCrontabReading,
   status: measureStatus,
+  serve: measureServe,
   "memory-limit": measureMemoryLimit,
   "next-due": measureSchedules,
 };
