@@ -8544,7 +8544,7 @@ function filesIn(places: readonly string[]): string[] {
 function servedReport(file: string, now: number): StateReport {
   const links = [file, `${file}.runs`, `${file}.runs.1`].map((path) => tryTo(() => fs.lstatSync(path)));
   if (links.some((link) => link?.isSymbolicLink() && link.uid !== 0 && link.uid !== process.geteuid!()))
-    return { file, problem: "it is another user's link: not read", jobs: [] };
+    return { file, problem: "it is another user's link: not read", isApart: true, jobs: [] };
   const report = reportOn(file, now);
   return { ...report, problem: report.problem?.replace(/, got .*/s, "") };
 }
@@ -8573,13 +8573,14 @@ function htmlText(inset: Inset): string {
 }
 
 export function pageOf(states: readonly StateReport[], now: number): string {
-  const placeOf = ({ file, isApart }: StateReport) => (isApart ? `${file}, history` : states.length > 1 ? file : "");
-  const rows = states.flatMap((state) => state.jobs.map((job) => ({ job, file: placeOf(state), state })));
-  const failing = rows.filter(({ job, state }) => isFailing(job) && !state.isApart);
-  const others = rows.filter((row) => !failing.includes(row));
+  const rank = ({ isApart }: StateReport, job: JobReport) => (isApart ? 2 : isFailing(job) ? 0 : 1);
+  const ranked = states.flatMap((state) => state.jobs.map((job) => ({ job, state, rank: rank(state, job) })));
+  const rows = ranked.sort((a, b) => a.rank - b.rank);
+  const failing = rows.filter((row) => row.rank === 0);
+  const fileOf = ({ file }: StateReport) => (states.length > 1 ? file : "");
   const problems = judgedOf(states).filter(({ problem }) => problem !== undefined);
-  const troubles = [count(failing.length, "failing job"), count(problems.length, "problem")].filter(isPresent);
-  const summary = states.length === 0 ? "no state file found" : (count(rows.length, "job") ?? "no job");
+  const troubles = [plural(failing.length, "failing job"), plural(problems.length, "problem")].filter(isPresent);
+  const summary = states.length === 0 ? "no state file found" : (plural(rows.length, "job") ?? "no job");
   const verdict = listed(troubles) || (isHealthy(states) ? "all is well" : "not healthy");
   const page = html`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -8587,8 +8588,8 @@ export function pageOf(states: readonly StateReport[], now: number): string {
 <header><h1>supertick</h1><label hidden><input type="checkbox" checked> refresh every minute</label>
 <a href="./">refresh now</a><p role="status" id="lost"></p></header>
 <main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
-${problems.map(({ file, problem }) => html`<p class="bad">${shown(file)}: ${problem}</p>\n`)}
-<ul role="list">${[...failing, ...others].map(({ job, file }, i) => rowOf(job, file, now, `o${i}`))}</ul></main>
+${states.map(problemOf)}
+<ul role="list">${rows.map(({ job, state }, i) => rowOf(job, fileOf(state), now, `o${i}`))}</ul></main>
 <footer>${SHAPE_NAMES.map(legendOf)}
 <nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
 <a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
@@ -8596,12 +8597,14 @@ ${problems.map(({ file, problem }) => html`<p class="bad">${shown(file)}: ${prob
   return page.text;
 }
 
+const problemOf = ({ file, problem, isApart }: StateReport) =>
+  problem && html`<p class="${isApart ? "" : "bad"}">${shown(file)}: ${problem}</p>\n`;
 const isFailing = ({ last }: JobReport) => last !== undefined && last.result !== "success";
 const resultWord = (result: string) => result.replace("none", "not run");
 const shown = (text: string) => quote(text).slice(1, -1);
 const timeTag = (at: number) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
 
-function count(number: number, what: string): string | undefined {
+function plural(number: number, what: string): string | undefined {
   return number === 0 ? undefined : `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
@@ -8610,7 +8613,7 @@ const UNITS: Readonly<Record<string, string>> = { s: "second", m: "minute", h: "
 /** 56 → "56 seconds" */
 function span(seconds: number): string {
   const [, number, unit] = /(\d+)(.)/.exec(formatAge(seconds))!;
-  return count(Number(number), UNITS[unit]) ?? "0 seconds";
+  return plural(Number(number), UNITS[unit]) ?? "0 seconds";
 }
 
 function rowOf(job: JobReport, file: string, now: number, id: string): Html {

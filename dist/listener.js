@@ -240,9 +240,9 @@ var PoolGaps = class {
     this.gaps = halves.filter(({ from, to }) => from <= to);
   }
   look() {
-    const count2 = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
+    const count = this.gaps.reduce((sum, { from, to, isOld }) => sum + (isOld ? to - from + 1 : 0), 0);
     this.gaps = this.gaps.filter(({ isOld }) => !isOld).map((gap) => ({ ...gap, isOld: true }));
-    return count2;
+    return count;
   }
 };
 function countTick(last, counted, tick) {
@@ -273,12 +273,12 @@ var Schedule = class {
     return due <= upTo ? due : void 0;
   }
   countIn(decided, upTo) {
-    let count2 = 0;
-    for (let due = decided; count2 < MOST_COUNTED; count2++) {
+    let count = 0;
+    for (let due = decided; count < MOST_COUNTED; count++) {
       due = this.firstAfter(due, upTo);
       if (due > upTo) break;
     }
-    return count2;
+    return count;
   }
   misfits(periodSeconds, from) {
     const ticks = nextDueTimes(this, from, 60).map((due) => due / periodSeconds);
@@ -299,15 +299,15 @@ var TickSchedule = class extends Schedule {
   describe() {
     return this.every === 1 ? "every tick" : `every ${this.every} ticks`;
   }
-  isReached(count2, undecided = 0) {
-    if (!this.isOfAll) return count2 >= this.every;
-    return Math.floor(count2 / this.every) > Math.floor((count2 - 1 - undecided) / this.every);
+  isReached(count, undecided = 0) {
+    if (!this.isOfAll) return count >= this.every;
+    return Math.floor(count / this.every) > Math.floor((count - 1 - undecided) / this.every);
   }
-  ticksToGo(count2) {
-    return this.isOfAll ? this.every - count2 % this.every : Math.max(1, this.every - count2);
+  ticksToGo(count) {
+    return this.isOfAll ? this.every - count % this.every : Math.max(1, this.every - count);
   }
-  countAfter(count2) {
-    return !this.isOfAll && this.isReached(count2) ? 0 : count2;
+  countAfter(count) {
+    return !this.isOfAll && this.isReached(count) ? 0 : count;
   }
 };
 var SliceSchedule = class extends Schedule {
@@ -384,9 +384,9 @@ function tryReadSchedule(record, localZone) {
 function isByClock({ kind }) {
   return kind === "slices" || kind === "cron";
 }
-function nextDueTimes(schedule, from, count2) {
+function nextDueTimes(schedule, from, count) {
   const dues = [];
-  for (let due = from; dues.length < count2; dues.push(due)) {
+  for (let due = from; dues.length < count; dues.push(due)) {
     due = schedule.firstAfter(due);
     if (due === Infinity) break;
   }
@@ -423,8 +423,8 @@ function parseDuration(text) {
 }
 function withoutFraction(text) {
   var _a;
-  const [, count2, unit] = (_a = /^(\d*\.\d+)([wdhms])$/.exec(text)) != null ? _a : [];
-  const seconds = Number(count2) * DURATION_UNITS[unit];
+  const [, count, unit] = (_a = /^(\d*\.\d+)([wdhms])$/.exec(text)) != null ? _a : [];
+  const seconds = Number(count) * DURATION_UNITS[unit];
   return seconds >= 0 ? formatDuration(Math.max(1, Math.round(seconds))) : void 0;
 }
 function formatDuration(seconds) {
@@ -1470,8 +1470,8 @@ var Decision = class {
     const { schedule } = this.job;
     const { now } = this.moment;
     const decided = isByClock(schedule) ? Math.floor(Math.min(now, (_a = paused.until) != null ? _a : now)) : void 0;
-    const count2 = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
-    this.record({ type: "resumed", decided, count: count2, id, at: this.moment.at });
+    const count = before === void 0 || decided === void 0 ? 0 : schedule.countIn(before, decided);
+    this.record({ type: "resumed", decided, count, id, at: this.moment.at });
   }
   drop({ number, attempt, end, result = "interrupted" }, why, error) {
     const isOver = attempt > 1 || end !== void 0;
@@ -1623,8 +1623,8 @@ function isByHand({ reason }) {
 function describePause({ until }) {
   return until === void 0 ? "paused" : `paused until ${formatTime(until)}`;
 }
-function countWords(count2) {
-  return count2 > MOST_COUNTED ? "over 1,000 due times" : count2 === 1 ? "one due time" : `${count2} due times`;
+function countWords(count) {
+  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
 function memoryOf(text) {
   return isAscii(text) ? text.length : 2 * text.length;
@@ -2456,8 +2456,8 @@ function splitJobLine(line) {
     throw new Error(`${quote(first)} is not a schedule${instead}`);
   }
   const isWithValue = /^@(?:every|ticks)$/i.test(first);
-  const count2 = isWithValue ? 2 : isWord ? 1 : 5;
-  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count2}})([^ \\t].*)$`).exec(line)) != null ? _a : [];
+  const count = isWithValue ? 2 : isWord ? 1 : 5;
+  const [, schedule, command] = (_a = new RegExp(`^((?:[^ \\t]+[ \\t]+){${count}})([^ \\t].*)$`).exec(line)) != null ? _a : [];
   if (command === void 0) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
@@ -2950,7 +2950,7 @@ function whenRead(streams, plan, end) {
     });
   (_a = plan.onExit) == null ? void 0 : _a.call(plan, end);
 }
-function tryMakePipes(count2) {
+function tryMakePipes(count) {
   var _a;
   if (isBun || isDeno) return [];
   const { execFileSync } = require("child_process");
@@ -2958,22 +2958,22 @@ function tryMakePipes(count2) {
     if (!hasDescriptors(SPAWN_DESCRIPTORS)) return void 0;
     execFileSync("mkfifo", ["-m", "600", ...files], { stdio: "ignore" });
     const pipes = files.map((file) => tryTo(() => openPipe(file))).filter(isPresent);
-    if (pipes.length === count2) return pipes;
+    if (pipes.length === count) return pipes;
     for (const { readEnd, writeEnd } of pipes) for (const fd of [readEnd, writeEnd]) fs.closeSync(fd);
     return void 0;
   };
-  return (_a = tryInPrivateDirectory(["1", "2"].slice(0, count2), make)) != null ? _a : [];
+  return (_a = tryInPrivateDirectory(["1", "2"].slice(0, count), make)) != null ? _a : [];
 }
 var SPAWN_DESCRIPTORS = 16;
-function hasDescriptors(count2) {
+function hasDescriptors(count) {
   const free = [];
-  while (free.length < count2) {
+  while (free.length < count) {
     const fd = tryTo(() => fs.openSync("/dev/null", fs.constants.O_RDONLY));
     if (fd === void 0) break;
     free.push(fd);
   }
   for (const fd of free) fs.closeSync(fd);
-  return free.length === count2;
+  return free.length === count;
 }
 function openPipe(file) {
   const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
@@ -3295,7 +3295,7 @@ function describeError(error) {
 }
 var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
-  const { count: count2, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
+  const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
     (tick == null ? void 0 : tick.serial) !== void 0 && `serial=${tick.serial.toFixed()}`,
@@ -3307,7 +3307,7 @@ function formatCounter(content) {
     poolSerial !== void 0 && `pool=${poolSerial.toFixed()}`,
     `serials=${content.serials.format()}`
   ];
-  return `${count2.toFixed()}
+  return `${count.toFixed()}
 ${fields.filter(Boolean).join(" ")}`;
 }
 function parseCounter(text) {
@@ -4125,21 +4125,21 @@ var JobRunner = class {
   }
   dueByCount(schedule, tick, decision, setBackSeconds = 0) {
     var _a;
-    const { count: count2, undecided } = this.host.ticks;
+    const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
     const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
     const isNamed = (lastTick == null ? void 0 : lastTick.serial) === serial && lastTick.due === due && ((_a = lastTick.supervisor) != null ? _a : supervisor) === supervisor;
-    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count2, undecided)) return;
+    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
     decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
   dueBy(upTo, { serial, periodSeconds }, decision) {
     if (decision.isStillPaused()) return;
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === void 0) return;
-    const { due, is, count: count2 } = found;
+    const { due, is, count } = found;
     if (is !== "schedule") decision.effects.push({ do: "log", text: describeMissed(found, upTo, this.host.ticks) });
-    if (is === "missed") return decision.record({ type: "missed", due, count: count2, at: Date.now() / 1e3 });
+    if (is === "missed") return decision.record({ type: "missed", due, count, at: Date.now() / 1e3 });
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
   plan(tick, isSetBack) {
@@ -4160,9 +4160,9 @@ var JobRunner = class {
     this.commit(decision);
   }
   secondsToNextRun() {
-    const { last, count: count2, periodSeconds } = this.host.ticks;
+    const { last, count, periodSeconds } = this.host.ticks;
     if (last === void 0 || periodSeconds === 0) return Number.POSITIVE_INFINITY;
-    return nextRun(this.job.schedule, this.state, { ...last, count: count2, periodSeconds }) - this.host.now;
+    return nextRun(this.job.schedule, this.state, { ...last, count, periodSeconds }) - this.host.now;
   }
   onEvent(event, reason) {
     const { serial } = event;
@@ -4258,18 +4258,18 @@ var ids = 0;
 function createId() {
   return ID_PREFIX + (++ids).toString(16).padStart(12, "0");
 }
-function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, periodSeconds, count: count2 }) {
+function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, periodSeconds, count }) {
   const { until = Infinity } = paused != null ? paused : { until: 0 };
   if (until === Infinity || schedule instanceof TickSchedule && until > whenSeconds) return Infinity;
-  if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count2) * periodSeconds;
+  if (schedule instanceof TickSchedule) return whenSeconds + schedule.ticksToGo(count) * periodSeconds;
   const next = schedule.firstAfter(Math.max(decided, whenSeconds - delay, until)) + delay;
   return delay > 0 ? next : Math.ceil(next / periodSeconds) * periodSeconds;
 }
-function describeMissed({ due, is, count: count2 }, upTo, { pauseSeconds, periodSeconds }) {
+function describeMissed({ due, is, count }, upTo, { pauseSeconds, periodSeconds }) {
   const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
-  return `${why}${countWords(count2)} missed, ${last}${end}`;
+  return `${why}${countWords(count)} missed, ${last}${end}`;
 }
 function verdictOf(end, isLate) {
   if (end.exit === 0) return { verdict: "allowed" };
@@ -4468,8 +4468,8 @@ var Roster = class {
     return runner;
   }
   countJobs() {
-    const count2 = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count2 === 1 ? "1 job" : `${count2} jobs`;
+    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
+    return count === 1 ? "1 job" : `${count} jobs`;
   }
   change(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.key, runner]));
@@ -4564,13 +4564,13 @@ var Listener = class {
     this.env = env;
     const { pid, start } = this.supervisor;
     this.supervisorId = start === 0 ? void 0 : hash32(`${pid}:${start}:${machineId()}`).toString(36);
-    const { count: count2, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
+    const { count, undecided = 0, tick, serials, poolSerial, supervisor, machine = machineId() } = counter.found;
     const isSame = start > 0 && (supervisor == null ? void 0 : supervisor.pid) === pid && supervisor.start === start && machine === machineId();
     this.counted = isSame ? serials : new SerialSet();
     const isYoung = start > 0 && ageOf(this.supervisor) < MAX_YOUNG_SECONDS;
     this.gaps = new PoolGaps(isSame ? poolSerial : isYoung ? 0 : void 0);
     const last = tick && { serial: -1, ...tick, isForeign: !isSame || tick.serial === void 0 };
-    this.ticks = { last, count: count2, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
+    this.ticks = { last, count, undecided, periodSeconds: 0, pauseSeconds: 0, lastSeconds: 0 };
     this.tickType = settings.tick;
     const states = () => [
       [LISTENER, this.yieldedBefore],
@@ -4653,11 +4653,11 @@ var Listener = class {
     const { crontab, onlyJob } = this;
     const what = (_a = onlyJob == null ? void 0 : onlyJob.schedule.describe()) != null ? _a : `${this.roster.countJobs()} of ${crontab.path}`;
     const tick = this.isTicking ? ` on ${(_b = this.tickType) != null ? _b : "the first type of tick seen"}` : "";
-    const count2 = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
+    const count = (onlyJob == null ? void 0 : onlyJob.schedule.kind) === "ticks" ? `; count ${this.ticks.count}` : "";
     const columns = (_c = crontab == null ? void 0 : crontab.describe()) != null ? _c : "";
     if (columns !== "") this.log.line(columns);
     for (const doubt of (_d = crontab == null ? void 0 : crontab.doubts) != null ? _d : []) this.log.line(doubt);
-    this.log.line(`${what}${tick}${count2}; state in ${this.describePlace()}`);
+    this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
@@ -4873,8 +4873,8 @@ var Listener = class {
     if (!this.settings.verbose) return;
     const schedule = (_a = this.onlyJob) == null ? void 0 : _a.schedule;
     const goal = schedule instanceof TickSchedule ? ` of ${schedule.every}` : void 0;
-    const count2 = schedule === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
-    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count2}`);
+    const count = schedule === void 0 || goal !== void 0 ? `: count ${this.ticks.count}${goal != null ? goal : ""}` : "";
+    this.log.line(`tick ${tick.whenSeconds} (${this.tickType})${count}`);
   }
   answer() {
     try {
@@ -4894,7 +4894,7 @@ var Listener = class {
   }
   writeCounter(isAtWork = true) {
     var _a;
-    const { count: count2, undecided, last, periodSeconds: known } = this.ticks;
+    const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, self } = this;
     const listener = isAtWork ? self : void 0;
@@ -4902,7 +4902,7 @@ var Listener = class {
     const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count: count2, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
+    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
   }
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
@@ -5219,10 +5219,10 @@ function planTicks(invocation) {
   const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
   const type = tick != null ? tick : isFine ? "TICK_5" : USUAL_TICK;
   const periodSeconds = TICK_PERIODS[type];
-  const count2 = Math.floor(seconds / periodSeconds);
-  if (count2 === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
+  const count = Math.floor(seconds / periodSeconds);
+  if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count: count2, pauseSeconds: periodSeconds / speed, frames };
+  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
 }
 async function play(plan, statePath, words) {
   const listener = new SimulatedListener(words, plan.frames);
@@ -5235,13 +5235,13 @@ async function play(plan, statePath, words) {
     await listener.ended;
   }
   const end = await listener.ended;
-  const runs = Object.entries(countRuns(statePath)).map(([what, count2]) => [count2 - before[what], what]);
-  const counts = runs.filter(([count2]) => count2 > 0).map(([count2, what]) => `${count2} ${what}`);
+  const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what]);
+  const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
   show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
-var countTicks = (count2) => `${count2} tick${count2 === 1 ? "" : "s"}`;
+var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
   var _a;
   const counter = (_a = tryTo(() => parseCounter(readStart(statePath)))) != null ? _a : NO_COUNTER;
@@ -5256,16 +5256,16 @@ function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds })
   return `; the first would be at ${formatTime(first)}: ${options} shows it`;
 }
 async function sendTicks(plan, statePath, listener) {
-  const { type, periodSeconds, firstWhen, count: count2, pauseSeconds } = plan;
+  const { type, periodSeconds, firstWhen, count, pauseSeconds } = plan;
   const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, Math.max(0, seconds) * 1e3));
   const allEnded = async () => {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${countTicks(count2)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
-  for (let i = 0; i < count2; i++) {
+  for (let i = 0; i < count; i++) {
     await (pauseSeconds === 0 ? allEnded() : wait(startedSeconds + i * pauseSeconds - monotonicSeconds()));
     await listener.tick(type, i + 1, firstWhen + i * periodSeconds);
   }
@@ -6045,9 +6045,9 @@ function secondsBeside(recent, seconds) {
     return letter === "-" ? null : (_a = seconds[at++]) != null ? _a : null;
   });
 }
-function tryNextRun(state, { tick, count: count2, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
+function tryNextRun(state, { tick, count, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
   if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;
-  const next = nextRun(schedule, state, { ...tick, count: count2, periodSeconds });
+  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
   return next === Infinity ? void 0 : next;
 }
 var COLUMNS = ["JOB", "FILE", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
@@ -6261,7 +6261,7 @@ function servedReport(file, now) {
   var _a;
   const links = [file, `${file}.runs`, `${file}.runs.1`].map((path) => tryTo(() => fs.lstatSync(path)));
   if (links.some((link) => (link == null ? void 0 : link.isSymbolicLink()) && link.uid !== 0 && link.uid !== process.geteuid()))
-    return { file, problem: "it is another user's link: not read", jobs: [] };
+    return { file, problem: "it is another user's link: not read", isApart: true, jobs: [] };
   const report = reportOn(file, now);
   return { ...report, problem: (_a = report.problem) == null ? void 0 : _a.replace(new RegExp(", got .*", "s"), "") };
 }
@@ -6284,13 +6284,14 @@ function htmlText(inset) {
 }
 function pageOf(states, now) {
   var _a;
-  const placeOf2 = ({ file, isApart }) => isApart ? `${file}, history` : states.length > 1 ? file : "";
-  const rows = states.flatMap((state) => state.jobs.map((job) => ({ job, file: placeOf2(state), state })));
-  const failing = rows.filter(({ job, state }) => isFailing(job) && !state.isApart);
-  const others = rows.filter((row) => !failing.includes(row));
+  const rank = ({ isApart }, job) => isApart ? 2 : isFailing(job) ? 0 : 1;
+  const ranked = states.flatMap((state) => state.jobs.map((job) => ({ job, state, rank: rank(state, job) })));
+  const rows = ranked.sort((a, b) => a.rank - b.rank);
+  const failing = rows.filter((row) => row.rank === 0);
+  const fileOf = ({ file }) => states.length > 1 ? file : "";
   const problems = judgedOf(states).filter(({ problem }) => problem !== void 0);
-  const troubles = [count(failing.length, "failing job"), count(problems.length, "problem")].filter(isPresent);
-  const summary = states.length === 0 ? "no state file found" : (_a = count(rows.length, "job")) != null ? _a : "no job";
+  const troubles = [plural(failing.length, "failing job"), plural(problems.length, "problem")].filter(isPresent);
+  const summary = states.length === 0 ? "no state file found" : (_a = plural(rows.length, "job")) != null ? _a : "no job";
   const verdict = listed(troubles) || (isHealthy(states) ? "all is well" : "not healthy");
   const page = html`<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -6298,26 +6299,27 @@ function pageOf(states, now) {
 <header><h1>supertick</h1><label hidden><input type="checkbox" checked> refresh every minute</label>
 <a href="./">refresh now</a><p role="status" id="lost"></p></header>
 <main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
-${problems.map(({ file, problem }) => html`<p class="bad">${shown(file)}: ${problem}</p>\n`)}
-<ul role="list">${[...failing, ...others].map(({ job, file }, i) => rowOf(job, file, now, `o${i}`))}</ul></main>
+${states.map(problemOf)}
+<ul role="list">${rows.map(({ job, state }, i) => rowOf(job, fileOf(state), now, `o${i}`))}</ul></main>
 <footer>${SHAPE_NAMES.map(legendOf)}
 <nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
 <a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
 `;
   return page.text;
 }
+var problemOf = ({ file, problem, isApart }) => problem && html`<p class="${isApart ? "" : "bad"}">${shown(file)}: ${problem}</p>\n`;
 var isFailing = ({ last }) => last !== void 0 && last.result !== "success";
 var resultWord = (result) => result.replace("none", "not run");
 var shown = (text) => quote(text).slice(1, -1);
 var timeTag = (at) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
-function count(number, what) {
+function plural(number, what) {
   return number === 0 ? void 0 : `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 var UNITS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
 function span(seconds) {
   var _a;
   const [, number, unit] = /(\d+)(.)/.exec(formatAge(seconds));
-  return (_a = count(Number(number), UNITS[unit])) != null ? _a : "0 seconds";
+  return (_a = plural(Number(number), UNITS[unit])) != null ? _a : "0 seconds";
 }
 function rowOf(job, file, now, id) {
   const { last, earlier = [], failures, schedule } = job;

@@ -45,3 +45,13 @@ export function fill(file: string): () => void {
     fs.closeSync(fd);
   }
 }
+
+const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
+/** Where pids mean the same: this boot, and this pid namespace. */
+export const machine = `${bootId}:${fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
+
+/** A live process: as it is named in the files. */
+export function identityOf(pid: number) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  return { pid, start: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]) };
+}

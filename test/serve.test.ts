@@ -7,6 +7,7 @@ import * as net from "node:net";
 import { after, describe, it, type TestContext } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { formatCounter, html, type JobReport, pageOf, SerialSet, type StateReport } from "../listener";
+import { identityOf, machine } from "./files";
 import { atEnd, isBun, isDeno, LISTENER, PERMISSIONS, RUNTIME, supertick, temporaryDirectory, until } from "./harness";
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -14,10 +15,10 @@ import { atEnd, isBun, isDeno, LISTENER, PERMISSIONS, RUNTIME, supertick, tempor
 const NOW = 1_700_000_040;
 const success = { run: 3, result: "success", at: NOW - 240, seconds: 0.2, exit: 0, signal: null } as const;
 const failure = { ...success, result: "failure", exit: 3, tail: "cannot reach db\n" } as const;
+const NO_RUNS = { success: 0, failure: 0, timeout: 0, interrupted: 0 };
 const someJob = (more: Partial<JobReport> = {}): JobReport => ({
   ...{ job: "backup", schedule: "every 5m", last: success, recent: ["success"], recentSeconds: [0.2], failures: 0 },
-  ...{ runs: { success: 1, failure: 0, timeout: 0, interrupted: 0 }, skipped: 0, missed: 0 },
-  ...{ next: NOW + 56, running: [], ...more },
+  ...{ next: NOW + 56, running: [], runs: NO_RUNS, skipped: 0, missed: 0, ...more },
 });
 const pageWith = (jobs: JobReport[], more: Partial<StateReport> = {}) => pageOf([{ file: "/s", jobs, ...more }], NOW);
 /** What a reader sees, in one line. */
@@ -50,9 +51,9 @@ const job = (name: string, key = "."): Line => ({
 /** Both files of a listener that had a tick just now. */
 function writeState(file: string, lines: Line[]): string {
   const tick = { whenSeconds: Math.floor(Date.now() / 60_000) * 60, serial: 9 };
-  const [, start] = /^(?:.*\) )(?:\S+ ){19}(\d+)/s.exec(fs.readFileSync("/proc/self/stat", "utf8"))!;
-  const listener = { pid: process.pid, start: Number(start) }; // one that lives
-  fs.writeFileSync(file, formatCounter({ count: 3, periodSeconds: 60, tick, serials: new SerialSet([9]), listener }));
+  const [listener, supervisor] = [process.pid, process.ppid].map(identityOf);
+  const who = { listener, supervisor, machine };
+  fs.writeFileSync(file, formatCounter({ count: 3, periodSeconds: 60, tick, serials: new SerialSet([9]), ...who }));
   fs.writeFileSync(`${file}.runs`, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   return file;
 }
@@ -96,8 +97,8 @@ describe("the page", () => {
       someJob({
         job: "sync",
         running: [
-          { run: 4, since: NOW - 180, pid: 7 },
-          { run: 5, since: NOW - 1, pid: 8 },
+          { run: 4, since: NOW - 180, pid: 71 },
+          { run: 5, since: NOW - 1, pid: 72 },
         ],
       }),
       someJob({ job: "new", last: undefined, recent: [], recentSeconds: [] }),
@@ -130,6 +131,16 @@ describe("the page", () => {
       { file: "/b", jobs: [], problem: "there is no such file" },
     ];
     assert.match(textOf(pageOf(states, NOW)), /1 job: 1 problem .* \/b: there is no such file backup every 5m in \/a/);
+    const left = {
+      file: "/c",
+      jobs: [someJob({ job: "left", last: failure })],
+      problem: "its listener has ended",
+      isApart: true,
+    };
+    assert.match(
+      textOf(pageOf([...states, left], NOW)),
+      /2 jobs: 1 problem .* \/c: its listener has ended backup .* left /,
+    );
     assert.match(textOf(pageOf([], NOW)), /no state file found: not healthy/);
     assert.match(textOf(pageWith([someJob()])), /1 job: all is well/);
   });
@@ -197,6 +208,14 @@ describe("serve", () => {
     const { healthy, states } = JSON.parse(await (await fetch(`${url}status.json`)).text());
     const { stdout } = supertick(["status", "--json", file]);
     assert.deepEqual({ healthy, states }, JSON.parse(stdout));
+  });
+
+  it("has the metrics that status prints", async (t) => {
+    const file = someState(t);
+    const { url } = await serving(t, [file]);
+    const answer = await fetch(`${url}metrics`);
+    assert.equal(answer.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert.equal(await answer.text(), supertick(["status", "--prometheus", file]).stdout);
   });
 
   it("tells health by the status, and reads the files anew each time", async (t) => {

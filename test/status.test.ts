@@ -17,6 +17,7 @@ import {
   SerialSet,
   type StateReport,
 } from "../listener";
+import { identityOf, machine } from "./files";
 import { FIXTURES, HUMBLE, LISTENER, PERMISSIONS, RUNTIME, run, supertick, temporaryDirectory } from "./harness";
 import { Supervisord } from "./supervisord";
 
@@ -27,15 +28,6 @@ const statusJson = (...args: string[]): Json => JSON.parse(status(["--json", ...
 
 const NOW = 1700000000;
 const now = () => Math.floor(Date.now() / 1000);
-
-const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").slice(0, 8);
-const machine = `${bootId}:${fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
-
-/** A live process: as it is named in the files. */
-function identityOf(pid: number) {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-  return { pid, start: Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]) };
-}
 
 /** A counter file whose last tick came `age` seconds ago, or up to a minute more, to a listener that lives. */
 function writeCounter(file: string, age: number, more: Partial<CounterContent> = {}): void {
