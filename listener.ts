@@ -376,6 +376,11 @@ export class PoolGaps {
     return this.gaps.length > 0;
   }
 
+  /** How many have not come yet. */
+  get missing(): number {
+    return this.gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  }
+
   /** An event with this number has come. */
   add(number: number): void {
     // A pool that was made anew since then counts from 0; one that is late has hardly more than ten before it.
@@ -6827,6 +6832,7 @@ class Listener {
 
   // Who is gone takes nothing from anybody: the counter names no listener any more.
   private exit(): void {
+    if (this.gaps.isOpen) this.log.line(`events that have not come before the end: ${this.gaps.missing}`);
     if (!this.isTaken()) {
       this.journal.flush();
       this.writeCounter(false);

@@ -225,6 +225,9 @@ var PoolGaps = class {
   get isOpen() {
     return this.gaps.length > 0;
   }
+  get missing() {
+    return this.gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  }
   add(number) {
     var _a, _b;
     if (this.isFirst && number < ((_a = this.highest) != null ? _a : 0) / 2 - USUAL_BUFFER) this.highest = void 0;
@@ -4977,6 +4980,7 @@ var Listener = class {
     });
   }
   exit() {
+    if (this.gaps.isOpen) this.log.line(`events that have not come before the end: ${this.gaps.missing}`);
     if (!this.isTaken()) {
       this.journal.flush();
       this.writeCounter(false);

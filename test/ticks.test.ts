@@ -439,6 +439,7 @@ describe("a number in our pool", () => {
     it(`is missed if it never comes: ${title}`, () => {
       const gaps = new PoolGaps(highest === "-" ? undefined : Number(highest));
       for (const number of numbers.split(" ")) gaps.add(Number(number));
+      assert.equal(gaps.missing, Number(lost), "before the end too");
       assert.equal(gaps.look(), 0, "they may still come");
       assert.deepEqual([gaps.look(), gaps.highest, gaps.look()], [Number(lost), Number(after), 0]);
       assert.equal(gaps.isOpen, false);
