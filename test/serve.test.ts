@@ -338,6 +338,9 @@ describe("serve", () => {
     const theirs = await text();
     assert.equal(theirs.match(/it is another user's link: not read/g)?.length, 2);
     assert.doesNotMatch(theirs, /secret-job/);
+    writeState(`${directory}/ours`, [job("ours")]);
+    const both = await serving(t, [`${directory}/link`, `${directory}/ours`]);
+    assert.equal((await fetch(`${both.url}health`)).status, 200, "who may make links has no say in our health");
   });
 
   it("ends at SIGTERM with status 0", async (t) => {
