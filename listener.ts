@@ -8579,11 +8579,11 @@ function htmlText(inset: Inset): string {
 }
 
 export function pageOf(states: readonly StateReport[], now: number): string {
-  const rank = ({ isApart }: StateReport, job: JobReport) => (isApart ? 2 : isFailing(job) ? 0 : 1);
-  const ranked = states.flatMap((state) => state.jobs.map((job) => ({ job, state, rank: rank(state, job) })));
-  const rows = ranked.sort((a, b) => a.rank - b.rank);
-  const failing = rows.filter((row) => row.rank === 0);
-  const fileOf = ({ file }: StateReport) => (states.length > 1 ? file : "");
+  const rankOf = (isApart: boolean, job: JobReport) => (isApart ? 2 : isFailing(job) ? 0 : 1);
+  const rowsOf = ({ file, jobs, isApart = false }: StateReport) =>
+    jobs.map((job) => ({ job, file: states.length > 1 && file, rank: rankOf(isApart, job) }));
+  const rows = states.flatMap(rowsOf).sort((a, b) => a.rank - b.rank);
+  const failing = rows.filter(({ rank }) => rank === 0);
   const problems = judgedOf(states).filter(({ problem }) => problem !== undefined);
   const troubles = [plural(failing.length, "failing job"), plural(problems.length, "problem")].filter(isPresent);
   const summary = states.length === 0 ? "no state file found" : (plural(rows.length, "job") ?? "no job");
@@ -8595,7 +8595,7 @@ export function pageOf(states: readonly StateReport[], now: number): string {
 <a href="./">refresh now</a><p role="status" id="lost"></p></header>
 <main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
 ${states.map(problemOf)}
-<ul role="list">${rows.map(({ job, state }, i) => rowOf(job, fileOf(state), now, `o${i}`))}</ul></main>
+<ul role="list">${rows.map((row, i) => rowOf(row, now, `o${i}`))}</ul></main>
 <footer>${SHAPE_NAMES.map(legendOf)}
 <nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
 <a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
@@ -8622,7 +8622,10 @@ function span(seconds: number): string {
   return plural(Number(number), UNITS[unit]) ?? "0 seconds";
 }
 
-function rowOf(job: JobReport, file: string, now: number, id: string): Html {
+/** `rank`: 0 for a failing job, 2 for one that has no say in health. */
+type PageRow = { readonly job: JobReport; readonly file: string | false; readonly rank: number };
+
+function rowOf({ job, file, rank }: PageRow, now: number, id: string): Html {
   const { last, earlier = [], failures, schedule } = job;
   const told = [...earlier, last].reverse().find((one) => one?.tail !== undefined);
   const streak = failures > 1 && html`; <b>${failures} failures in a row</b>`;
@@ -8630,7 +8633,7 @@ function rowOf(job: JobReport, file: string, now: number, id: string): Html {
     told &&
     html`<details><summary id="${id}">the end of what run ${told.run} wrote (${told.result})</summary>
 <pre tabindex="0">${told.tail}</pre></details>`;
-  return html`<li class="${isFailing(job) ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
+  return html`<li class="${rank === 0 ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
 <small>${schedule}${file && ` in ${shown(file)}`}</small></div>
 <div>${last === undefined ? "no run yet" : lastWords(last, now)}${streak}</div>
 <div>${stripOf(job)}</div>

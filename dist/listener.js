@@ -6288,11 +6288,10 @@ function htmlText(inset) {
 }
 function pageOf(states, now) {
   var _a;
-  const rank = ({ isApart }, job) => isApart ? 2 : isFailing(job) ? 0 : 1;
-  const ranked = states.flatMap((state) => state.jobs.map((job) => ({ job, state, rank: rank(state, job) })));
-  const rows = ranked.sort((a, b) => a.rank - b.rank);
-  const failing = rows.filter((row) => row.rank === 0);
-  const fileOf = ({ file }) => states.length > 1 ? file : "";
+  const rankOf = (isApart, job) => isApart ? 2 : isFailing(job) ? 0 : 1;
+  const rowsOf = ({ file, jobs, isApart = false }) => jobs.map((job) => ({ job, file: states.length > 1 && file, rank: rankOf(isApart, job) }));
+  const rows = states.flatMap(rowsOf).sort((a, b) => a.rank - b.rank);
+  const failing = rows.filter(({ rank }) => rank === 0);
   const problems = judgedOf(states).filter(({ problem }) => problem !== void 0);
   const troubles = [plural(failing.length, "failing job"), plural(problems.length, "problem")].filter(isPresent);
   const summary = states.length === 0 ? "no state file found" : (_a = plural(rows.length, "job")) != null ? _a : "no job";
@@ -6304,7 +6303,7 @@ function pageOf(states, now) {
 <a href="./">refresh now</a><p role="status" id="lost"></p></header>
 <main><p class="${isHealthy(states) ? "" : "bad"}"><b>${summary}: ${verdict}</b>, as of ${timeTag(now)}</p>
 ${states.map(problemOf)}
-<ul role="list">${rows.map(({ job, state }, i) => rowOf(job, fileOf(state), now, `o${i}`))}</ul></main>
+<ul role="list">${rows.map((row, i) => rowOf(row, now, `o${i}`))}</ul></main>
 <footer>${SHAPE_NAMES.map(legendOf)}
 <nav><a href="status.json">status.json</a> <a href="metrics">metrics</a>
 <a href="health">health</a></nav></footer><script>${new Html(SCRIPT)}</script></html>
@@ -6325,13 +6324,13 @@ function span(seconds) {
   const [, number, unit] = /(\d+)(.)/.exec(formatAge(seconds));
   return (_a = plural(Number(number), UNITS[unit])) != null ? _a : "0 seconds";
 }
-function rowOf(job, file, now, id) {
+function rowOf({ job, file, rank }, now, id) {
   const { last, earlier = [], failures, schedule } = job;
   const told = [...earlier, last].reverse().find((one) => (one == null ? void 0 : one.tail) !== void 0);
   const streak = failures > 1 && html`; <b>${failures} failures in a row</b>`;
   const fold = told && html`<details><summary id="${id}">the end of what run ${told.run} wrote (${told.result})</summary>
 <pre tabindex="0">${told.tail}</pre></details>`;
-  return html`<li class="${isFailing(job) ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
+  return html`<li class="${rank === 0 ? "bad" : ""}"><div><h2>${shown(job.job)}</h2>
 <small>${schedule}${file && ` in ${shown(file)}`}</small></div>
 <div>${last === void 0 ? "no run yet" : lastWords(last, now)}${streak}</div>
 <div>${stripOf(job)}</div>

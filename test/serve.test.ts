@@ -137,10 +137,9 @@ describe("the page", () => {
       problem: "its listener has ended",
       isApart: true,
     };
-    assert.match(
-      textOf(pageOf([...states, left], NOW)),
-      /2 jobs: 1 problem .* \/c: its listener has ended backup .* left /,
-    );
+    const page = pageOf([...states, left], NOW);
+    assert.match(textOf(page), /2 jobs: 1 problem .* \/c: its listener has ended backup .* left /);
+    assert.doesNotMatch(page, /<li class="bad">/, "history is no alarm");
     assert.match(textOf(pageOf([], NOW)), /no state file found: not healthy/);
     assert.match(textOf(pageWith([someJob()])), /1 job: all is well/);
   });
