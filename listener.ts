@@ -203,7 +203,7 @@ function parseHeader(line: string): EventHeader | undefined {
   if (poolSerialAt < 0 || serialAt < 0 || serial === null) return undefined;
   if (length > MAX_PAYLOAD_LENGTH) throw new ProtocolError(`an event that is too long: ${quoteBytes(line.slice(-80))}`);
   const poolSerial = line.slice(poolSerialAt + " poolserial:".length, tail.index);
-  const isNumber = poolSerial.length < 16 && Number(poolSerial) >= 0 && poolSerial !== "";
+  const isNumber = /^\d{1,15}$/.test(poolSerial);
   return { name: tail[1], serial: Number(serial[1]), poolSerial: isNumber ? Number(poolSerial) : undefined, length };
 }
 
