@@ -2664,7 +2664,9 @@ function parseEventNames(text: string): string[] {
   const unknown = names.find((name) => !EVENT_TYPES.includes(name));
   if (unknown === undefined) return names;
   if (unknown.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
-  throw new Error(`unknown event ${quote(unknown)}${suggestion(unknown.toUpperCase(), EVENT_TYPES)}`);
+  const kin = EVENT_TYPES.filter((name) => name.endsWith(unknown.replace(/^.*_/, "_").toUpperCase()));
+  const near = suggestion(unknown.toUpperCase(), EVENT_TYPES) || (kin.length === 1 ? `; did you mean ${kin[0]}?` : "");
+  throw new Error(`unknown event ${quote(unknown)}${near}`);
 }
 
 // The table:
@@ -2800,7 +2802,7 @@ type ValueOf<O extends OptionSpec> = ReturnType<O["parse"]> | (O extends { defau
 export type Settings = { readonly [K in OptionKey]: ValueOf<(typeof OPTIONS)[K]> };
 
 /** The text that was given for an option, where ("--every", "TICK_EVERY"), and its value if that is known already. */
-type Given = { readonly text: string; readonly origin: string; readonly value?: unknown; readonly isSecret?: boolean };
+type Given = { readonly text: string; readonly origin: string; readonly value?: unknown; readonly secretFile?: string };
 /** The options of one source. The first layer that has an option decides it. */
 type Layer = { readonly texts: ReadonlyMap<OptionKey, Given> };
 type EnvironmentLayer = { readonly layer: Layer; readonly warnings: readonly string[] };
@@ -2855,7 +2857,8 @@ function optionOf(flag: string, scopes: readonly Scope[]): OptionKey {
 function notAnOption(word: string, before?: Given): UsageError {
   const hint = ": the command goes behind --, a value with spaces needs quotes, and a switch takes no value but =no";
   const shown = before === undefined ? quoteName(word) : `a word behind ${before.origin}`;
-  return new UsageError(`${shown} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
+  const near = suggestion(`--${word}`, ["--help", "--version"]) || suggestion(word, Object.keys(SUBCOMMANDS));
+  return new UsageError(`${shown} is not an option${near || hint}`);
 }
 
 function unknownVariable(name: string): string {
@@ -2895,7 +2898,7 @@ export function parseEnvironment(
 function givenBy(origin: string, text: string, isFile: boolean, readSecret: (path: string) => string): Given {
   if (!isFile) return { text, origin };
   try {
-    return { text: readSecret(text).replace(/\r?\n$/, ""), origin, isSecret: true };
+    return { text: readSecret(text).replace(/\r?\n$/, ""), origin, secretFile: text };
   } catch (error) {
     throw new UsageError(`${origin}: cannot read ${quote(text)}: ${describeError(error)}`, origin);
   }
@@ -2935,8 +2938,9 @@ function valuesOf(layers: readonly Layer[], schedule: OptionKey): Settings {
 }
 
 /** The value of an option's text. @throws UsageError */
-function parseSetting(key: OptionKey, { text, origin, value, isSecret = specOf(key).isSecret }: Given): unknown {
+function parseSetting(key: OptionKey, { text, origin, value, secretFile }: Given): unknown {
   if (value !== undefined) return value;
+  const isSecret = specOf(key).isSecret || secretFile !== undefined;
   const { parse, twin } = specOf(key);
   try {
     return parse(text);
@@ -3007,13 +3011,14 @@ function suggestion(word: string, known: readonly string[]): string {
   return meant === "" ? "" : `; did you mean ${meant}?`;
 }
 
-/** Does it take at most so many letters that are left out, added or replaced to make one word the other? */
+/** Does it take at most so many letters that are left out, added, replaced or swapped to make one word the other? */
 function isNear(a: string, b: string, edits: number): boolean {
   if (a === b) return true;
   const [restOfA, restOfB] = [a.slice(1), b.slice(1)];
   if (a[0] === b[0]) return isNear(restOfA, restOfB, edits);
   const isNearer = (x: string, y: string) => isNear(x, y, edits - 1);
-  return edits > 0 && (isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
+  const isSwapped = edits > 0 && a !== "" && a[0] === b[1] && a[1] === b[0] && isNearer(a.slice(2), b.slice(2));
+  return edits > 0 && (isSwapped || isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
 }
 
 // ── Jobs ────────────────────────────────────────────────────────────────────
@@ -3217,6 +3222,7 @@ export interface Crontab {
   readonly warnings: readonly string[];
   /** Why its lines name users; undefined: they name none. */
   readonly userColumn?: string;
+  readonly isUnread?: boolean;
   /** Of the warnings, those for the log. */
   readonly doubts?: readonly string[];
 }
@@ -4586,9 +4592,16 @@ function isExecutable(file: string): boolean {
 }
 
 /** The programs of that name, in the order of PATH. */
-function inPath(name: string, path = process.env.PATH ?? ""): string[] {
-  const files = path.split(":", MOST_PLACES).flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]));
-  return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
+function inPath(name: string, path?: string): string[] {
+  return placesOf(name, path).filter(isProgram);
+}
+
+function placesOf(name: string, path = process.env.PATH ?? ""): string[] {
+  return path.split(":", MOST_PLACES).flatMap((folder) => (folder === "" ? [] : [`${folder}/${name}`]));
+}
+
+function isProgram(file: string): boolean {
+  return fs.existsSync(file) && isExecutable(file) && fs.statSync(file).isFile(); // what throws is slow
 }
 
 function isLink(path: string): boolean {
@@ -6053,6 +6066,11 @@ class CrontabSource {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
   }
 
+  /** The only file can't be read. */
+  get isUnread(): boolean {
+    return !this.isDirectory && [...this.files.values()].some(({ crontab }) => crontab.isUnread);
+  }
+
   get doubts(): readonly string[] {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.doubts ?? []);
   }
@@ -6121,7 +6139,7 @@ class CrontabSource {
     } catch (error) {
       const why =
         error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${describeError(error)}`;
-      return { jobs: [], mistakes: [why], warnings: [] };
+      return { jobs: [], mistakes: [why], warnings: [], isUnread: true };
     }
   }
 }
@@ -6167,7 +6185,7 @@ function createLookup(): Pick<CrontabContext, "users" | "isCommand"> {
     isCommand(word, path = process.env.PATH ?? "") {
       if (path !== knownPath) known.clear();
       knownPath = path;
-      const isThere = known.get(word) ?? inPath(word, path).length > 0;
+      const isThere = known.get(word) ?? placesOf(word, path).some(isProgram);
       known.set(word, isThere);
       return isThere;
     },
@@ -7161,17 +7179,21 @@ type TickPlan = ReturnType<typeof planTicks>;
 /** Which ticks to send; `pauseSeconds`: real seconds between two, 0: each one when all runs have ended. */
 function planTicks(invocation: Invocation) {
   const { tick, from = Date.now() / 1000, for: seconds, speed, frames } = invocation.settings;
-  const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
+  const jobs = plannedJobs(invocation);
+  const isFine = fittingTick(jobs, from) === "TICK_5";
+  const hasJitter = jobs.some(({ schedule, settings }) => settings.jitter > 0 && isByClock(schedule));
   const type = tick ?? (isFine ? "TICK_5" : USUAL_TICK);
   const periodSeconds = TICK_PERIODS[type]!;
   const count = Math.floor(seconds / periodSeconds);
   if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
+  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames, hasJitter };
 }
 
 /** Returns the exit status. @throws Error when the listener breaks the protocol */
 async function play(plan: TickPlan, statePath: string, words: readonly string[]): Promise<number> {
+  if (plan.hasJitter)
+    show("simulate: a delay by --jitter is in real time: where ticks come faster, a run waits for one");
   const listener = new SimulatedListener(words, plan.frames);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => listener.stop());
   const before = countRuns(statePath);
@@ -7366,7 +7388,9 @@ function init(args: readonly string[], scopes: readonly Scope[]): void {
     command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
-    variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
+    variables: [...environment.layer.texts.values()]
+      .filter(({ origin }) => origin !== OPTIONS.tick.env)
+      .map((given) => ({ ...given, text: given.secretFile ?? given.text })),
     logDirectory: logDirectory(),
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
@@ -7529,6 +7553,7 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
   const crontab = new CrontabSource(path, flags, environment.layer, settings.userColumn);
   crontab.read();
   const { mistakes, parsedJobs } = crontab;
+  if (crontab.isUnread) throw new UsageError(mistakes[0]);
   const zones = zoneDoubts(parsedJobs.map(({ schedule }) => schedule));
   const doubts = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
@@ -7538,11 +7563,12 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
     if (/[/ ]/.test(env.SHELL ?? "") && !isExecutable(env.SHELL))
       warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, line, schedule, user, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast, settings);
-    lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text) => `  ${text}`));
-    return { name, line, ...forecast };
+    const who = user === undefined ? "" : `, as ${user.name}`;
+    lines.push(`line ${line}, ${name}${who}: ${words}`, ...more.map((text) => `  ${text}`));
+    return { name, line, user: user?.name, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}\n`);

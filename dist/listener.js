@@ -1718,7 +1718,9 @@ function parseEventNames(text) {
   const unknown = names.find((name) => !EVENT_TYPES.includes(name));
   if (unknown === void 0) return names;
   if (unknown.startsWith("TICK")) throw new Error("ticks are for --ticks, --every and --cron");
-  throw new Error(`unknown event ${quote(unknown)}${suggestion(unknown.toUpperCase(), EVENT_TYPES)}`);
+  const kin = EVENT_TYPES.filter((name) => name.endsWith(unknown.replace(/^.*_/, "_").toUpperCase()));
+  const near = suggestion(unknown.toUpperCase(), EVENT_TYPES) || (kin.length === 1 ? `; did you mean ${kin[0]}?` : "");
+  throw new Error(`unknown event ${quote(unknown)}${near}`);
 }
 var GROUPS = { schedule: "Schedule, one of", when: "When", how: "How", telling: "Telling", trial: "Subcommands" };
 function option(usage, group, scope, parse, about, more = {}) {
@@ -2043,7 +2045,8 @@ function optionOf(flag, scopes) {
 function notAnOption(word, before) {
   const hint = ": the command goes behind --, a value with spaces needs quotes, and a switch takes no value but =no";
   const shown2 = before === void 0 ? quoteName(word) : `a word behind ${before.origin}`;
-  return new UsageError(`${shown2} is not an option${suggestion(`--${word}`, ["--help", "--version"]) || hint}`);
+  const near = suggestion(`--${word}`, ["--help", "--version"]) || suggestion(word, Object.keys(SUBCOMMANDS));
+  return new UsageError(`${shown2} is not an option${near || hint}`);
 }
 function unknownVariable(name) {
   return `${name.slice(0, 80)} is not a variable of supertick${suggestion(name, OPTION_VARIABLES)}`;
@@ -2069,7 +2072,7 @@ function parseEnvironment(env, readSecret2 = () => "") {
 function givenBy(origin, text, isFile, readSecret2) {
   if (!isFile) return { text, origin };
   try {
-    return { text: readSecret2(text).replace(/\r?\n$/, ""), origin, isSecret: true };
+    return { text: readSecret2(text).replace(/\r?\n$/, ""), origin, secretFile: text };
   } catch (error) {
     throw new UsageError(`${origin}: cannot read ${quote(text)}: ${describeError(error)}`, origin);
   }
@@ -2102,8 +2105,9 @@ function valuesOf(layers, schedule) {
   }
   return settings;
 }
-function parseSetting(key, { text, origin, value, isSecret = specOf(key).isSecret }) {
+function parseSetting(key, { text, origin, value, secretFile }) {
   if (value !== void 0) return value;
+  const isSecret = specOf(key).isSecret || secretFile !== void 0;
   const { parse, twin } = specOf(key);
   try {
     return parse(text);
@@ -2157,7 +2161,8 @@ function isNear(a, b, edits) {
   const [restOfA, restOfB] = [a.slice(1), b.slice(1)];
   if (a[0] === b[0]) return isNear(restOfA, restOfB, edits);
   const isNearer = (x, y) => isNear(x, y, edits - 1);
-  return edits > 0 && (isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
+  const isSwapped = edits > 0 && a !== "" && a[0] === b[1] && a[1] === b[0] && isNearer(a.slice(2), b.slice(2));
+  return edits > 0 && (isSwapped || isNearer(a, restOfB) || isNearer(restOfA, b) || isNearer(restOfA, restOfB));
 }
 var ONLY_JOB = ".";
 function optionsOf(settings) {
@@ -2305,9 +2310,9 @@ function findUserColumn(lines, { path, users, isCommand }) {
     if (name === "PATH") searchPath = value.replace(/^(["'])(.*)\1$/, "$2");
     const [, word = ""] = name === void 0 && COMMAND_WORD.exec(line) || [];
     const [user] = word.replace(/["']/g, "").split(/[:,]/, 1);
-    const isProgram = isOtherWord(user) || isCommand(user, searchPath);
-    if (users.has(user) && (isSystem || !isProgram)) return `line ${i + 1} names the user ${user}`;
-    if (!isProgram) strange != null ? strange : strange = i + 1;
+    const isProgram2 = isOtherWord(user) || isCommand(user, searchPath);
+    if (users.has(user) && (isSystem || !isProgram2)) return `line ${i + 1} names the user ${user}`;
+    if (!isProgram2) strange != null ? strange : strange = i + 1;
   }
   if (strange === void 0 || !isSystem) return void 0;
   return `cron wants one here, and line ${strange} begins with no command`;
@@ -2407,9 +2412,9 @@ var CrontabReader = class {
       if (/^(?:[-|&;<>]|$)/.test(next)) throw new Error(`there is no command behind the user ${quote(word)}`);
       return [word, text.slice(word.length).trimStart()];
     }
-    const isProgram = (one) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
-    const isBeforeProgram = /^(?:[$!(]|\w+=)|\//.test(next) || runnerOf(next) !== void 0 || isProgram(next);
-    if (this.mustLookForUsers && next !== "" && !isOtherWord(word) && !isProgram(word) && isBeforeProgram)
+    const isProgram2 = (one) => SHELL_WORD.test(one) || context.isCommand(one, this.env.PATH);
+    const isBeforeProgram = /^(?:[$!(]|\w+=)|\//.test(next) || runnerOf(next) !== void 0 || isProgram2(next);
+    if (this.mustLookForUsers && next !== "" && !isOtherWord(word) && !isProgram2(word) && isBeforeProgram)
       throw new Error(`${quote(word)} is neither a command nor a user of this machine: --user-column says which it is`);
     return [context.owner, text];
   }
@@ -3256,9 +3261,14 @@ function isExecutable(file) {
     return (_a2 = fs.accessSync(file, fs.constants.X_OK)) != null ? _a2 : true;
   })) != null ? _a : false;
 }
-function inPath(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
-  const files = path.split(":", MOST_PLACES).flatMap((folder) => folder === "" ? [] : [`${folder}/${name}`]);
-  return files.filter((file) => isExecutable(file) && fs.statSync(file).isFile());
+function inPath(name, path) {
+  return placesOf(name, path).filter(isProgram);
+}
+function placesOf(name, path = ((_a) => (_a = process.env.PATH) != null ? _a : "")()) {
+  return path.split(":", MOST_PLACES).flatMap((folder) => folder === "" ? [] : [`${folder}/${name}`]);
+}
+function isProgram(file) {
+  return fs.existsSync(file) && isExecutable(file) && fs.statSync(file).isFile();
 }
 function isLink(path) {
   var _a;
@@ -4339,6 +4349,9 @@ var CrontabSource = class {
   get warnings() {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.warnings);
   }
+  get isUnread() {
+    return !this.isDirectory && [...this.files.values()].some(({ crontab }) => crontab.isUnread);
+  }
   get doubts() {
     return [...this.files.values()].flatMap(({ crontab }) => {
       var _a;
@@ -4400,7 +4413,7 @@ var CrontabSource = class {
       });
     } catch (error) {
       const why = error instanceof UsageError ? error.message : `cannot read the crontab ${path}: ${describeError(error)}`;
-      return { jobs: [], mistakes: [why], warnings: [] };
+      return { jobs: [], mistakes: [why], warnings: [], isUnread: true };
     }
   }
 };
@@ -4440,7 +4453,7 @@ function createLookup() {
       var _a2;
       if (path !== knownPath) known.clear();
       knownPath = path;
-      const isThere = (_a2 = known.get(word)) != null ? _a2 : inPath(word, path).length > 0;
+      const isThere = (_a2 = known.get(word)) != null ? _a2 : placesOf(word, path).some(isProgram);
       known.set(word, isThere);
       return isThere;
     }
@@ -5220,15 +5233,19 @@ function makeTemporaryDirectory() {
 }
 function planTicks(invocation) {
   const { tick, from = Date.now() / 1e3, for: seconds, speed, frames } = invocation.settings;
-  const isFine = fittingTick(plannedJobs(invocation), from) === "TICK_5";
+  const jobs = plannedJobs(invocation);
+  const isFine = fittingTick(jobs, from) === "TICK_5";
+  const hasJitter = jobs.some(({ schedule, settings }) => settings.jitter > 0 && isByClock(schedule));
   const type = tick != null ? tick : isFine ? "TICK_5" : USUAL_TICK;
   const periodSeconds = TICK_PERIODS[type];
   const count = Math.floor(seconds / periodSeconds);
   if (count === 0) throw new UsageError(`--for: expected at least one ${type}, ${formatDuration(periodSeconds)}`);
   const firstWhen = Math.ceil(from / periodSeconds) * periodSeconds;
-  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames };
+  return { type, periodSeconds, firstWhen, count, pauseSeconds: periodSeconds / speed, frames, hasJitter };
 }
 async function play(plan, statePath, words) {
+  if (plan.hasJitter)
+    show("simulate: a delay by --jitter is in real time: where ticks come faster, a run waits for one");
   const listener = new SimulatedListener(words, plan.frames);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => listener.stop());
   const before = countRuns(statePath);
@@ -5383,7 +5400,10 @@ function init(args, scopes) {
     command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_c = settings.on) != null ? _c : [], tick].filter(isPresent),
     graceSeconds: longestGrace(jobs),
-    variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env),
+    variables: [...environment.layer.texts.values()].filter(({ origin }) => origin !== OPTIONS.tick.env).map((given) => {
+      var _a2;
+      return { ...given, text: (_a2 = given.secretFile) != null ? _a2 : given.text };
+    }),
     logDirectory: logDirectory()
   });
   const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
@@ -5518,6 +5538,7 @@ function checkCrontab(path, { settings, flags, environment }) {
   const crontab = new CrontabSource(path, flags, environment.layer, settings.userColumn);
   crontab.read();
   const { mistakes, parsedJobs } = crontab;
+  if (crontab.isUnread) throw new UsageError(mistakes[0]);
   const zones = zoneDoubts(parsedJobs.map(({ schedule }) => schedule));
   const doubts2 = [...zones, ...groupDoubts(parsedJobs.map(({ user }) => user).filter(isPresent))];
   const warnings = [...environment.warnings, ...doubts2, ...crontab.warnings];
@@ -5530,11 +5551,12 @@ function checkCrontab(path, { settings, flags, environment }) {
     if (/[/ ]/.test((_a = env.SHELL) != null ? _a : "") && !isExecutable(env.SHELL))
       warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = parsedJobs.map(({ name, line, schedule, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, line, schedule, user, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast, settings);
-    lines.push(`line ${line}, ${name}: ${words}`, ...more.map((text2) => `  ${text2}`));
-    return { name, line, ...forecast };
+    const who = user === void 0 ? "" : `, as ${user.name}`;
+    lines.push(`line ${line}, ${name}${who}: ${words}`, ...more.map((text2) => `  ${text2}`));
+    return { name, line, user: user == null ? void 0 : user.name, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}

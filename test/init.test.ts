@@ -163,6 +163,14 @@ describe("init", () => {
     assert.equal(lines.at(-2), `environment=${variables}`);
   });
 
+  it("names the file that holds a value, and not what is in it", (t) => {
+    const file = `${temporaryDirectory(t)}/secret`;
+    fs.writeFileSync(file, "http://127.0.0.1/hunter2\n");
+    const lines = linesOf(["--ticks", "5", "--", "true"], { TICK_PING_FILE: file });
+    assert.ok(lines.includes(`environment=TICK_PING_FILE="${file}"`), lines.join("\n"));
+    assert.doesNotMatch(lines.join("\n"), /hunter2/);
+  });
+
   it("notes on stderr what may surprise", () => {
     const { status, stdout, stderr } = init(["--every", "90s", "--tick", "TICK_60", "--", "true"], { TICK_GAOL: "5" });
     assert.equal(status, 0);

@@ -181,6 +181,8 @@ describe("a mistake is one sentence: ", () => {
     [[...T, "-phunter2"], 'unknown option "-p…"'],
     [["help"], '"help" is not an option; did you mean --help?'],
     [["version"], '"version" is not an option; did you mean --version?'],
+    [["statsu"], '"statsu" is not an option; did you mean status?'],
+    [["--on", "PROCESS_FATAL"], '--on "PROCESS_FATAL": unknown event "PROCESS_FATAL"; did you mean PROCESS_STATE_FATAL?'],
     [["--tiks", "5"], 'unknown option "--tiks"; did you mean --ticks?'],
     [["--kill_after=5", ...T], 'unknown option "--kill_after"; did you mean --kill-after?'],
     [["--max-runing", "5"], 'unknown option "--max-runing"; did you mean --max-running?'],
