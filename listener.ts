@@ -3504,6 +3504,8 @@ function splitJobLine(line: string): [schedule: string, command: string] {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
   }
+  const [unit] = (isWithValue && /^[smhdw](?=[ \t])/.exec(command)) || [];
+  if (unit !== undefined) throw new Error(`there is a blank in the duration: write ${schedule.trim()}${unit}`);
   const [beyond] = (!isWord && BEYOND_FIVE.exec(command)) || [];
   if (beyond !== undefined) {
     checkExpression((schedule + beyond).trim().replace(/[ \t]+/g, " "));
@@ -7217,7 +7219,9 @@ const countTicks = (count: number) => `${count} tick${count === 1 ? "" : "s"}`;
 function describeFirstRun(statePath: string, { firstWhen, periodSeconds, pauseSeconds }: TickPlan): string {
   const counter = tryTo(() => parseCounter(readStart(statePath))) ?? NO_COUNTER;
   const states = statesIn(statePath);
-  const first = Math.min(...states.map((state) => tryNextRun(state, counter) ?? Number.POSITIVE_INFINITY));
+  const first = Math.min(
+    ...states.map((state) => tryNextRun(state, counter, Date.now() / 1000) ?? Number.POSITIVE_INFINITY),
+  );
   if (first === Number.POSITIVE_INFINITY || states.some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
   const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
@@ -7880,7 +7884,12 @@ const SHORTENED: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> 
   [/ is badly formatted.*/, "$&; a % sign is written %%"],
   [/( Available names:| in value ').*/, ""],
   [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
-  [/^No (closing quotation|escaped character)$/, "can't parse command: $&"],
+  [
+    /^No (closing quotation|escaped character)$/,
+    "can't parse command: $&; a blank and ; begin a comment, in quotes too",
+  ],
+  [/requires an "events" line/, "$&: events=TICK_60"],
+  [/Unknown event type.*/, "$&: ticks are TICK_5, TICK_60 and TICK_3600"],
   [/^(Invalid user name|The directory named) .*/, "$&, on this machine"],
 ];
 
@@ -8252,7 +8261,9 @@ export function reportOf(files: StateFiles, processes: VisibleProcesses, now: nu
     supervisord,
     lastTick: tick?.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(([key, state]) => jobReport(key, state, listener === undefined ? NO_COUNTER : counter, isAlive)),
+    jobs: states.map(([key, state]) =>
+      jobReport(key, state, listener === undefined ? NO_COUNTER : counter, now, isAlive),
+    ),
   };
 }
 
@@ -8280,6 +8291,7 @@ function jobReport(
   key: string,
   state: JobState,
   counter: CounterContent,
+  now: number,
   isAlive: (leader: ProcessIdentity) => boolean,
 ): JobReport {
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
@@ -8297,7 +8309,7 @@ function jobReport(
     missed: counts.missed ?? 0,
     recentSeconds: secondsBeside(recent, state.recentSeconds ?? []),
     failures,
-    next: tryNextRun(state, counter, schedule),
+    next: tryNextRun(state, counter, now, schedule),
     paused,
     running: begun.flatMap(({ number: run, at: since, pid, start = 0 }) =>
       pid !== undefined && isAlive({ pid, start }) ? [{ run, since, pid }] : [],
@@ -8314,10 +8326,14 @@ function secondsBeside(recent: string, seconds: readonly number[]): Array<number
 function tryNextRun(
   state: JobState,
   { tick, count, periodSeconds = 0 }: CounterContent,
+  now: number,
   schedule = tryReadSchedule(state.schedule, defaultZone),
 ): number | undefined {
-  if (schedule === undefined || tick === undefined || periodSeconds === 0) return undefined;
-  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
+  if (schedule === undefined || periodSeconds === 0) return undefined;
+  // Before the first tick of all it is known where the clock alone decides.
+  if (tick === undefined && !isByClock(schedule)) return undefined;
+  const { whenSeconds = now - (now % periodSeconds) } = tick ?? {};
+  const next = nextRun(schedule, state, { whenSeconds, count, periodSeconds });
   return next === Infinity ? undefined : next;
 }
 
@@ -8780,7 +8796,8 @@ function ask(kind: Request["ask"], args: readonly string[], scopes: readonly Sco
   const words: string[] = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
   const [name, ...more] = [...words, ...command];
-  if (name === undefined || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
+  const hint = kind === "pause" ? ", and --for D" : "";
+  if (name === undefined || more.length > 0) throw new UsageError(`${kind} takes the name of one job${hint}`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
   const job = findJob(name, requestState);
   if (kind === "resume" && job.state.paused === undefined) return show(`${job.name}: it is not paused`);

@@ -2470,6 +2470,8 @@ function splitJobLine(line) {
     const example = isWithValue ? `${first} 5` : isWord ? first : "30 2 * * *";
     throw new Error(`expected a schedule and then a command, as in ${example} /path/to/command`);
   }
+  const [unit] = isWithValue && /^[smhdw](?=[ \t])/.exec(command) || [];
+  if (unit !== void 0) throw new Error(`there is a blank in the duration: write ${schedule.trim()}${unit}`);
   const [beyond] = !isWord && BEYOND_FIVE.exec(command) || [];
   if (beyond !== void 0) {
     checkExpression((schedule + beyond).trim().replace(/[ \t]+/g, " "));
@@ -5267,10 +5269,12 @@ function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds })
   var _a;
   const counter = (_a = tryTo(() => parseCounter(readStart(statePath)))) != null ? _a : NO_COUNTER;
   const states = statesIn(statePath);
-  const first = Math.min(...states.map((state) => {
-    var _a2;
-    return (_a2 = tryNextRun(state, counter)) != null ? _a2 : Number.POSITIVE_INFINITY;
-  }));
+  const first = Math.min(
+    ...states.map((state) => {
+      var _a2;
+      return (_a2 = tryNextRun(state, counter, Date.now() / 1e3)) != null ? _a2 : Number.POSITIVE_INFINITY;
+    })
+  );
   if (first === Number.POSITIVE_INFINITY || states.some(({ lastRun }) => lastRun > 0)) return "";
   const ticks = Math.ceil((first - firstWhen) / periodSeconds) + 1;
   const options = `--for ${formatDuration(ticks * periodSeconds)}${ticks * pauseSeconds > 60 ? " --speed max" : ""}`;
@@ -5794,7 +5798,12 @@ var SHORTENED = [
   [/ is badly formatted.*/, "$&; a % sign is written %%"],
   [/( Available names:| in value ').*/, ""],
   [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
-  [/^No (closing quotation|escaped character)$/, "can't parse command: $&"],
+  [
+    /^No (closing quotation|escaped character)$/,
+    "can't parse command: $&; a blank and ; begin a comment, in quotes too"
+  ],
+  [/requires an "events" line/, "$&: events=TICK_60"],
+  [/Unknown event type.*/, "$&: ticks are TICK_5, TICK_60 and TICK_3600"],
   [/^(Invalid user name|The directory named) .*/, "$&, on this machine"]
 ];
 function refusalText({ section, why }) {
@@ -6019,7 +6028,9 @@ function reportOf(files, processes, now) {
     supervisord,
     lastTick: tick == null ? void 0 : tick.whenSeconds,
     period: periodSeconds,
-    jobs: states.map(([key, state]) => jobReport(key, state, listener === void 0 ? NO_COUNTER : counter, isAlive2))
+    jobs: states.map(
+      ([key, state]) => jobReport(key, state, listener === void 0 ? NO_COUNTER : counter, now, isAlive2)
+    )
   };
 }
 function describeAbsence({ listener }, isHere, isAlone) {
@@ -6034,7 +6045,7 @@ function describeSilence({ listener, tick, periodSeconds }, states, start, now) 
   if (isOnEventsAlone || seconds <= 3 * (periodSeconds || 60)) return void 0;
   return `its listener (pid ${listener == null ? void 0 : listener.pid}) has had no tick for ${formatAge(seconds)}`;
 }
-function jobReport(key, state, counter, isAlive2) {
+function jobReport(key, state, counter, now, isAlive2) {
   var _a, _b, _c;
   const { name, last, earlier, lastSuccess, recent, counts, failures, paused, runs } = state;
   const schedule = tryReadSchedule(state.schedule, defaultZone);
@@ -6057,7 +6068,7 @@ function jobReport(key, state, counter, isAlive2) {
     missed: (_b = counts.missed) != null ? _b : 0,
     recentSeconds: secondsBeside(recent, (_c = state.recentSeconds) != null ? _c : []),
     failures,
-    next: tryNextRun(state, counter, schedule),
+    next: tryNextRun(state, counter, now, schedule),
     paused,
     running: begun.flatMap(
       ({ number: run, at: since, pid, start = 0 }) => pid !== void 0 && isAlive2({ pid, start }) ? [{ run, since, pid }] : []
@@ -6071,9 +6082,11 @@ function secondsBeside(recent, seconds) {
     return letter === "-" ? null : (_a = seconds[at++]) != null ? _a : null;
   });
 }
-function tryNextRun(state, { tick, count, periodSeconds = 0 }, schedule = tryReadSchedule(state.schedule, defaultZone)) {
-  if (schedule === void 0 || tick === void 0 || periodSeconds === 0) return void 0;
-  const next = nextRun(schedule, state, { ...tick, count, periodSeconds });
+function tryNextRun(state, { tick, count, periodSeconds = 0 }, now, schedule = tryReadSchedule(state.schedule, defaultZone)) {
+  if (schedule === void 0 || periodSeconds === 0) return void 0;
+  if (tick === void 0 && !isByClock(schedule)) return void 0;
+  const { whenSeconds = now - now % periodSeconds } = tick != null ? tick : {};
+  const next = nextRun(schedule, state, { whenSeconds, count, periodSeconds });
   return next === Infinity ? void 0 : next;
 }
 var COLUMNS = ["JOB", "FILE", "LAST RUN", "SECONDS", "LAST 20", "FAILED", "NEXT"];
@@ -6452,7 +6465,8 @@ function ask(kind, args, scopes) {
   const words = [];
   const { layer, command } = parseCommandLine(args, scopes, words);
   const [name, ...more] = [...words, ...command];
-  if (name === void 0 || more.length > 0) throw new UsageError(`${kind} takes the name of one job`);
+  const hint = kind === "pause" ? ", and --for D" : "";
+  if (name === void 0 || more.length > 0) throw new UsageError(`${kind} takes the name of one job${hint}`);
   const { wait, pauseFor: seconds, requestState } = valuesOf([layer], "crontab");
   const job = findJob(name, requestState);
   if (kind === "resume" && job.state.paused === void 0) return show(`${job.name}: it is not paused`);

@@ -227,6 +227,7 @@ describe("a name", { concurrency: 4 }, () => {
     [["run"], "run takes the name of one job"],
     [["run", "job", "job"], "run takes the name of one job"],
     [["run", "job", "--for", "1h"], "--for does not belong here: see supertick --help for what takes it"],
+    [["pause", "job", "2h"], "pause takes the name of one job, and --for D"],
     [["resume", "job", "--wait"], "--wait does not belong here: see supertick --help for what takes it"],
     [["pause", "job", "--for", "0"], '--for: expected a duration of at least 1s, got "0"'],
   ];

@@ -347,6 +347,7 @@ describe("a mistake in a crontab", () => {
     ["@every 0 cmd", 1, '@every: expected a duration of at least 1s, got "0"'],
     ["@ticks 0 cmd", 1, '@ticks: expected a whole number from 1 to 2147483648, got "0"'],
     ["@dayly cmd", 1, '"@dayly" is not a schedule; did you mean @daily?'],
+    ["@every 5 m cmd", 1, "there is a blank in the duration: write @every 5m"],
     ["@sometimes cmd", 1, /^"@sometimes" is not a schedule: expected @hourly, .* or @reboot$/],
     ["0 30 2 * * * cmd", 1, /^there is a sixth time field: a line has five/],
     ["0 0 2 * * MON-FRI cmd", 1, /^there is a sixth time field/],

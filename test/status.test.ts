@@ -195,6 +195,13 @@ describe("a listener", () => {
   it("that has just started may wait from then on, whatever it found", () => {
     for (const counter of [tick(AGE), {}]) assert.equal(reportWith(counter, [JOB], () => 180).problem, undefined);
   });
+  it("knows before its first tick when a job by the clock runs", () => {
+    const job = { ...JOB, schedule: { every: 3600, offset: 0 } };
+    const { jobs } = reportWith({ tick: undefined, periodSeconds: 3600 }, [job]);
+    assert.equal(jobs[0].next! % 3600, 0);
+    assert.ok(jobs[0].next! > NOW && jobs[0].next! <= NOW + 3600, String(jobs[0].next));
+  });
+
   it("needs no ticks where all jobs wait for events", () => {
     assert.equal(reportWith({}, [ON_EVENTS]).problem, undefined);
     assert.match(reportWith({}, [ON_EVENTS, { ...JOB, job: "b" }]).problem!, /no tick/);
