@@ -130,7 +130,9 @@ async function finished(log: string, run: number): Promise<void> {
   fs.closeSync(fd);
 }
 
-const PARTS = amount(20, 6); // of 10 MB
+const PARTS = amount(20, 12); // of 10 MB
+// On a busy machine the heap swings by up to 10 MB; a listener that keeps what it passes on keeps 40 MB here.
+const MOST_KEPT_KB = 16_384;
 
 for (const form of ["prefix", "json"]) {
   fault(`${10 * PARTS} MB of output leave memory flat, with ${form}`, { skip: MEMORY }, async (t, directory) => {
@@ -152,8 +154,9 @@ for (const form of ["prefix", "json"]) {
     const memory: number[] = [];
     for (let part = 1; part <= PARTS; part++) memory.push(await memoryAfter(part));
     t.diagnostic(`private memory in KB: ${memory.join(" ")}`);
-    const [early, late] = [memory[PARTS / 2 - 1], memory[PARTS - 1]];
-    assert.ok(late <= early + MOST_GROWTH_KB, `grew from ${early} to ${late} KB`);
+    const early = Math.max(...memory.slice(0, PARTS / 2));
+    const late = Math.min(...memory.slice(-PARTS / 4));
+    assert.ok(late <= early + MOST_KEPT_KB, `grew from ${early} to ${late} KB`);
     const isOver = () => readRuns(file("state")).lines.some(({ type }) => type === "ended");
     await supervisord.until(isOver, "the end of the run");
     await supervisord.stop();
