@@ -47,6 +47,7 @@ const TAKE_PID = `
     echo $(($1 - 1)) >$2
     setsid sleep 1000 & pid=$!
   done
+  until grep -q ^sleep /proc/$1/cmdline; do :; done
   echo taken`;
 
 // ── Helpers ────────────────────────────────────────────────────────────────
