@@ -230,12 +230,17 @@ export function quote(text: string): string {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
-/** JSON in which everything is escaped that a terminal could act on. */
+/** The same without quotation marks. */
+function shown(text: string): string {
+  return quote(text).slice(1, -1);
+}
+
 /** Quotes what may be PASSWORD=secret or -psecret, where something else was expected, without the secret. */
 function quoteName(text: string): string {
   return quote(text.replace(/=.*/s, "=…").replace(/^(-[a-z]).+/is, "$1…"));
 }
 
+/** JSON in which everything is escaped that a terminal could act on. */
 function jsonText(value: unknown): string {
   return escapeUnsafe(JSON.stringify(value));
 }
@@ -247,6 +252,11 @@ function escapeUnsafe(text: string): string {
 
 function escapeAll(text: string): string {
   return escapeUnsafe(text.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+}
+
+/** Of several lines: newlines and tabs stay. */
+function escapeLines(text: string): string {
+  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit));
 }
 
 function escapeCodeUnit(unit: string): string {
@@ -360,6 +370,7 @@ function fitSteps(steps: string): string {
 }
 
 const USUAL_BUFFER = 10; // supervisord's buffer_size=
+const EVENT_BUFFER = 1000; // what we advise for events that come in a burst: beyond it the oldest would be lost
 
 /**
  * Which events of our pool never come: when it is full, supervisord drops the oldest without a word. A number may come
@@ -767,11 +778,7 @@ function splitCron(text: string): string[] {
     throw new Error(`expression ${quote(text)} has over ${MAX_CRON_LENGTH} characters`);
   const [token = ""] = /[^ \t]*?[^ -~\t]/.exec(text) ?? []; // no further: a command may stand there
   if (token !== "") {
-    const code = token
-      .charCodeAt(token.length - 1)
-      .toString(16)
-      .toUpperCase()
-      .padStart(4, "0");
+    const code = escapeCodeUnit(token.slice(-1)).slice(2).toUpperCase();
     throw new Error(`expression has U+${code} in ${quote(token)}: blanks are spaces or tabs, ranges use -`);
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
@@ -881,15 +888,13 @@ function expectedValue({ names }: CronField): string {
   return names.length === 0 ? "a number" : `a number or a name from ${names[0]} to ${names[names.length - 1]}`;
 }
 
+const HAS_ZONE = "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1";
+
 // The first row that fits says what is wrong, and completes the sentence: expression "@every 5m" …, minute "1;2" …
 // In it, $1 is the item's first group. Of a crontab's line the expression is what looks like fields.
 const SYNTAX_HINTS: readonly (readonly [field: RegExp, item: RegExp, says: string])[] = [
-  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"],
-  [
-    /^expr/,
-    /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/,
-    "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1",
-  ],
+  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, HAS_ZONE],
+  [/^expr/, /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/, HAS_ZONE],
   [/^expr/, /^(?:\S+ ){5,6}(\d{4}(?:[-,/]\S*)?)$/, "has the year $1: there is no year field"],
   [/^expr/, /^(?:\S+ ){6}[*?]$/, "has a year field: leave out the last *, in a crontab the seconds too"],
   [/^expr/, /^(?:\S+ ){5}\*\/([89]|\d\d+)$/, "has */$1 as day-of-week: seconds come first, in a crontab @every $1s"],
@@ -949,7 +954,7 @@ function listed(words: readonly string[], conjunction = "and"): string {
 // A reading is a count of seconds like an epoch second, but of what a clock on the wall shows: that is,
 // second + offset.
 
-const SECONDS_IN_DAY = 86_400;
+const SECONDS_IN_DAY = DURATION_UNITS.d;
 const DAYS_IN_400_YEARS = 146_097; // after which the calendar repeats, weekdays included
 
 /** The first reading at or after `from` that matches; Infinity where no day up to that of `until` has one. */
@@ -968,6 +973,7 @@ function firstReading(cron: CronExpression, from: number, until: number): number
 /** The first matching second of a day at or after `from`, or -1. */
 function firstTime({ hours, minutes, seconds }: CronExpression, from: number): number {
   for (const hour of hours) {
+    if ((hour + 1) * 3600 <= from) continue;
     for (const minute of minutes) {
       const start = hour * 3600 + minute * 60;
       if (start + 60 > from) for (const second of seconds) if (start + second >= from) return start + second;
@@ -1576,10 +1582,9 @@ function rememberStarting(state: JobState, fact: FactOf<"starting">): JobState {
   const { run: number, attempt, at } = fact;
   const place = placeOf(state.runs, number);
   const before = state.runs[place]?.number === number ? state.runs[place] : undefined;
-  const run: Run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
-  const fresh: Run = { ...run, ...NO_ATTEMPT, hasSlot: true };
+  const run: Run = { ...before, ...NO_ATTEMPT, ...dueOf(fact), number, attempt, at, phase: "starting", hasSlot: true };
   const runs = [...state.runs];
-  runs.splice(place, before === undefined ? 0 : 1, fresh);
+  runs.splice(place, before === undefined ? 0 : 1, run);
   const changes = { runs, lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
 }
@@ -1710,8 +1715,8 @@ export function factsOf(state: JobState, at: number): Fact[] {
 
 /** Nothing but that, whatever else a file holds. */
 function pastOf(past: Past): Past {
-  const { counts, recent, recentSeconds, ...rest } = past;
-  const { lastRun, failures, last, earlier, lastSuccess, reached, lastTick, lastEvent, paused } = rest;
+  const { lastRun, failures, recent, recentSeconds, last, earlier, lastSuccess, counts } = past;
+  const { reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== undefined);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
   const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
@@ -2014,9 +2019,6 @@ export function whatIsDue(
   return { due, is, count: schedule.countIn(decided, upTo) };
 }
 
-/** After a clock was set back by less than this, a fixed cron job waits for its next time. */
-const FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
-
 /**
  * Where a job begins, or begins anew, with a tick; undefined where it goes on from what is decided. A job that is new
  * begins a period before its first tick. After a clock set back by more than two periods it goes on in the new time, a
@@ -2034,7 +2036,7 @@ export function beginsAt(
   if (decided === undefined) return Math.max(0, whenSeconds - periodSeconds);
   const begin = Math.max(0, whenSeconds - delay);
   const backSeconds = setBackSeconds ?? decided - whenSeconds;
-  const isSetBack = schedule.isFixed ? backSeconds >= FIXED_JOBS_WAIT_SECONDS : backSeconds > 2 * periodSeconds;
+  const isSetBack = schedule.isFixed ? backSeconds >= SAVING_LIMIT_SECONDS : backSeconds > 2 * periodSeconds;
   return isSetBack && decided > begin ? begin : undefined;
 }
 
@@ -2111,11 +2113,7 @@ const LAST_GRACE_SECONDS = 1;
 const MAX_RETRY_DELAY_SECONDS = 3600;
 /** Of all events that wait. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-const UNKNOWN_END: ProcessEnd = {
-  exit: null,
-  signal: null,
-  error: "exit status unknown, an earlier listener started it",
-};
+const UNKNOWN_END: ProcessEnd = { ...UNSEEN, error: "exit status unknown, an earlier listener started it" };
 
 /** What has happened → what to write down, and what to do then. */
 export function decide(job: Job, state: JobState, input: JobInput, moment: Moment): Decision {
@@ -2539,6 +2537,8 @@ function describePause({ until }: Pause): string {
   return until === undefined ? "paused" : `paused until ${formatTime(until)}`;
 }
 
+const countOf = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;
+
 /** Of due times; MOST_COUNTED and one more stand for any number above. */
 function countWords(count: number): string {
   return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
@@ -2626,7 +2626,7 @@ const parseSwitch = (text: string) => yesOrNo(text)![1] !== undefined;
 const parseSpeed = (text: string) => (text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6, " or max")(text));
 const positiveDuration = checked("a duration of at least 1s", parseDuration, (seconds) => seconds > 0);
 const parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
-const parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
+const parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * SECONDS_IN_DAY);
 const parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
 
 function areHosts(names: readonly string[]): boolean {
@@ -3023,7 +3023,7 @@ function isNear(a: string, b: string, edits: number): boolean {
 
 // ── Jobs ────────────────────────────────────────────────────────────────────
 // What is configured. A crontab may have thousands of jobs, so a job is small: what many have in common is one object.
-// To give a job another option: JobOptions and optionsOf. To have jobName pass over a word: PREPARATION or RUNNER.
+// To give a job another option: optionsOf. To have jobName pass over a word: PREPARATION or RUNNER.
 
 /** What is to be run, and when. */
 export interface Job {
@@ -3537,7 +3537,7 @@ const isDeno = process.versions.deno !== undefined;
 // Descriptor 2 and its O_NONBLOCK are shared with every job: if we set it, jobs would lose output. So we open a
 // description of our own, which can be non-blocking without any effect on theirs. process.stderr is never touched,
 // since Node would make the shared one non-blocking for good.
-// To add a form: extend LogForm, ownLine and outputFormat.
+// To add a form: extend --log in OPTIONS, ownLine and outputFormat.
 
 const MAX_QUEUED_LINES = 1000; // before lines of our own are lost
 const LOG_RETRY_MS = 10;
@@ -3546,7 +3546,7 @@ const LOG_PATIENCE_SECONDS = 1;
 const MAX_UNFINISHED_BYTES = 64 * 1024; // of a line of a command's
 
 type Readable = import("stream").Readable;
-type LogForm = "raw" | "prefix" | "json";
+type LogForm = Settings["log"];
 /** What a line of ours is about, for --log json. */
 type LogFacts = Readonly<Record<string, unknown>>;
 /** Whose output it is. `hook`: "only-if", "on-failure", …; undefined: the job's command. */
@@ -3588,18 +3588,19 @@ function needsPipe(form: LogForm, { onFailure, onSuccess, ping }: Partial<JobOpt
   return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
 }
 
-let isStderrNamed: boolean | undefined;
-
 /** Can /dev/stderr be opened? Not where it is a socket or, as with user= in the section, another user's pipe. */
-function hasStderrName(): boolean {
-  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+const hasStderrName = once(() => {
   try {
-    if (isStderrNamed === undefined) fs.closeSync(fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK));
-    isStderrNamed ??= true;
+    fs.closeSync(reopenStderr());
+    return true;
   } catch (error) {
-    isStderrNamed = !["EACCES", "ENXIO"].includes(errorCode(error));
+    return !["EACCES", "ENXIO"].includes(errorCode(error));
   }
-  return isStderrNamed;
+});
+
+function reopenStderr(): number {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  return fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
 }
 
 /** Logs a lasting problem once, and again when it changes or comes back. */
@@ -3702,9 +3703,7 @@ class LogQueue {
 /** A description of our own, or the shared one: 2. */
 function openStderr(): number {
   if (tryTo(() => fs.fstatSync(2).isFile())) return 2; // it never blocks, and jobs write at the offset that it shares
-  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
-  // Not possible for a socket, for another user's pipe and without /proc.
-  return tryTo(() => fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK)) ?? 2;
+  return tryTo(reopenStderr) ?? 2; // not possible for a socket, for another user's pipe and without /proc
 }
 
 // Deno's writeSync goes on until all is written: when the pipe fills up halfway, it throws and does not say how much
@@ -3808,13 +3807,8 @@ interface OutputReader {
   finish(): void;
 }
 
-let sharedBuffer: Buffer | undefined;
-
 /** One for all commands: what is read into it is written or copied at once. */
-function outputBuffer(): Buffer {
-  sharedBuffer ??= Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES);
-  return sharedBuffer;
-}
+const outputBuffer = once(() => Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES));
 
 /** Formats what a command writes as far as it is ready; undefined: it is passed on as it is. */
 function copyOutput(format: OutputFormat | undefined, send: (bytes: Buffer) => void) {
@@ -4004,10 +3998,11 @@ function processesOf(id: string, attempt: number): readonly RunningProcess[] {
 function scanProcesses(): Map<string, RunningProcess[]> {
   const found = new Map<string, RunningProcess[]>();
   for (const { pid, variable } of environments()) {
-    const run = `${variable("SUPERTICK_ID")} ${variable("SUPERTICK_ATTEMPT")}`;
-    const process = variable("SUPERTICK_ID") === undefined ? undefined : tryReadProcess(pid);
-    if (process !== undefined && variable("SUPERTICK_HOOK") === undefined)
-      found.set(run, [...(found.get(run) ?? []), process]);
+    const id = variable("SUPERTICK_ID");
+    if (id === undefined || variable("SUPERTICK_HOOK") !== undefined) continue;
+    const run = `${id} ${variable("SUPERTICK_ATTEMPT")}`;
+    const process = tryReadProcess(pid);
+    if (process !== undefined) found.set(run, [...(found.get(run) ?? []), process]);
   }
   return found;
 }
@@ -4068,17 +4063,13 @@ function hasMoreGroups({ name }: User): boolean {
   );
 }
 
-let setpriv: string | undefined;
-
 /** Util-linux' setpriv, which gives a command all groups of its user; busybox' one can't. "" where there is none. */
-function findSetpriv(): string {
+const findSetpriv = once(() => {
   const { execFileSync } = require("child_process") as typeof import("child_process");
   const isRight = (file: string) =>
     tryTo(() => execFileSync(file, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
-  const file = setpriv ?? inPath("setpriv")[0] ?? "";
-  setpriv ??= file !== "" && isRight(file) ? file : "";
-  return setpriv;
-}
+  return inPath("setpriv").slice(0, 1).find(isRight) ?? "";
+});
 
 /**
  * How a command is started as that user. Node gives it the user's first group alone, and Bun takes no notice. As su and
@@ -4349,9 +4340,8 @@ function whyNotFound(program: string, path = ""): string {
   if (file === undefined) return "was not found";
   const [, interpreter] = /^#![ \t]*([^ \t\n]*)/.exec(tryTo(() => readStart(file)) ?? "") ?? [];
   if (interpreter === undefined) return "is there, but its loader was not found: it may be built for another C library";
-  if (interpreter.endsWith("\r"))
-    return `has a carriage return behind #!${quote(interpreter.slice(0, -1)).slice(1, -1)}`;
-  return `begins with #!${quote(interpreter).slice(1, -1)}, which was not found`;
+  if (interpreter.endsWith("\r")) return `has a carriage return behind #!${shown(interpreter.slice(0, -1))}`;
+  return `begins with #!${shown(interpreter)}, which was not found`;
 }
 
 /** Sends a signal to a process group; 0 only asks. Is anything of the group left? */
@@ -4385,10 +4375,6 @@ function monotonicSeconds(): number {
 /** Blocks everything. */
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-function hostName(): string {
-  return (require("os") as typeof import("os")).hostname();
 }
 
 // ── Pings ───────────────────────────────────────────────────────────────────
@@ -4593,6 +4579,8 @@ function isExecutable(file: string): boolean {
   return tryTo(() => fs.accessSync(file, fs.constants.X_OK) ?? true) ?? false;
 }
 
+const MOST_PLACES = 50; // of a PATH
+
 /** The programs of that name, in the order of PATH. */
 function inPath(name: string, path?: string): string[] {
   return placesOf(name, path).filter(isProgram);
@@ -4630,6 +4618,15 @@ function tryTo<T>(action: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The function that makes it when it is first called, and returns the same from then on. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function isPresent<T>(value: T | undefined | null): value is T {
@@ -4979,15 +4976,12 @@ function isPrivateTo(user: number, directory: string): boolean {
   return stats?.isDirectory() === true && stats.uid === user && (stats.mode & 0o077) === 0;
 }
 
-let thisMachine: string | undefined;
-
 /** Where pids and start times mean the same: this boot of this machine, and this pid namespace. */
-function machineId(): string {
-  const boot = () => tryReadFile("/proc/sys/kernel/random/boot_id").slice(0, 8);
-  const namespace = () => tryTo(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")) ?? "";
-  thisMachine ??= `${boot()}:${namespace()}`;
-  return thisMachine;
-}
+const machineId = once(() => {
+  const boot = tryReadFile("/proc/sys/kernel/random/boot_id").slice(0, 8);
+  const namespace = tryTo(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")) ?? "";
+  return `${boot}:${namespace}`;
+});
 
 // ── Run journal ─────────────────────────────────────────────────────────────
 // FILE.runs: the facts of all jobs, one JSON object a line, appended. `starting` is on the disk before the process
@@ -5005,7 +4999,8 @@ type KeyedFact = readonly [key: string, fact: Fact];
 
 /** Both files, the older one first; one that is too large is passed over. */
 function readJournalFiles(path: string): string {
-  return [`${path}.1`, path].map((file) => (isTooLarge(file) ? "" : tryReadFile(file))).join("\n");
+  const read = (fd: number) => (fs.fstatSync(fd).size > MOST_READ_BYTES ? "" : fs.readFileSync(fd, "utf8"));
+  return [`${path}.1`, path].map((file) => tryTo(() => readWith(file, read)) ?? "").join("\n");
 }
 
 function isTooLarge(file: string): boolean {
@@ -5233,7 +5228,7 @@ function makeRequest(statePath: string, { id, ...request }: Request): void {
 
 // ── Jobs at work ────────────────────────────────────────────────────────────
 // A JobRunner for each job: what a tick or an event means for it, and the effects that the policy asks for. Its state
-// lives here, and changes by a Decision; only what waited for a former listener is taken out of it (takeOverRuns).
+// lives here, and changes by a Decision; only what waited for a former listener is taken out of it (takeOver).
 // To add an effect: extend Effect, then `carryOut`.
 //
 // Why did a job not run? The ways out, in order:
@@ -5412,7 +5407,7 @@ class JobRunner {
 
   /** Nothing of it is left to be done. */
   get isDone(): boolean {
-    return !this.isBusy && !this.hasSideTasks && this.state.waiting.length === 0;
+    return openOf(this.state) === 0 && !this.hasSideTasks;
   }
 
   // What is decided:
@@ -5576,7 +5571,7 @@ class JobRunner {
   /**
    * Of a command that is run for the job, or of a shell command about it. A payload never replaces another variable.
    */
-  private environment(about: Due & Partial<Run>, own: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  private environment(about: Due & Partial<Run>, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const { number, attempt, due, event, id, job = this.job } = about;
     const facts: NodeJS.ProcessEnv = {
       SUPERTICK_JOB: job.name,
@@ -5609,11 +5604,11 @@ class JobRunner {
   private reportOutside(fact: Fact, run: Run): void {
     if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start", undefined);
     if (fact.type === "ended" && fact.retryIn === undefined) this.reportResult(run, fact.result, fact, fact.seconds);
-    if (fact.type === "skipped") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
-    if (fact.type !== "dropped") return;
-    if (fact.result !== undefined) this.reportResult(run, fact.result, run.end ?? UNSEEN, run.seconds ?? 0);
+    if (fact.type === "dropped" && fact.result !== undefined)
+      return this.reportResult(run, fact.result, run.end ?? UNSEEN, run.seconds ?? 0);
     // A lock that another replica holds is an everyday matter; a lock that cannot be asked is not.
-    else if (fact.why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    if (fact.type === "skipped" || (fact.type === "dropped" && fact.why !== "held"))
+      this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
   }
 
   private reportResult(run: Run, result: Result, { exit, signal }: ProcessEnd, seconds: number): void {
@@ -5756,7 +5751,8 @@ class JobRunner {
     const jitter = jitterOf(this.job);
     if (jitter === 0) return 0;
     const limit = longestDelay(schedule, whenSeconds, jitter);
-    const delay = stableDelay(`${hostName()} ${key === ONLY_JOB ? name : key}`, limit);
+    const { hostname } = require("os") as typeof import("os");
+    const delay = stableDelay(`${hostname()} ${key === ONLY_JOB ? name : key}`, limit);
     this.log.line(`each run starts ${formatDuration(delay)} after its due time (--jitter)`);
     return delay;
   }
@@ -5773,24 +5769,24 @@ class JobRunner {
     const decision = this.begin();
     const fact = this.jobFact(beginsAt(schedule, this.state, tick, setBackSeconds, this.delay));
     if (fact !== undefined) decision.record(fact);
-    // A clock set back makes nothing due by itself.
-    if (schedule instanceof TickSchedule) this.dueByCount(schedule, tick, decision, setBackSeconds);
-    else if (!setBackSeconds) this.dueBy(tick.whenSeconds - this.delay, tick, decision);
+    const isSetBack = Boolean(setBackSeconds); // that makes nothing due by itself
+    if (!isSetBack && schedule instanceof TickSchedule) this.dueByCount(schedule, tick, decision);
+    else if (!isSetBack) this.dueBy(tick.whenSeconds - this.delay, tick, decision);
     this.adopt(decision);
-    if (isByClock(schedule)) this.plan(tick, Boolean(setBackSeconds));
+    if (isByClock(schedule)) this.plan(tick, isSetBack);
     return decision.notes.length + decision.effects.length > 0 ? decision : undefined;
   }
 
   // A goal that is reached by a tick which may not run stays reached until the next. The same tick again, after a kill
   // before the counter was written, is known by what it is named for.
-  private dueByCount(schedule: TickSchedule, tick: Tick, decision: Decision, setBackSeconds = 0): void {
+  private dueByCount(schedule: TickSchedule, tick: Tick, decision: Decision): void {
     const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
     const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
     const isNamed =
       lastTick?.serial === serial && lastTick.due === due && (lastTick.supervisor ?? supervisor) === supervisor;
-    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
+    if (isNamed || !schedule.isReached(count, undecided)) return;
     decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
 
@@ -5872,8 +5868,7 @@ class JobRunner {
 
   private takeOverRun(run: Run): void {
     const { number, attempt, id, pid, start = 0, phase } = run;
-    const isOpen = phase !== "backoff";
-    const leader = !isOpen ? undefined : pid === undefined ? findRun(id, attempt) : { pid, start };
+    const leader = phase === "backoff" ? undefined : pid === undefined ? findRun(id, attempt) : { pid, start };
     const isThere = leader !== undefined && isAlive(leader);
     const hasRest = leader !== undefined && phase === "ending" && hasGroup(leader, id, attempt);
     if (isThere || hasRest) {
@@ -6004,7 +5999,6 @@ export function payloadTokens(payload: string): Record<string, string> {
 // link that was swapped, as a ConfigMap's. One with a mistake keeps the jobs that it had.
 
 const SETTLE_SECONDS = 1;
-const MOST_PLACES = 50; // of a PATH
 const MAX_CRONTAB_BYTES = 1024 * 1024; // some ten thousand jobs; reading more would keep supervisord waiting
 
 /** A crontab as it was read last. */
@@ -6043,13 +6037,14 @@ class CrontabSource {
     const before = this.files;
     const files = new Map([...before].filter(([path, file]) => isKept(path, file)));
     const problems: string[] = [];
+    const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
     for (const [path, stamp] of stamps) {
       if (files.has(path)) continue;
-      const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
       const crontab = this.readFile(path, lookup, otherKeys);
       const isRight = crontab.mistakes.length === 0;
-      const kept = (before.get(path)?.jobs ?? []).filter(({ key }) => !otherKeys.has(key));
-      files.set(path, { stamp, crontab, jobs: isRight ? crontab.jobs : kept });
+      const jobs = isRight ? crontab.jobs : (before.get(path)?.jobs ?? []).filter(({ key }) => !otherKeys.has(key));
+      files.set(path, { stamp, crontab, jobs });
+      for (const { key } of jobs) otherKeys.add(key);
       if (!isRight) problems.push(firstOf(crontab.mistakes));
     }
     this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)!]));
@@ -6212,7 +6207,7 @@ class Roster {
     const keys = new Set(jobs.map(({ key }) => key));
     for (const [key, state] of found) {
       if (keys.has(key)) continue;
-      if (state.runs.length === 0 && state.waiting.length === 0) this.removed.push(key);
+      if (openOf(state) === 0) this.removed.push(key);
       else runners.push(this.leftover(key, state));
     }
     this.runners = runners;
@@ -6228,8 +6223,7 @@ class Roster {
   }
 
   countJobs(): string {
-    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count === 1 ? "1 job" : `${count} jobs`;
+    return countOf(this.runners.filter(({ isLeaving }) => !isLeaving).length, "job");
   }
 
   /** @returns what has changed, in words */
@@ -6300,8 +6294,8 @@ const IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of
 const AMBIGUOUS_PAYLOAD_MS = 100;
 const LATE_SECONDS = 5; // until the first look for what has not come, and to the next, which gives it up
 const LOST_EVENTS =
-  "events of our pool never came: supervisord keeps the last buffer_size=, 10 by default, and drops older ones; " +
-  "write buffer_size=1000 in the section";
+  `events of our pool never came: supervisord keeps the last buffer_size=, ${USUAL_BUFFER} by default, and drops ` +
+  `older ones; write buffer_size=${EVENT_BUFFER} in the section`;
 const WATCHDOG_PERIODS = 3;
 const WATCHDOG_SECOND_LOOK_SECONDS = 1;
 const LAST_SIDE_TASKS_SECONDS = 1;
@@ -6594,24 +6588,23 @@ class Listener {
     this.takeNumber(event);
     if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== undefined) return this.onTick(event);
-    const isMeant = ({ job }: JobRunner) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
-    const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.passOver(event);
+    const asked = askedName(event);
+    const isAsked = ({ job }: JobRunner) => asked === "" || asked === job.name;
+    const meant = this.runners.filter((runner) => isAsked(runner) || isListenedTo(runner.job.schedule, event.name));
+    if (meant.length === 0) return this.passOver(asked);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
-    const reason = (runner: JobRunner) => (isRunNow(event, runner.job) ? "remote" : "event");
+    const reason = (runner: JobRunner) => (isAsked(runner) ? "remote" : "event");
     this.commit(
       outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
       true,
     );
   }
 
-  private passOver(event: SupervisorEvent): void {
-    const names = this.runners.map(({ job }) => job.name);
-    const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : undefined;
-    if (asked?.type === "supertick") {
-      const name = asked.data.trim();
-      this.log.error(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+  private passOver(asked: string | undefined): void {
+    if (asked !== undefined) {
+      const names = this.runners.map(({ job }) => job.name);
+      this.log.error(`asked to run ${quote(asked)}, but no job has that name${suggestion(asked, names)}`);
     }
     this.commit([], true);
   }
@@ -6926,11 +6919,11 @@ function noSupervisord(trial: readonly string[]): string {
   return `supervisord must start this, as an [eventlistener:x] program; to try it here: ${words.join(" ")}`;
 }
 
-/** Does the event ask for a run of this job, by its name or for all? */
-function isRunNow(event: SupervisorEvent, { name }: Job): boolean {
-  if (event.name !== "REMOTE_COMMUNICATION") return false;
-  const { type, data } = parseRemoteCommunication(event.payload);
-  return type === "supertick" && ["", name].includes(data.trim());
+/** Which job the event asks to run, "" for all; undefined: it asks for none. */
+function askedName({ name, payload }: SupervisorEvent): string | undefined {
+  if (name !== "REMOTE_COMMUNICATION") return undefined;
+  const { type, data } = parseRemoteCommunication(payload);
+  return type === "supertick" ? data.trim() : undefined;
 }
 
 function isListenedTo(schedule: Schedule, eventName: string): boolean {
@@ -7209,11 +7202,9 @@ async function play(plan: TickPlan, statePath: string, words: readonly string[])
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what] as const);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
-  show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
+  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
-
-const countTicks = (count: number) => `${count} tick${count === 1 ? "" : "s"}`;
 
 /** When it would be, and how to see it; "" where due times were held back, and where there is none. */
 function describeFirstRun(statePath: string, { firstWhen, periodSeconds, pauseSeconds }: TickPlan): string {
@@ -7235,7 +7226,7 @@ async function sendTicks(plan: TickPlan, statePath: string, listener: SimulatedL
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countOf(count, "tick")} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < count; i++) {
@@ -7339,9 +7330,7 @@ function show(line: string): void {
   writeFully(1, `${line}\n`);
 }
 
-const statesIn = (statePath: string): JobState[] => [
-  ...readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values(),
-];
+const statesIn = (statePath: string): JobState[] => jobsOf(statePath).map(({ state }) => state);
 
 /**
  * How many runs came to each result, and how many are not over. A run is in the journal before its tick is answered.
@@ -7350,7 +7339,7 @@ function countRuns(statePath: string): Record<string, number> {
   const counts: Record<string, number> = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
   for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += state.counts[result] ?? 0;
-    counts.unfinished += state.runs.length + state.waiting.length;
+    counts.unfinished += openOf(state);
   }
   return counts;
 }
@@ -7470,7 +7459,7 @@ export function formatSection(section: ListenerSection): string {
   const lines = sectionLines("eventlistener", title, command, own, logDirectory);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
-  if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
+  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -7480,9 +7469,7 @@ function sectionLines(kind: string, title: string, command: readonly string[], o
   return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
 
-/** Events that come in a burst; beyond supervisord's buffer of ten, the oldest would be lost. */
-const EVENT_BUFFER = 1000;
-const BUFFER_NOTE = "; of a burst of events supervisord keeps only so many, 10 by default, and drops the oldest";
+const BUFFER_NOTE = `; of a burst of events supervisord keeps only so many, ${USUAL_BUFFER} by default, and drops the oldest`;
 const CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
   "stderr_logfile=/dev/stderr",
@@ -7490,8 +7477,6 @@ const CONTAINER_LOG = [
 ];
 /** Below -1, the default of event listeners: what is lower starts earlier, and programs have 999. */
 const PRIORITIES = 9998;
-/** supervisord's default. */
-const STOP_WAIT_SECONDS = 10;
 const STOP_MARGIN_SECONDS = 5;
 // What Python takes for a blank.
 const BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
@@ -7868,8 +7853,8 @@ function suggestionForSection(section: string): string {
 function describeReport({ sections, mistakes, warnings }: Report): string {
   const describe = ({ file, section, key, value, isDefault, message }: Remark) => {
     const text = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
-    const shown = isDefault ? `${text} (default)` : text;
-    return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown}:`} ${message}`;
+    const setting = isDefault ? `${text} (default)` : text;
+    return `${file}:${section && ` [${section}]`}${key && ` ${key}${setting}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
@@ -7910,14 +7895,12 @@ interface Caller extends Program {
 
 const isListener = ({ section }: Pick<Program, "section">): boolean => section.startsWith("eventlistener:");
 
-const nameOf = ({ numprocs, name, group }: Program): string => (numprocs === 1 ? name : group);
-
 /** Undefined for a section that does not run supertick. */
 function readCaller(program: Program, report: Report): Caller | undefined {
   const call = callOf(program);
   if (call === undefined) return undefined;
   const { group, unset, environment } = program;
-  const name = nameOf(program);
+  const name = program.numprocs === 1 ? program.name : group;
   const caller: Caller = { ...program, name, jobs: [], jobCommand: [] };
   const warn = (key: string) => (text: string) => report.add("warnings", key, text, program);
   try {
@@ -7942,14 +7925,10 @@ function readCaller(program: Program, report: Report): Caller | undefined {
     return { ...caller, settings, state, jobs, jobCommand: command };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    report.add("mistakes", keyOfOrigin(error.origin), error.message, program);
+    const isVariable = error.origin?.startsWith("-") === false;
+    report.add("mistakes", isVariable ? "environment" : "command", error.message, program);
     return caller;
   }
-}
-
-/** The key that holds what a flag or variable says. */
-function keyOfOrigin(origin = "--"): string {
-  return origin.startsWith("-") ? "command" : "environment";
 }
 
 /**
@@ -8155,8 +8134,8 @@ function status(args: readonly string[], scopes: readonly Scope[]): void {
   const { layer, command } = parseCommandLine(args, scopes, words);
   const wanted = [...words, ...command]; // also behind --
   const now = Date.now() / 1000;
-  const all = () => findStateFiles().map((file) => reportOn(file, now));
-  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
+  const all = findStateFiles().map((file) => reportOn(file, now));
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all, now)) : besideLiving(all);
   const [isJson, isMetrics] = [isGiven(layer, "json"), isGiven(layer, "prometheus")];
   if (isJson && isMetrics) throw new UsageError("--json and --prometheus exclude each other");
   const describe = isJson ? describeAsJson : isMetrics ? describeMetrics : describeReports;
@@ -8240,9 +8219,11 @@ function readStateFiles(file: string): StateFiles {
   }
 }
 
+const jobStatesIn = (journal: string) => [...readJournal(linesOf(journal))].filter(([key]) => key !== LISTENER);
+
 /** What they say, whoever has read them. */
 export function reportOf(files: StateFiles, processes: VisibleProcesses, now: number): StateReport {
-  const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
+  const states = jobStatesIn(files.journal);
   const { file, counter = NO_COUNTER, problem, isForeign } = files;
   const { machine = processes.machine, tick, periodSeconds } = counter;
   const isHere = machine === processes.machine;
@@ -8348,7 +8329,7 @@ export function describeReports(states: readonly StateReport[], now: number): st
   const rows = judgedOf(states).flatMap(({ jobs, file }) => jobs.map((job) => tableRow(job, file, now)));
   const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
-    const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
+    const names = isApart ? jobs.map(({ job }) => shown(job)) : [];
     const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
     if (problem !== undefined) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
   }
@@ -8397,7 +8378,7 @@ const JOB_METRICS: Metrics<JobReport> = [
   ["failures_in_a_row", "gauge", "Runs since the last success.", ({ failures }) => failures],
   ["next_due_timestamp_seconds", "gauge", "When the next run starts.", ({ next }) => next],
   ["running", "gauge", "Runs in progress.", ({ running }) => running.length],
-  ["paused", "gauge", "1 while nothing of the job is due.", (job, now) => Number(isPaused(job, now))],
+  ["paused", "gauge", "1 while nothing of the job is due.", ({ paused }, now) => Number(isPaused(paused, now))],
 ];
 const LISTENER_METRICS: Metrics<StateReport> = [
   ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
@@ -8442,25 +8423,24 @@ function describeRuns({ earlier = [], last }: JobReport): string[] {
     .filter(isPresent)
     .reverse()
     .flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
-      const how = `run ${run} ${result}: ${quote(howEnded(end)).slice(1, -1)}, ${seconds.toFixed(1)}s`;
+      const how = `run ${run} ${result}: ${shown(howEnded(end))}, ${seconds.toFixed(1)}s`;
       const lines = tail?.replace(/\n$/, "").split("\n") ?? [];
       return [
-        `${how}${reason === undefined ? "" : `, ${quote(reason).slice(1, -1)}`}, ended ${formatTime(at)}`,
+        `${how}${reason === undefined ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
         ...lines.map((line) => `  ${escapeAll(line)}`),
       ];
     });
 }
 
-const isPaused = ({ paused }: JobReport, now: number) => paused !== undefined && (paused.until ?? now) >= now;
+const isPaused = (paused: Pause | undefined, now: number) => paused !== undefined && (paused.until ?? now) >= now;
 
-function tableRow(report: JobReport, file: string, now: number): string[] {
-  const { job, last, recent, failures, next, paused, running } = report;
+function tableRow({ job, last, recent, failures, next, paused, running }: JobReport, file: string, now: number) {
   const coming = [];
-  if (isPaused(report, now)) coming.push(`paused${paused?.until ? `, ${formatAge(paused.until - now)} left` : ""}`);
+  if (isPaused(paused, now)) coming.push(`paused${paused?.until ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== undefined) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
-    quote(job).slice(1, -1),
+    shown(job),
     jsonText(file).slice(1, -1),
     last === undefined ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
     (last?.seconds.toFixed(1) ?? "").padStart(7),
@@ -8582,8 +8562,7 @@ function viewOf(path: string, places: readonly string[]): View | undefined {
 }
 
 function filesIn(places: readonly string[]): string[] {
-  const isDirectory = (place: string) => tryTo(() => fs.statSync(place).isDirectory()) === true;
-  const files = places.flatMap((place) => (isDirectory(place) ? stateFilesIn(place) : [place]));
+  const files = places.flatMap((place) => (stampOf(place).isDirectory ? stateFilesIn(place) : [place]));
   return places.length === 0 ? findStateFiles() : files;
 }
 
@@ -8614,16 +8593,12 @@ function htmlText(inset: Inset): string {
   if (inset instanceof Html) return inset.text;
   if (typeof inset === "object") return inset.map(htmlText).join("");
   const text = inset === false ? "" : String(inset ?? "");
-  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit)).replace(
-    /[&<>"']/g,
-    (character) => `&#${character.charCodeAt(0)};`,
-  );
+  return escapeLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 export function pageOf(states: readonly StateReport[], now: number): string {
-  const rankOf = (isApart: boolean, job: JobReport) => (isApart ? 2 : isFailing(job) ? 0 : 1);
   const rowsOf = ({ file, jobs, isApart = false }: StateReport) =>
-    jobs.map((job) => ({ job, file: states.length > 1 && file, rank: rankOf(isApart, job) }));
+    jobs.map((job) => ({ job, file: states.length > 1 && file, rank: isApart ? 2 : isFailing(job) ? 0 : 1 }));
   const rows = states.flatMap(rowsOf).sort((a, b) => a.rank - b.rank);
   const failing = rows.filter(({ rank }) => rank === 0);
   const problems = judgedOf(states).filter(({ problem }) => problem !== undefined);
@@ -8649,11 +8624,10 @@ const problemOf = ({ file, problem, isApart }: StateReport) =>
   problem && html`<p class="${isApart ? "" : "bad"}">${shown(file)}: ${problem}</p>\n`;
 const isFailing = ({ last }: JobReport) => last !== undefined && last.result !== "success";
 const resultWord = (result: string) => result.replace("none", "not run");
-const shown = (text: string) => quote(text).slice(1, -1);
 const timeTag = (at: number) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
 
 function plural(number: number, what: string): string | undefined {
-  return number === 0 ? undefined : `${number} ${what}${number === 1 ? "" : "s"}`;
+  return number === 0 ? undefined : countOf(number, what);
 }
 
 const UNITS: Readonly<Record<string, string>> = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
@@ -8694,8 +8668,8 @@ function comingOf({ next, paused, running }: JobReport, now: number): Html[] {
   const coming: Html[] = [];
   if (running.length > 0) coming.push(html`<b>running</b> for ${span(now - running[0].since)}`);
   if (running.length > 1) coming.push(html`${running.length} runs in progress`);
-  if (paused !== undefined && (paused.until ?? now) >= now)
-    coming.push(html`<b>paused</b>${paused.until !== undefined && html` until ${timeTag(paused.until)}`}`);
+  if (isPaused(paused, now))
+    coming.push(html`<b>paused</b>${paused?.until !== undefined && html` until ${timeTag(paused.until)}`}`);
   else if (next !== undefined)
     coming.push(html`next ${next > now ? `in ${span(next - now)}` : "now"}, ${timeTag(next)}`);
   return coming;
@@ -8824,10 +8798,8 @@ function findJob(name: string, file: string | undefined): FoundJob {
 }
 
 function jobsOf(file: string): FoundJob[] {
-  const states = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
-  return states
-    .filter(([key]) => key !== LISTENER)
-    .map(([key, state]) => ({ file, key, name: state.name ?? key, state }));
+  const states = jobStatesIn(readJournalFiles(`${file}.runs`));
+  return states.map(([key, state]) => ({ file, key, name: state.name ?? key, state }));
 }
 
 function listenerOf(file: string): Rival | undefined {
@@ -8871,7 +8843,7 @@ function follow(job: FoundJob, id: string, isWaiting: boolean): number {
     const before = stamp;
     stamp = stampOf(`${job.file}.runs`).text;
     const { lines, status } = stamp === before ? { lines: [], status: undefined } : outcomeOf(job, id, isWaiting);
-    for (const line of lines) if (!said.has(line)) show(`${quote(job.name).slice(1, -1)}: ${line}`);
+    for (const line of lines) if (!said.has(line)) show(`${shown(job.name)}: ${line}`);
     for (const line of lines) said.add(line);
     if (status !== undefined) return status;
     if (said.size > 0 && listenerOf(job.file) !== undefined) seen = monotonicSeconds();
@@ -8909,9 +8881,7 @@ function describeForAsker(fact: Fact, about: Run | undefined): string[] {
   if (fact.type !== "ended") return [describeFact(fact, about)].filter(isPresent);
   const { tail, ...end } = fact as FactOf<"ended"> & { tail?: unknown };
   const text = describeFact({ ...end, retryIn: undefined, why: undefined }, { ...about!, since: 0 })!;
-  const output = isText(tail)
-    ? [`it wrote:\n${escapeUnsafe((tail as string).replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit))}`]
-    : [];
+  const output = isText(tail) ? [`it wrote:\n${escapeLines(tail as string)}`] : [];
   return [
     ...output,
     text + (fact.retryIn === undefined ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`),

@@ -143,6 +143,9 @@ function parseRemoteCommunication(payload) {
 function quote(text) {
   return jsonText(text.length > 80 ? `${text.slice(0, 80)}\u2026` : text);
 }
+function shown(text) {
+  return quote(text).slice(1, -1);
+}
 function quoteName(text) {
   return quote(text.replace(new RegExp("=.*", "s"), "=\u2026").replace(new RegExp("^(-[a-z]).+", "is"), "$1\u2026"));
 }
@@ -154,6 +157,9 @@ function escapeUnsafe(text) {
 }
 function escapeAll(text) {
   return escapeUnsafe(text.replace(/[\u0000-\u001f]/g, escapeCodeUnit));
+}
+function escapeLines(text) {
+  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit));
 }
 function escapeCodeUnit(unit) {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -216,6 +222,7 @@ function fitSteps(steps) {
   return steps.length <= MAX_SERIALS_TEXT ? steps : `${steps.slice(0, steps.lastIndexOf(".", MAX_SERIALS_TEXT))}-`;
 }
 var USUAL_BUFFER = 10;
+var EVENT_BUFFER = 1e3;
 var PoolGaps = class {
   constructor(highest2) {
     this.highest = highest2;
@@ -484,7 +491,7 @@ function splitCron(text) {
     throw new Error(`expression ${quote(text)} has over ${MAX_CRON_LENGTH} characters`);
   const [token = ""] = (_a = /[^ \t]*?[^ -~\t]/.exec(text)) != null ? _a : [];
   if (token !== "") {
-    const code = token.charCodeAt(token.length - 1).toString(16).toUpperCase().padStart(4, "0");
+    const code = escapeCodeUnit(token.slice(-1)).slice(2).toUpperCase();
     throw new Error(`expression has U+${code} in ${quote(token)}: blanks are spaces or tabs, ranges use -`);
   }
   const words = text.split(/[ \t]+/).filter((word) => word !== "");
@@ -577,13 +584,10 @@ function nameMistake(field, token) {
 function expectedValue({ names }) {
   return names.length === 0 ? "a number" : `a number or a name from ${names[0]} to ${names[names.length - 1]}`;
 }
+var HAS_ZONE = "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1";
 var SYNTAX_HINTS = [
-  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"],
-  [
-    /^expr/,
-    /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/,
-    "has a zone: that is --tz $1, in a crontab a line CRON_TZ=$1"
-  ],
+  [/^expr/, /^(?:CRON_)?TZ=(\S*)/i, HAS_ZONE],
+  [/^expr/, /^(?:\S+ ){5,6}(UTC|GMT|[A-Z]\w+\/[A-Z]\S*)/, HAS_ZONE],
   [/^expr/, /^(?:\S+ ){5,6}(\d{4}(?:[-,/]\S*)?)$/, "has the year $1: there is no year field"],
   [/^expr/, /^(?:\S+ ){6}[*?]$/, "has a year field: leave out the last *, in a crontab the seconds too"],
   [/^expr/, /^(?:\S+ ){5}\*\/([89]|\d\d+)$/, "has */$1 as day-of-week: seconds come first, in a crontab @every $1s"],
@@ -634,7 +638,7 @@ function listed(words, conjunction = "and") {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} ${conjunction} ${words[words.length - 1]}`;
 }
-var SECONDS_IN_DAY = 86400;
+var SECONDS_IN_DAY = DURATION_UNITS.d;
 var DAYS_IN_400_YEARS = 146097;
 function firstReading(cron, from, until) {
   const day = Math.floor(from / SECONDS_IN_DAY);
@@ -649,6 +653,7 @@ function firstReading(cron, from, until) {
 }
 function firstTime({ hours, minutes, seconds }, from) {
   for (const hour of hours) {
+    if ((hour + 1) * 3600 <= from) continue;
     for (const minute of minutes) {
       const start = hour * 3600 + minute * 60;
       if (start + 60 > from) {
@@ -963,10 +968,9 @@ function rememberStarting(state, fact) {
   const { run: number, attempt, at } = fact;
   const place = placeOf(state.runs, number);
   const before = ((_a = state.runs[place]) == null ? void 0 : _a.number) === number ? state.runs[place] : void 0;
-  const run = { ...before, ...dueOf(fact), number, attempt, at, phase: "starting" };
-  const fresh = { ...run, ...NO_ATTEMPT, hasSlot: true };
+  const run = { ...before, ...NO_ATTEMPT, ...dueOf(fact), number, attempt, at, phase: "starting", hasSlot: true };
   const runs = [...state.runs];
-  runs.splice(place, before === void 0 ? 0 : 1, fresh);
+  runs.splice(place, before === void 0 ? 0 : 1, run);
   const changes = { runs, lastRun: Math.max(state.lastRun, number) };
   return attempt === 1 ? withDue(state, changes, fact) : { ...state, ...changes };
 }
@@ -1074,8 +1078,8 @@ function factsOf(state, at) {
   return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
 }
 function pastOf(past) {
-  const { counts, recent, recentSeconds, ...rest } = past;
-  const { lastRun, failures, last, earlier, lastSuccess, reached, lastTick, lastEvent, paused } = rest;
+  const { lastRun, failures, recent, recentSeconds, last, earlier, lastSuccess, counts } = past;
+  const { reached, lastTick, lastEvent, paused } = past;
   const known = [...RESULTS, "skipped", "missed"].filter((what) => counts[what] !== void 0);
   const few = Object.fromEntries(known.map((what) => [what, counts[what]]));
   const results = { lastRun, failures, recent: recent.slice(-MAX_RECENT), last, earlier, lastSuccess, counts: few };
@@ -1278,23 +1282,18 @@ function whatIsDue(schedule, state, upTo, periodSeconds) {
   const is = upTo - due <= catchUpSeconds ? "catch-up" : "missed";
   return { due, is, count: schedule.countIn(decided, upTo) };
 }
-var FIXED_JOBS_WAIT_SECONDS = 3 * 3600;
 function beginsAt(schedule, { decided }, { whenSeconds, periodSeconds }, setBackSeconds, delay) {
   if (!isByClock(schedule)) return void 0;
   if (decided === void 0) return Math.max(0, whenSeconds - periodSeconds);
   const begin = Math.max(0, whenSeconds - delay);
   const backSeconds = setBackSeconds != null ? setBackSeconds : decided - whenSeconds;
-  const isSetBack = schedule.isFixed ? backSeconds >= FIXED_JOBS_WAIT_SECONDS : backSeconds > 2 * periodSeconds;
+  const isSetBack = schedule.isFixed ? backSeconds >= SAVING_LIMIT_SECONDS : backSeconds > 2 * periodSeconds;
   return isSetBack && decided > begin ? begin : void 0;
 }
 var LAST_GRACE_SECONDS = 1;
 var MAX_RETRY_DELAY_SECONDS = 3600;
 var MAX_WAITING_BYTES = 64 * 1024 * 1024;
-var UNKNOWN_END = {
-  exit: null,
-  signal: null,
-  error: "exit status unknown, an earlier listener started it"
-};
+var UNKNOWN_END = { ...UNSEEN, error: "exit status unknown, an earlier listener started it" };
 function decide(job, state, input, moment) {
   const decision = new Decision(job, state, moment);
   decision.take(input);
@@ -1626,6 +1625,7 @@ function isByHand({ reason }) {
 function describePause({ until }) {
   return until === void 0 ? "paused" : `paused until ${formatTime(until)}`;
 }
+var countOf = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 function countWords(count) {
   return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
@@ -1687,7 +1687,7 @@ var parseSwitch = (text) => yesOrNo(text)[1] !== void 0;
 var parseSpeed = (text) => text === "max" ? Number.POSITIVE_INFINITY : wholeNumber(1, 1e6, " or max")(text);
 var positiveDuration = checked("a duration of at least 1s", parseDuration, (seconds) => seconds > 0);
 var parseRetryDelay = checked("a duration of at most 1h", positiveDuration, (s) => s <= MAX_RETRY_DELAY_SECONDS);
-var parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * DURATION_UNITS.d);
+var parsePause = checked("a duration of at most 3650d", positiveDuration, (s) => s <= 3650 * SECONDS_IN_DAY);
 var parseTime = checked("a time such as 2025-03-30T00:55:00Z", secondsOf, (seconds) => seconds >= 0);
 function areHosts(names) {
   return names.every((name) => /^[\w-]+(\.[\w-]+)*$/.test(name));
@@ -2513,16 +2513,17 @@ function needsPipe(form, { onFailure, onSuccess, ping } = {}, user) {
   const isOther = user !== void 0 && user.uid !== process.geteuid();
   return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
 }
-var isStderrNamed;
-function hasStderrName() {
-  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+var hasStderrName = once(() => {
   try {
-    if (isStderrNamed === void 0) fs.closeSync(fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK));
-    isStderrNamed != null ? isStderrNamed : isStderrNamed = true;
+    fs.closeSync(reopenStderr());
+    return true;
   } catch (error) {
-    isStderrNamed = !["EACCES", "ENXIO"].includes(errorCode(error));
+    return !["EACCES", "ENXIO"].includes(errorCode(error));
   }
-  return isStderrNamed;
+});
+function reopenStderr() {
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  return fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK);
 }
 function createProblemReport(log) {
   let reported;
@@ -2605,8 +2606,7 @@ ${line}` : line));
 function openStderr() {
   var _a;
   if (tryTo(() => fs.fstatSync(2).isFile())) return 2;
-  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
-  return (_a = tryTo(() => fs.openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK))) != null ? _a : 2;
+  return (_a = tryTo(reopenStderr)) != null ? _a : 2;
 }
 var MAX_WRITE_BYTES = isDeno ? 4096 : Number.POSITIVE_INFINITY;
 function tryWrite(fd, bytes) {
@@ -2679,11 +2679,7 @@ var NO_TAIL = "hooks and pings don't get the end of the output";
 var NO_NAME = "commands write to sockets, which can't be opened as /dev/stdout and /dev/stderr";
 var OUTPUT_BUFFER_BYTES = 64 * 1024;
 var MAX_LAST_READS = 16;
-var sharedBuffer;
-function outputBuffer() {
-  sharedBuffer != null ? sharedBuffer : sharedBuffer = Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES);
-  return sharedBuffer;
-}
+var outputBuffer = once(() => Buffer.allocUnsafeSlow(OUTPUT_BUFFER_BYTES));
 function copyOutput(format, send) {
   if (format === void 0) return { take: send, finish() {
   } };
@@ -2822,10 +2818,11 @@ function scanProcesses() {
   var _a;
   const found = /* @__PURE__ */ new Map();
   for (const { pid, variable } of environments()) {
-    const run = `${variable("SUPERTICK_ID")} ${variable("SUPERTICK_ATTEMPT")}`;
-    const process2 = variable("SUPERTICK_ID") === void 0 ? void 0 : tryReadProcess(pid);
-    if (process2 !== void 0 && variable("SUPERTICK_HOOK") === void 0)
-      found.set(run, [...(_a = found.get(run)) != null ? _a : [], process2]);
+    const id = variable("SUPERTICK_ID");
+    if (id === void 0 || variable("SUPERTICK_HOOK") !== void 0) continue;
+    const run = `${id} ${variable("SUPERTICK_ATTEMPT")}`;
+    const process2 = tryReadProcess(pid);
+    if (process2 !== void 0) found.set(run, [...(_a = found.get(run)) != null ? _a : [], process2]);
   }
   return found;
 }
@@ -2878,15 +2875,12 @@ function hasMoreGroups({ name }) {
     tryReadFile("/etc/group")
   );
 }
-var setpriv;
-function findSetpriv() {
+var findSetpriv = once(() => {
   var _a;
   const { execFileSync } = require("child_process");
-  const isRight = (file2) => tryTo(() => execFileSync(file2, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
-  const file = (_a = setpriv != null ? setpriv : inPath("setpriv")[0]) != null ? _a : "";
-  setpriv != null ? setpriv : setpriv = file !== "" && isRight(file) ? file : "";
-  return setpriv;
-}
+  const isRight = (file) => tryTo(() => execFileSync(file, ["--help"], { stdio: ["ignore", "pipe", "ignore"] }).includes("--init-groups"));
+  return (_a = inPath("setpriv").slice(0, 1).find(isRight)) != null ? _a : "";
+});
 function asUser({ command, env, user }) {
   if (user === void 0 || user.uid === process.geteuid()) return { command, options: { env } };
   const safe = Object.entries(env).filter(([name]) => !/^(?:LD_|GLIBC_|MALLOC_|GCONV_PATH|LOCPATH|NLSPATH)/.test(name));
@@ -3085,9 +3079,8 @@ function whyNotFound(program, path = "") {
   if (file === void 0) return "was not found";
   const [, interpreter] = (_b = /^#![ \t]*([^ \t\n]*)/.exec((_a = tryTo(() => readStart(file))) != null ? _a : "")) != null ? _b : [];
   if (interpreter === void 0) return "is there, but its loader was not found: it may be built for another C library";
-  if (interpreter.endsWith("\r"))
-    return `has a carriage return behind #!${quote(interpreter.slice(0, -1)).slice(1, -1)}`;
-  return `begins with #!${quote(interpreter).slice(1, -1)}, which was not found`;
+  if (interpreter.endsWith("\r")) return `has a carriage return behind #!${shown(interpreter.slice(0, -1))}`;
+  return `begins with #!${shown(interpreter)}, which was not found`;
 }
 function signalGroup(leader, signal) {
   try {
@@ -3113,9 +3106,6 @@ function monotonicSeconds() {
 }
 function sleep(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-function hostName() {
-  return require("os").hostname();
 }
 var PING_SECONDS = 10;
 function createPinger(url, log, gate) {
@@ -3263,6 +3253,7 @@ function isExecutable(file) {
     return (_a2 = fs.accessSync(file, fs.constants.X_OK)) != null ? _a2 : true;
   })) != null ? _a : false;
 }
+var MOST_PLACES = 50;
 function inPath(name, path) {
   return placesOf(name, path).filter(isProgram);
 }
@@ -3292,6 +3283,13 @@ function tryTo(action) {
   } catch (e) {
     return void 0;
   }
+}
+function once(make) {
+  let made;
+  return () => {
+    made != null ? made : made = make();
+    return made;
+  };
 }
 function isPresent(value) {
   return value !== void 0 && value !== null;
@@ -3540,22 +3538,22 @@ function isPrivateTo(user, directory) {
   const stats = tryTo(() => fs.lstatSync(directory));
   return (stats == null ? void 0 : stats.isDirectory()) === true && stats.uid === user && (stats.mode & 63) === 0;
 }
-var thisMachine;
-function machineId() {
-  const boot = () => tryReadFile("/proc/sys/kernel/random/boot_id").slice(0, 8);
-  const namespace = () => {
-    var _a;
-    return (_a = tryTo(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, ""))) != null ? _a : "";
-  };
-  thisMachine != null ? thisMachine : thisMachine = `${boot()}:${namespace()}`;
-  return thisMachine;
-}
+var machineId = once(() => {
+  var _a;
+  const boot = tryReadFile("/proc/sys/kernel/random/boot_id").slice(0, 8);
+  const namespace = (_a = tryTo(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, ""))) != null ? _a : "";
+  return `${boot}:${namespace}`;
+});
 var MAX_JOURNAL_BYTES = 256 * 1024;
 var MOST_READ_BYTES = 16 * 1024 * 1024;
 var MAX_UNWRITTEN_LINES = 1e3;
 var LINES_A_WRITE = 50;
 function readJournalFiles(path) {
-  return [`${path}.1`, path].map((file) => isTooLarge(file) ? "" : tryReadFile(file)).join("\n");
+  const read = (fd) => fs.fstatSync(fd).size > MOST_READ_BYTES ? "" : fs.readFileSync(fd, "utf8");
+  return [`${path}.1`, path].map((file) => {
+    var _a;
+    return (_a = tryTo(() => readWith(file, read))) != null ? _a : "";
+  }).join("\n");
 }
 function isTooLarge(file) {
   return tryTo(() => readWith(file, (fd) => fs.fstatSync(fd).size > MOST_READ_BYTES)) === true;
@@ -3826,7 +3824,7 @@ var JobRunner = class {
     return this.sideTasks.length > 0;
   }
   get isDone() {
-    return !this.isBusy && !this.hasSideTasks && this.state.waiting.length === 0;
+    return openOf(this.state) === 0 && !this.hasSideTasks;
   }
   moment() {
     const secondsToNextRun = () => this.secondsToNextRun();
@@ -3970,7 +3968,7 @@ var JobRunner = class {
     });
     if (started !== void 0) this.apply({ type: "started", run: number, ...started });
   }
-  environment(about, own = {}) {
+  environment(about, own) {
     var _a;
     const { number, attempt, due, event, id, job = this.job } = about;
     const facts = {
@@ -4001,10 +3999,10 @@ var JobRunner = class {
     var _a, _b;
     if (fact.type === "started" && run.attempt === 1 && !run.isOrphan) this.ping(run, "start", void 0);
     if (fact.type === "ended" && fact.retryIn === void 0) this.reportResult(run, fact.result, fact, fact.seconds);
-    if (fact.type === "skipped") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
-    if (fact.type !== "dropped") return;
-    if (fact.result !== void 0) this.reportResult(run, fact.result, (_a = run.end) != null ? _a : UNSEEN, (_b = run.seconds) != null ? _b : 0);
-    else if (fact.why !== "held") this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
+    if (fact.type === "dropped" && fact.result !== void 0)
+      return this.reportResult(run, fact.result, (_a = run.end) != null ? _a : UNSEEN, (_b = run.seconds) != null ? _b : 0);
+    if (fact.type === "skipped" || fact.type === "dropped" && fact.why !== "held")
+      this.runHook("on-skip", run, { SUPERTICK_RESULT: "skipped" });
   }
   reportResult(run, result, { exit, signal }, seconds) {
     var _a, _b, _c, _d;
@@ -4119,7 +4117,8 @@ var JobRunner = class {
     const jitter = jitterOf(this.job);
     if (jitter === 0) return 0;
     const limit = longestDelay(schedule, whenSeconds, jitter);
-    const delay = stableDelay(`${hostName()} ${key === ONLY_JOB ? name : key}`, limit);
+    const { hostname } = require("os");
+    const delay = stableDelay(`${hostname()} ${key === ONLY_JOB ? name : key}`, limit);
     this.log.line(`each run starts ${formatDuration(delay)} after its due time (--jitter)`);
     return delay;
   }
@@ -4132,20 +4131,21 @@ var JobRunner = class {
     const decision = this.begin();
     const fact = this.jobFact(beginsAt(schedule, this.state, tick, setBackSeconds, this.delay));
     if (fact !== void 0) decision.record(fact);
-    if (schedule instanceof TickSchedule) this.dueByCount(schedule, tick, decision, setBackSeconds);
-    else if (!setBackSeconds) this.dueBy(tick.whenSeconds - this.delay, tick, decision);
+    const isSetBack = Boolean(setBackSeconds);
+    if (!isSetBack && schedule instanceof TickSchedule) this.dueByCount(schedule, tick, decision);
+    else if (!isSetBack) this.dueBy(tick.whenSeconds - this.delay, tick, decision);
     this.adopt(decision);
-    if (isByClock(schedule)) this.plan(tick, Boolean(setBackSeconds));
+    if (isByClock(schedule)) this.plan(tick, isSetBack);
     return decision.notes.length + decision.effects.length > 0 ? decision : void 0;
   }
-  dueByCount(schedule, tick, decision, setBackSeconds = 0) {
+  dueByCount(schedule, tick, decision) {
     var _a;
     const { count, undecided } = this.host.ticks;
     const { whenSeconds: due, serial } = tick;
     const { supervisorId: supervisor } = this.host;
     const { lastTick } = this.state;
     const isNamed = (lastTick == null ? void 0 : lastTick.serial) === serial && lastTick.due === due && ((_a = lastTick.supervisor) != null ? _a : supervisor) === supervisor;
-    if (setBackSeconds > 0 || isNamed || !schedule.isReached(count, undecided)) return;
+    if (isNamed || !schedule.isReached(count, undecided)) return;
     decision.take({ type: "due", due, reason: "schedule", id: createId(), serial, supervisor });
   }
   dueBy(upTo, { serial, periodSeconds }, decision) {
@@ -4208,8 +4208,7 @@ var JobRunner = class {
   }
   takeOverRun(run) {
     const { number, attempt, id, pid, start = 0, phase } = run;
-    const isOpen = phase !== "backoff";
-    const leader = !isOpen ? void 0 : pid === void 0 ? findRun(id, attempt) : { pid, start };
+    const leader = phase === "backoff" ? void 0 : pid === void 0 ? findRun(id, attempt) : { pid, start };
     const isThere = leader !== void 0 && isAlive(leader);
     const hasRest = leader !== void 0 && phase === "ending" && hasGroup(leader, id, attempt);
     if (isThere || hasRest) {
@@ -4307,7 +4306,6 @@ function payloadTokens(payload) {
   return tokens;
 }
 var SETTLE_SECONDS = 1;
-var MOST_PLACES = 50;
 var MAX_CRONTAB_BYTES = 1024 * 1024;
 var CrontabSource = class {
   constructor(path, flags, environment, which, localZone = defaultZone) {
@@ -4330,13 +4328,14 @@ var CrontabSource = class {
     const before = this.files;
     const files = new Map([...before].filter(([path, file]) => isKept(path, file)));
     const problems = [];
+    const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
     for (const [path, stamp] of stamps) {
       if (files.has(path)) continue;
-      const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
       const crontab = this.readFile(path, lookup, otherKeys);
       const isRight = crontab.mistakes.length === 0;
-      const kept = ((_b = (_a = before.get(path)) == null ? void 0 : _a.jobs) != null ? _b : []).filter(({ key }) => !otherKeys.has(key));
-      files.set(path, { stamp, crontab, jobs: isRight ? crontab.jobs : kept });
+      const jobs = isRight ? crontab.jobs : ((_b = (_a = before.get(path)) == null ? void 0 : _a.jobs) != null ? _b : []).filter(({ key }) => !otherKeys.has(key));
+      files.set(path, { stamp, crontab, jobs });
+      for (const { key } of jobs) otherKeys.add(key);
       if (!isRight) problems.push(firstOf(crontab.mistakes));
     }
     this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)]));
@@ -4472,7 +4471,7 @@ var Roster = class {
     const keys = new Set(jobs.map(({ key }) => key));
     for (const [key, state] of found) {
       if (keys.has(key)) continue;
-      if (state.runs.length === 0 && state.waiting.length === 0) this.removed.push(key);
+      if (openOf(state) === 0) this.removed.push(key);
       else runners.push(this.leftover(key, state));
     }
     this.runners = runners;
@@ -4486,8 +4485,7 @@ var Roster = class {
     return runner;
   }
   countJobs() {
-    const count = this.runners.filter(({ isLeaving }) => !isLeaving).length;
-    return count === 1 ? "1 job" : `${count} jobs`;
+    return countOf(this.runners.filter(({ isLeaving }) => !isLeaving).length, "job");
   }
   change(jobs) {
     const before = new Map(this.runners.map((runner) => [runner.job.key, runner]));
@@ -4544,7 +4542,7 @@ function createComparison() {
 var IF_FORGOTTEN = "restart supervisord: it forgets a listener when another of the same priority= is removed";
 var AMBIGUOUS_PAYLOAD_MS = 100;
 var LATE_SECONDS = 5;
-var LOST_EVENTS = "events of our pool never came: supervisord keeps the last buffer_size=, 10 by default, and drops older ones; write buffer_size=1000 in the section";
+var LOST_EVENTS = `events of our pool never came: supervisord keeps the last buffer_size=, ${USUAL_BUFFER} by default, and drops older ones; write buffer_size=${EVENT_BUFFER} in the section`;
 var WATCHDOG_PERIODS = 3;
 var WATCHDOG_SECOND_LOOK_SECONDS = 1;
 var LAST_SIDE_TASKS_SECONDS = 1;
@@ -4781,23 +4779,22 @@ var Listener = class {
     this.takeNumber(event);
     if (event.isDropped) this.log.line(`the payload of ${event.name}, serial ${event.serial}, is over 1 MiB: dropped`);
     if (TICK_PERIODS[event.name] !== void 0) return this.onTick(event);
-    const isMeant = ({ job }) => isRunNow(event, job) || isListenedTo(job.schedule, event.name);
-    const meant = this.runners.filter(isMeant);
-    if (meant.length === 0) return this.passOver(event);
+    const asked = askedName(event);
+    const isAsked = ({ job }) => asked === "" || asked === job.name;
+    const meant = this.runners.filter((runner) => isAsked(runner) || isListenedTo(runner.job.schedule, event.name));
+    if (meant.length === 0) return this.passOver(asked);
     if (this.counted.has(event.serial)) return this.ignoreCounted(event.serial);
     this.counted.add(event.serial);
-    const reason = (runner) => isRunNow(event, runner.job) ? "remote" : "event";
+    const reason = (runner) => isAsked(runner) ? "remote" : "event";
     this.commit(
       outcomesOf(meant, (runner) => runner.onEvent(event, reason(runner))),
       true
     );
   }
-  passOver(event) {
-    const names = this.runners.map(({ job }) => job.name);
-    const asked = event.name === "REMOTE_COMMUNICATION" ? parseRemoteCommunication(event.payload) : void 0;
-    if ((asked == null ? void 0 : asked.type) === "supertick") {
-      const name = asked.data.trim();
-      this.log.error(`asked to run ${quote(name)}, but no job has that name${suggestion(name, names)}`);
+  passOver(asked) {
+    if (asked !== void 0) {
+      const names = this.runners.map(({ job }) => job.name);
+      this.log.error(`asked to run ${quote(asked)}, but no job has that name${suggestion(asked, names)}`);
     }
     this.commit([], true);
   }
@@ -5052,10 +5049,10 @@ function noSupervisord(trial) {
   const words = trial.map((word) => /^[\w%+=:@,./-]+$/.test(word) ? word : `'${word.replace(/'/g, "'\\''")}'`);
   return `supervisord must start this, as an [eventlistener:x] program; to try it here: ${words.join(" ")}`;
 }
-function isRunNow(event, { name }) {
-  if (event.name !== "REMOTE_COMMUNICATION") return false;
-  const { type, data } = parseRemoteCommunication(event.payload);
-  return type === "supertick" && ["", name].includes(data.trim());
+function askedName({ name, payload }) {
+  if (name !== "REMOTE_COMMUNICATION") return void 0;
+  const { type, data } = parseRemoteCommunication(payload);
+  return type === "supertick" ? data.trim() : void 0;
 }
 function isListenedTo(schedule, eventName) {
   return schedule instanceof EventSchedule && isAmong(schedule.names, eventName);
@@ -5261,10 +5258,9 @@ async function play(plan, statePath, words) {
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what]);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
-  show(`simulate: ${countTicks(listener.ticks)}, ${summary}; the listener ended ${end}`);
+  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
-var countTicks = (count) => `${count} tick${count === 1 ? "" : "s"}`;
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
   var _a;
   const counter = (_a = tryTo(() => parseCounter(readStart(statePath)))) != null ? _a : NO_COUNTER;
@@ -5287,7 +5283,7 @@ async function sendTicks(plan, statePath, listener) {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
   const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
-  show(`simulate: ${countTicks(count)} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
+  show(`simulate: ${countOf(count, "tick")} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
   for (let i = 0; i < count; i++) {
@@ -5375,15 +5371,13 @@ function show(line) {
   writeFully(1, `${line}
 `);
 }
-var statesIn = (statePath) => [
-  ...readJournal(readJournalFiles(`${statePath}.runs`).split("\n")).values()
-];
+var statesIn = (statePath) => jobsOf(statePath).map(({ state }) => state);
 function countRuns(statePath) {
   var _a;
   const counts = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
   for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += (_a = state.counts[result]) != null ? _a : 0;
-    counts.unfinished += state.runs.length + state.waiting.length;
+    counts.unfinished += openOf(state);
   }
   return counts;
 }
@@ -5468,7 +5462,7 @@ function formatSection(section) {
   const lines = sectionLines("eventlistener", title, command, own, logDirectory2);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
   const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
-  if (stopSeconds > STOP_WAIT_SECONDS) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
+  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}
 `;
 }
@@ -5477,15 +5471,13 @@ function sectionLines(kind, title, command, own, logs) {
   const words = command.map(quoteWord).join(" ");
   return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
-var EVENT_BUFFER = 1e3;
-var BUFFER_NOTE = "; of a burst of events supervisord keeps only so many, 10 by default, and drops the oldest";
+var BUFFER_NOTE = `; of a burst of events supervisord keeps only so many, ${USUAL_BUFFER} by default, and drops the oldest`;
 var CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",
   "stderr_logfile=/dev/stderr",
   "stderr_logfile_maxbytes=0"
 ];
 var PRIORITIES = 9998;
-var STOP_WAIT_SECONDS = 10;
 var STOP_MARGIN_SECONDS = 5;
 var BLANK = "[\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
 var SPLIT_BEHIND = new RegExp(`${BLANK}(?=[;#])|%(?=\\()`, "g");
@@ -5784,8 +5776,8 @@ function suggestionForSection(section) {
 function describeReport({ sections, mistakes, warnings }) {
   const describe = ({ file, section, key, value, isDefault, message }) => {
     const text = value === null ? "" : `=${/^[ -~…]{0,80}$/.test(value) ? value : quote(value)}`;
-    const shown2 = isDefault ? `${text} (default)` : text;
-    return `${file}:${section && ` [${section}]`}${key && ` ${key}${shown2}:`} ${message}`;
+    const setting = isDefault ? `${text} (default)` : text;
+    return `${file}:${section && ` [${section}]`}${key && ` ${key}${setting}:`} ${message}`;
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
@@ -5811,13 +5803,12 @@ function refusalText({ section, why }) {
   return `supervisord refuses ${section === "" ? "the file and stops there" : "it"}: ${text}`;
 }
 var isListener = ({ section }) => section.startsWith("eventlistener:");
-var nameOf = ({ numprocs, name, group }) => numprocs === 1 ? name : group;
 function readCaller(program, report) {
-  var _a, _b;
+  var _a, _b, _c;
   const call = callOf(program);
   if (call === void 0) return void 0;
   const { group, unset, environment } = program;
-  const name = nameOf(program);
+  const name = program.numprocs === 1 ? program.name : group;
   const caller = { ...program, name, jobs: [], jobCommand: [] };
   const warn = (key) => (text) => report.add("warnings", key, text, program);
   try {
@@ -5842,12 +5833,10 @@ function readCaller(program, report) {
     return { ...caller, settings, state, jobs, jobCommand: command };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    report.add("mistakes", keyOfOrigin(error.origin), error.message, program);
+    const isVariable = ((_c = error.origin) == null ? void 0 : _c.startsWith("-")) === false;
+    report.add("mistakes", isVariable ? "environment" : "command", error.message, program);
     return caller;
   }
-}
-function keyOfOrigin(origin = "--") {
-  return origin.startsWith("-") ? "command" : "environment";
 }
 function callOf(program) {
   const { words } = program;
@@ -5941,8 +5930,8 @@ function status(args, scopes) {
   const { layer, command } = parseCommandLine(args, scopes, words);
   const wanted = [...words, ...command];
   const now = Date.now() / 1e3;
-  const all = () => findStateFiles().map((file) => reportOn(file, now));
-  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all(), now)) : besideLiving(all());
+  const all = findStateFiles().map((file) => reportOn(file, now));
+  const states = wanted.length > 0 ? wanted.flatMap((word) => reportsOn(word, all, now)) : besideLiving(all);
   const [isJson, isMetrics] = [isGiven(layer, "json"), isGiven(layer, "prometheus")];
   if (isJson && isMetrics) throw new UsageError("--json and --prometheus exclude each other");
   const describe = isJson ? describeAsJson : isMetrics ? describeMetrics : describeReports;
@@ -6008,8 +5997,9 @@ function readStateFiles(file) {
     return { file, problem, isForeign, writtenAt, journal };
   }
 }
+var jobStatesIn = (journal) => [...readJournal(linesOf(journal))].filter(([key]) => key !== LISTENER);
 function reportOf(files, processes, now) {
-  const states = [...readJournal(linesOf(files.journal))].filter(([key]) => key !== LISTENER);
+  const states = jobStatesIn(files.journal);
   const { file, counter = NO_COUNTER, problem, isForeign } = files;
   const { machine = processes.machine, tick, periodSeconds } = counter;
   const isHere = machine === processes.machine;
@@ -6097,7 +6087,7 @@ function describeReports(states, now) {
   const rows = judgedOf(states).flatMap(({ jobs, file }) => jobs.map((job) => tableRow(job, file, now)));
   const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
-    const names = isApart ? jobs.map(({ job }) => quote(job).slice(1, -1)) : [];
+    const names = isApart ? jobs.map(({ job }) => shown(job)) : [];
     const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
     if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
   }
@@ -6130,7 +6120,7 @@ var JOB_METRICS = [
   ["failures_in_a_row", "gauge", "Runs since the last success.", ({ failures }) => failures],
   ["next_due_timestamp_seconds", "gauge", "When the next run starts.", ({ next }) => next],
   ["running", "gauge", "Runs in progress.", ({ running }) => running.length],
-  ["paused", "gauge", "1 while nothing of the job is due.", (job, now) => Number(isPaused(job, now))]
+  ["paused", "gauge", "1 while nothing of the job is due.", ({ paused }, now) => Number(isPaused(paused, now))]
 ];
 var LISTENER_METRICS = [
   ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
@@ -6164,27 +6154,26 @@ function labelsOf({ file }, job) {
 function describeRuns({ earlier = [], last }) {
   return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
     var _a;
-    const how = `run ${run} ${result}: ${quote(howEnded(end)).slice(1, -1)}, ${seconds.toFixed(1)}s`;
+    const how = `run ${run} ${result}: ${shown(howEnded(end))}, ${seconds.toFixed(1)}s`;
     const lines = (_a = tail == null ? void 0 : tail.replace(/\n$/, "").split("\n")) != null ? _a : [];
     return [
-      `${how}${reason === void 0 ? "" : `, ${quote(reason).slice(1, -1)}`}, ended ${formatTime(at)}`,
+      `${how}${reason === void 0 ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
       ...lines.map((line) => `  ${escapeAll(line)}`)
     ];
   });
 }
-var isPaused = ({ paused }, now) => {
+var isPaused = (paused, now) => {
   var _a;
   return paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now;
 };
-function tableRow(report, file, now) {
+function tableRow({ job, last, recent, failures, next, paused, running }, file, now) {
   var _a;
-  const { job, last, recent, failures, next, paused, running } = report;
   const coming = [];
-  if (isPaused(report, now)) coming.push(`paused${(paused == null ? void 0 : paused.until) ? `, ${formatAge(paused.until - now)} left` : ""}`);
+  if (isPaused(paused, now)) coming.push(`paused${(paused == null ? void 0 : paused.until) ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== void 0) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
-    quote(job).slice(1, -1),
+    shown(job),
     jsonText(file).slice(1, -1),
     last === void 0 ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
     ((_a = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _a : "").padStart(7),
@@ -6292,8 +6281,7 @@ function viewOf(path, places) {
   }
 }
 function filesIn(places) {
-  const isDirectory = (place) => tryTo(() => fs.statSync(place).isDirectory()) === true;
-  const files = places.flatMap((place) => isDirectory(place) ? stateFilesIn(place) : [place]);
+  const files = places.flatMap((place) => stampOf(place).isDirectory ? stateFilesIn(place) : [place]);
   return places.length === 0 ? findStateFiles() : files;
 }
 function servedReport(file, now) {
@@ -6316,15 +6304,11 @@ function htmlText(inset) {
   if (inset instanceof Html) return inset.text;
   if (typeof inset === "object") return inset.map(htmlText).join("");
   const text = inset === false ? "" : String(inset != null ? inset : "");
-  return escapeUnsafe(text.replace(/[\0-\x08\x0b-\x1f]/g, escapeCodeUnit)).replace(
-    /[&<>"']/g,
-    (character) => `&#${character.charCodeAt(0)};`
-  );
+  return escapeLines(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 function pageOf(states, now) {
   var _a;
-  const rankOf = (isApart, job) => isApart ? 2 : isFailing(job) ? 0 : 1;
-  const rowsOf = ({ file, jobs, isApart = false }) => jobs.map((job) => ({ job, file: states.length > 1 && file, rank: rankOf(isApart, job) }));
+  const rowsOf = ({ file, jobs, isApart = false }) => jobs.map((job) => ({ job, file: states.length > 1 && file, rank: isApart ? 2 : isFailing(job) ? 0 : 1 }));
   const rows = states.flatMap(rowsOf).sort((a, b) => a.rank - b.rank);
   const failing = rows.filter(({ rank }) => rank === 0);
   const problems = judgedOf(states).filter(({ problem }) => problem !== void 0);
@@ -6348,10 +6332,9 @@ ${states.map(problemOf)}
 var problemOf = ({ file, problem, isApart }) => problem && html`<p class="${isApart ? "" : "bad"}">${shown(file)}: ${problem}</p>\n`;
 var isFailing = ({ last }) => last !== void 0 && last.result !== "success";
 var resultWord = (result) => result.replace("none", "not run");
-var shown = (text) => quote(text).slice(1, -1);
 var timeTag = (at) => html`<time datetime="${formatTime(at)}">${formatTime(at)}</time>`;
 function plural(number, what) {
-  return number === 0 ? void 0 : `${number} ${what}${number === 1 ? "" : "s"}`;
+  return number === 0 ? void 0 : countOf(number, what);
 }
 var UNITS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
 function span(seconds) {
@@ -6379,12 +6362,11 @@ function lastWords({ result, at, seconds, ...end }, now) {
   return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago, took ${seconds.toFixed(1)}s`;
 }
 function comingOf({ next, paused, running }, now) {
-  var _a;
   const coming = [];
   if (running.length > 0) coming.push(html`<b>running</b> for ${span(now - running[0].since)}`);
   if (running.length > 1) coming.push(html`${running.length} runs in progress`);
-  if (paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now)
-    coming.push(html`<b>paused</b>${paused.until !== void 0 && html` until ${timeTag(paused.until)}`}`);
+  if (isPaused(paused, now))
+    coming.push(html`<b>paused</b>${(paused == null ? void 0 : paused.until) !== void 0 && html` until ${timeTag(paused.until)}`}`);
   else if (next !== void 0)
     coming.push(html`next ${next > now ? `in ${span(next - now)}` : "now"}, ${timeTag(next)}`);
   return coming;
@@ -6489,8 +6471,8 @@ function findJob(name, file) {
   throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 function jobsOf(file) {
-  const states = [...readJournal(linesOf(readJournalFiles(`${file}.runs`)))];
-  return states.filter(([key]) => key !== LISTENER).map(([key, state]) => {
+  const states = jobStatesIn(readJournalFiles(`${file}.runs`));
+  return states.map(([key, state]) => {
     var _a;
     return { file, key, name: (_a = state.name) != null ? _a : key, state };
   });
@@ -6536,7 +6518,7 @@ function follow(job, id, isWaiting) {
     const before = stamp;
     stamp = stampOf(`${job.file}.runs`).text;
     const { lines, status: status2 } = stamp === before ? { lines: [], status: void 0 } : outcomeOf(job, id, isWaiting);
-    for (const line of lines) if (!said.has(line)) show(`${quote(job.name).slice(1, -1)}: ${line}`);
+    for (const line of lines) if (!said.has(line)) show(`${shown(job.name)}: ${line}`);
     for (const line of lines) said.add(line);
     if (status2 !== void 0) return status2;
     if (said.size > 0 && listenerOf(job.file) !== void 0) seen = monotonicSeconds();
@@ -6572,7 +6554,7 @@ function describeForAsker(fact, about) {
   const { tail, ...end } = fact;
   const text = describeFact({ ...end, retryIn: void 0, why: void 0 }, { ...about, since: 0 });
   const output = isText(tail) ? [`it wrote:
-${escapeUnsafe(tail.replace(/[^\P{Cc}\n\t]/gu, escapeCodeUnit))}`] : [];
+${escapeLines(tail)}`] : [];
   return [
     ...output,
     text + (fact.retryIn === void 0 ? "" : `; it is tried again in ${formatDuration(fact.retryIn)}`)
