@@ -5781,7 +5781,7 @@ function describeReport({ sections, mistakes, warnings }) {
   };
   const lines = [...mistakes.map(describe), ...warnings.map((warning) => `note: ${describe(warning)}`)];
   if (mistakes.length === 0) lines.push(`no mistake in ${listed(sections.map((name) => `[${name}]`))}`);
-  return lines.map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, escapeCodeUnit)).join("\n");
+  return lines.map(escapeAll).join("\n");
 }
 var SHORTENED = [
   [/\s+/g, " "],

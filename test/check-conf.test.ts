@@ -435,10 +435,11 @@ describe("check supervisord.conf", () => {
   });
 
   test("escapes control characters", (t) => {
-    const evil = sectionWith(["events=TICK_60\u001b[2J"], "program:\u001b[31mx") + sectionWith(["stopsignal=\u009b"]);
+    const evil =
+      sectionWith(["events=TICK_60\u001b[2J"], "program:\u001b[31mx\u202e") + sectionWith(["stopsignal=\u009b"]);
     const { lines } = linesFor(t, evil);
-    assert.doesNotMatch(lines.join("\n"), /[\0-\x09\x0b-\x1f\x7f-\x9f]/);
-    assert.match(lines.join("\n"), /\[program:\\u001b\[31mx\]/);
+    assert.doesNotMatch(lines.join("\n"), /[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+    assert.match(lines.join("\n"), /\[program:\\u001b\[31mx\\u202e\]/);
   });
 
   test("takes the environment for supervisord's, then [supervisord]'s, then the section's", (t) => {
