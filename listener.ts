@@ -1547,7 +1547,7 @@ export function remember(state: JobState, fact: Fact): JobState {
     case "skipped":
       return withCounted(withDue(state, {}, fact), "skipped");
     case "missed":
-      return withNamed(withCounted(state, "missed", fact.count), { ...fact, reason: "schedule" });
+      return withNamed(withCounted(state, "missed", fact.count), { due: fact.due, reason: "schedule" });
     case "starting":
       return rememberStarting(state, fact);
     case "started":

@@ -937,7 +937,7 @@ function remember(state, fact) {
     case "skipped":
       return withCounted(withDue(state, {}, fact), "skipped");
     case "missed":
-      return withNamed(withCounted(state, "missed", fact.count), { ...fact, reason: "schedule" });
+      return withNamed(withCounted(state, "missed", fact.count), { due: fact.due, reason: "schedule" });
     case "starting":
       return rememberStarting(state, fact);
     case "started":

@@ -303,6 +303,10 @@ describe("a journal", () => {
     const torn = ["", "null", "7", '"x"', "[]", "{}", start.slice(0, -5), `${start}${start}`, "\0", "x".repeat(1e5)];
     assert.deepEqual(readJournal([job, ...torn]), readJournal([job]));
   });
+  it("believes of a missed due time that no tick brought it", () => {
+    const missed: Fact = { type: "missed", due: 240, count: 2, at: AT };
+    assert.deepEqual(read(JOB, { ...missed, serial: {} } as Fact), read(JOB, missed));
+  });
   it("believes of a past what a past has", () => {
     const { runs, waiting, lastRun } = read({ ...JOB, past: { ...past, runs: [{ pid: 1 }], waiting: 7, x: 1 } });
     assert.deepEqual([runs, waiting, lastRun], [[], [], 9]);
