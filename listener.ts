@@ -2539,9 +2539,9 @@ function describePause({ until }: Pause): string {
 
 const countOf = (number: number, what: string) => `${number} ${what}${number === 1 ? "" : "s"}`;
 
-/** Of due times; MOST_COUNTED and one more stand for any number above. */
+/** Of due times; MOST_COUNTED stands for any number above 1,000. */
 function countWords(count: number): string {
-  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+  return count >= MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
 
 /** What it takes in memory, at most. */

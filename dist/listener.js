@@ -1627,7 +1627,7 @@ function describePause({ until }) {
 }
 var countOf = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
 function countWords(count) {
-  return count > MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
+  return count >= MOST_COUNTED ? "over 1,000 due times" : count === 1 ? "one due time" : `${count} due times`;
 }
 function memoryOf(text) {
   return isAscii(text) ? text.length : 2 * text.length;

@@ -394,6 +394,8 @@ describe("the log says of a fact", () => {
     [ended(1, { error: "the listener was killed" }), { since: undefined }],
     [dropped({ why: "error", error: "exit 2" })],
     [dropped({ why: "busy", result: "failure" })],
+    [{ type: "resumed", count: 1000, at: AT }],
+    [{ type: "resumed", count: 1001, at: AT }],
   ];
   const texts = `nothing
     nothing
@@ -412,7 +414,9 @@ describe("the log says of a fact", () => {
     run 1 failed: exit 3, 1.5s; not tried again: the next run is due first
     run 1, due 2023-11-14T22:13:20Z, was interrupted: the listener was killed
     run 1, due 2023-11-14T22:13:20Z, does not start: held back, since --only-if failed (exit 2)
-    run 1 is not tried again: another run is still going`.split(/\n +/);
+    run 1 is not tried again: another run is still going
+    resumed; 1000 due times went by while it was paused
+    resumed; over 1,000 due times went by while it was paused`.split(/\n +/);
   cases.forEach(([fact, about], i) => {
     it(texts[i], () => assert.equal(describeFact(fact, { ...run, ...about }) ?? "nothing", texts[i]));
   });
