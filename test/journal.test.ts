@@ -47,7 +47,7 @@ const TAKE_PID = `
     echo $(($1 - 1)) >$2
     setsid sleep 1000 & pid=$!
   done
-  until grep -q ^sleep /proc/$1/cmdline; do :; done
+  until tr '\\0' ' ' </proc/$1/cmdline | grep -q ^sleep; do :; done
   echo taken`;
 
 // ── Helpers ────────────────────────────────────────────────────────────────
@@ -646,6 +646,7 @@ describe("a run that an earlier listener left", { concurrency: 4 }, () => {
     await once(other.stdout!, "data");
     supervisord.signal("SIGCONT");
     assert.equal((await supervisord.exited).code, 0);
+    assert.ok(isThere(Number(pid)), supervisord.stderr);
     const name = fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"); // a zombie has none
     process.kill(Number(pid), "SIGKILL");
     assert.match(name, /^sleep/);
