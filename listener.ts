@@ -1936,12 +1936,19 @@ function describeEnding({ run, cause }: FactOf<"ending">, { timeoutSeconds, kill
 function describeEnded(fact: FactOf<"ended">, { due, pid, isOrphan, since, job }: Due & Partial<Run>): string {
   const { run, attempt, result, seconds, retryIn, why } = fact;
   const how = howEnded(fact);
-  let text = `run ${run} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
+  let text = `run ${run} ${ENDED[result]}: ${how}, ${seconds.toFixed(1)}s`;
   if (since === undefined) text = `run ${run}, due ${formatTime(due)}, was interrupted: ${how}`;
   else if (pid === undefined && !isOrphan) text = `run ${run} failed to start: ${how}`;
   if (retryIn === undefined) return why === undefined ? text : `${text}; not tried again: ${DROP_REASONS[why]}`;
   return `${text}; attempt ${attempt + 1} of ${job!.options.policy.retries + 1} in ${formatDuration(retryIn)}`;
 }
+
+const ENDED: Record<Result, string> = {
+  success: "finished",
+  failure: "failed",
+  timeout: "timed out",
+  interrupted: "interrupted",
+};
 
 function howEnded({ exit, signal, error }: ProcessEnd): string {
   return error ?? signal ?? `exit ${exit}`;
@@ -2827,7 +2834,7 @@ export function parseCommandLine(args: readonly string[], scopes: readonly Scope
   const texts = new Map<OptionKey, Given>();
   const words = args.slice(0, [...args, "--"].indexOf("--"));
   for (let at = 0; at < words.length; at++) {
-    const [, flag, value] = /^(-[^=]*)(?:=(.*))?$/s.exec(words[at]) ?? [];
+    const [, flag, value] = /^(-\w|-[^=]*)(?:(?:=|(?=\d))(.*))?$/s.exec(words[at]) ?? [];
     if (flag === undefined) {
       if (files === undefined) throw notAnOption(words[at], [...texts.values()].pop());
       files.push(words[at]);
@@ -4928,16 +4935,18 @@ function createCounterFile(path: string, isLinked: boolean, bytes: Buffer): numb
 /** What the files beside a counter file are called; no job's own counter file is called so. */
 const FURTHER_FILES = /\.(runs|runs\.1|bad|new|req)$/;
 
+const STATE_DIRECTORY = "/var/lib/supertick";
+
 /**
- * Where the files are when --state says nothing: /var/lib/supertick if that is writable, else a directory of our own
+ * Where the files are when --state says nothing: STATE_DIRECTORY if that is writable, else a directory of our own
  * below $TMPDIR or /tmp. That one must really be ours alone, for anybody may make names in /tmp.
  * @throws Error with the reason why there is no safe place
  */
 function defaultStatePath(name: string, log: Log): string {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
-  const [standard, uid] = ["/var/lib/supertick", process.getuid!()];
-  const problem = whyUnusable(standard);
-  if (problem === undefined) return `${standard}/${file}`;
+  const uid = process.getuid!();
+  const problem = whyUnusable(STATE_DIRECTORY);
+  if (problem === undefined) return `${STATE_DIRECTORY}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
   try {
     fs.mkdirSync(directory, 0o700);
@@ -4945,7 +4954,7 @@ function defaultStatePath(name: string, log: Log): string {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) {
-    log.line(`${whyNotStandard(standard, problem)}; using ${directory} instead`);
+    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory} instead`);
     return `${directory}/${file}`;
   }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
@@ -7369,14 +7378,20 @@ const isSystemd = () => fs.existsSync("/run/systemd/system");
 const logDirectory = () => (isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : undefined);
 
 function init(args: readonly string[], scopes: readonly Scope[]): void {
-  if (args[0] === "serve") return writeFully(1, serveSection(args.slice(1)));
+  const section = args[0] === "serve" ? serveSection(args.slice(1)) : initSection(args, scopes);
+  writeFully(1, `\n${section}`); // the file that it is appended to may lack its last line break
+}
+
+function initSection(args: readonly string[], scopes: readonly Scope[]): string {
   const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
   const jobs = plannedJobs(invocation);
   const from = Math.floor(Date.now() / 1000);
   const tick = settings.tick ?? fittingTick(jobs, from);
-  const section = formatSection({
+  const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
+  for (const note of notes) writeFully(2, `supertick: note: ${note}\n`);
+  return formatSection({
     name: settings.name ?? (settings.crontab === undefined ? commandName(command) : baseName(settings.crontab)),
     command: [...ownCommand(), ...flagWords(flags, tick), ...(command.length === 0 ? [] : ["--", ...command])],
     events: [...(settings.on ?? []), tick].filter(isPresent),
@@ -7386,9 +7401,6 @@ function init(args: readonly string[], scopes: readonly Scope[]): void {
       .map((given) => ({ ...given, text: given.secretFile ?? given.text })),
     logDirectory: logDirectory(),
   });
-  const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
-  for (const note of notes) writeFully(2, `supertick: note: ${note}\n`);
-  writeFully(1, section);
 }
 
 /** @throws UsageError */
@@ -7738,6 +7750,8 @@ interface Program
   readonly texts: { readonly [key: string]: string | null | undefined };
   /** With what [supervisord] sets. */
   readonly environment: NodeJS.ProcessEnv;
+  /** Null: supervisord's own. */
+  readonly uid: number | null;
   readonly autorestart: "RestartUnconditionally" | "RestartWhenExitUnexpected" | false;
   readonly exitcodes: readonly number[];
 }
@@ -8018,6 +8032,10 @@ const RULES: readonly Rule[] = [
   }],
   ["warnings", "command", ({ settings }) => settings?.crontab !== undefined && !fs.existsSync(settings.crontab) &&
     `there is no ${settings.crontab} on this machine: its jobs are not checked`],
+  ["warnings", "command", (caller, before) => {
+    const doubt = stateDoubt(caller);
+    return before.every((other) => stateDoubt(other) !== doubt) && doubt;
+  }],
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 &&
@@ -8034,6 +8052,19 @@ const RULES: readonly Rule[] = [
   ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user!) &&
     environment.HOME === undefined && `HOME stays supervisord's: environment=HOME="…",USER="${user}"`],
 ];
+
+/** Will the counter file be where it outlives the container? */
+function stateDoubt({ settings, uid, texts }: Caller): string | undefined {
+  const directory = directoryOf(settings?.state ?? `${STATE_DIRECTORY}/`).slice(0, -1);
+  if (settings === undefined || !directory.startsWith("/")) return undefined;
+  const stats = tryTo(() => fs.statSync(directory));
+  const why = "so that count and past would not be kept";
+  if (stats === undefined) return `there is no ${directory} on this machine, ${why}: mkdir -p ${directory}`;
+  const owner = uid ?? process.geteuid!();
+  if (owner === 0 || owner === stats.uid || (stats.mode & 0o022) !== 0) return undefined;
+  const user = texts.user ?? owner;
+  return `${user} cannot write ${directory}, ${why}: chown ${user} ${directory}`;
+}
 
 /** Do the events that the jobs need come, and on ticks that are fine enough? */
 function eventsMistake({ events, settings, jobs }: Caller): string | undefined {
@@ -8181,7 +8212,7 @@ function findStateFiles(): string[] {
   const isUsersOwn = (name: string) =>
     /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
-  const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
+  const directories = [STATE_DIRECTORY, ...users.map((name) => `${temporary}/${name}`)];
   const isShut = (directory: string) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
   return directories.flatMap((place) => (isShut(place) ? [place] : stateFilesIn(place)));
 }
@@ -8423,7 +8454,8 @@ function describeRuns({ earlier = [], last }: JobReport): string[] {
     .filter(isPresent)
     .reverse()
     .flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
-      const how = `run ${run} ${result}: ${shown(howEnded(end))}, ${seconds.toFixed(1)}s`;
+      const time = seconds > 0 ? `, ${seconds.toFixed(1)}s` : ""; // none where its end was not seen
+      const how = `run ${run} ${result}: ${shown(howEnded(end))}${time}`;
       const lines = tail?.replace(/\n$/, "").split("\n") ?? [];
       return [
         `${how}${reason === undefined ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
@@ -8436,14 +8468,15 @@ const isPaused = (paused: Pause | undefined, now: number) => paused !== undefine
 
 function tableRow({ job, last, recent, failures, next, paused, running }: JobReport, file: string, now: number) {
   const coming = [];
-  if (isPaused(paused, now)) coming.push(`paused${paused?.until ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== undefined) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
+  if (isPaused(paused, now))
+    coming.push(`paused${paused?.until ? ` for another ${formatAge(paused.until - now)}` : ""}`);
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
     shown(job),
     jsonText(file).slice(1, -1),
     last === undefined ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
-    (last?.seconds.toFixed(1) ?? "").padStart(7),
+    (last?.seconds ? last.seconds.toFixed(1) : "").padStart(7),
     recent.map((result) => SIGNS[result]).join(""),
     String(failures).padStart(6),
     coming.join("; ") + (running.length > 1 ? ` (${running.length})` : "") || "–",
@@ -8661,7 +8694,9 @@ ${fold}</li>
 function lastWords({ result, at, seconds, ...end }: LastResult, now: number): Html {
   const how = result === "success" ? "" : ` (${shown(howEnded(end))})`;
   const mark = html`<span aria-hidden="true">${SIGNS[result]}</span>`;
-  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago, took ${seconds.toFixed(1)}s`;
+  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago${
+    seconds > 0 && html`, took ${seconds.toFixed(1)}s`
+  }`;
 }
 
 function comingOf({ next, paused, running }: JobReport, now: number): Html[] {

@@ -1258,12 +1258,18 @@ function describeEnding({ run, cause }, { timeoutSeconds, killAfterSeconds }) {
 function describeEnded(fact, { due, pid, isOrphan, since, job }) {
   const { run, attempt, result, seconds, retryIn, why } = fact;
   const how = howEnded(fact);
-  let text = `run ${run} ${result === "failure" ? "failed" : "finished"}: ${how}, ${seconds.toFixed(1)}s`;
+  let text = `run ${run} ${ENDED[result]}: ${how}, ${seconds.toFixed(1)}s`;
   if (since === void 0) text = `run ${run}, due ${formatTime(due)}, was interrupted: ${how}`;
   else if (pid === void 0 && !isOrphan) text = `run ${run} failed to start: ${how}`;
   if (retryIn === void 0) return why === void 0 ? text : `${text}; not tried again: ${DROP_REASONS[why]}`;
   return `${text}; attempt ${attempt + 1} of ${job.options.policy.retries + 1} in ${formatDuration(retryIn)}`;
 }
+var ENDED = {
+  success: "finished",
+  failure: "failed",
+  timeout: "timed out",
+  interrupted: "interrupted"
+};
 function howEnded({ exit, signal, error }) {
   var _a;
   return (_a = error != null ? error : signal) != null ? _a : `exit ${exit}`;
@@ -2018,7 +2024,7 @@ function parseCommandLine(args, scopes, files) {
   const texts = /* @__PURE__ */ new Map();
   const words = args.slice(0, [...args, "--"].indexOf("--"));
   for (let at = 0; at < words.length; at++) {
-    const [, flag, value] = (_a = new RegExp("^(-[^=]*)(?:=(.*))?$", "s").exec(words[at])) != null ? _a : [];
+    const [, flag, value] = (_a = new RegExp("^(-\\w|-[^=]*)(?:(?:=|(?=\\d))(.*))?$", "s").exec(words[at])) != null ? _a : [];
     if (flag === void 0) {
       if (files === void 0) throw notAnOption(words[at], [...texts.values()].pop());
       files.push(words[at]);
@@ -3502,11 +3508,12 @@ function createCounterFile(path, isLinked, bytes) {
   }
 }
 var FURTHER_FILES = /\.(runs|runs\.1|bad|new|req)$/;
+var STATE_DIRECTORY = "/var/lib/supertick";
 function defaultStatePath(name, log) {
   const file = encodeURIComponent(name).replace(/^\./, "%2E").slice(0, 200).replace(FURTHER_FILES, "%2E$1");
-  const [standard, uid] = ["/var/lib/supertick", process.getuid()];
-  const problem = whyUnusable(standard);
-  if (problem === void 0) return `${standard}/${file}`;
+  const uid = process.getuid();
+  const problem = whyUnusable(STATE_DIRECTORY);
+  if (problem === void 0) return `${STATE_DIRECTORY}/${file}`;
   const directory = `${process.env.TMPDIR || "/tmp"}/supertick-${uid}`;
   try {
     fs.mkdirSync(directory, 448);
@@ -3514,7 +3521,7 @@ function defaultStatePath(name, log) {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) {
-    log.line(`${whyNotStandard(standard, problem)}; using ${directory} instead`);
+    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory} instead`);
     return `${directory}/${file}`;
   }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
@@ -5385,15 +5392,22 @@ var HOST_LOGS = ["/var/log/supervisor", "/var/log"];
 var isSystemd = () => fs.existsSync("/run/systemd/system");
 var logDirectory = () => isSystemd() ? HOST_LOGS.find((path) => fs.existsSync(path)) : void 0;
 function init(args, scopes) {
+  const section = args[0] === "serve" ? serveSection(args.slice(1)) : initSection(args, scopes);
+  writeFully(1, `
+${section}`);
+}
+function initSection(args, scopes) {
   var _a, _b, _c;
-  if (args[0] === "serve") return writeFully(1, serveSection(args.slice(1)));
   const invocation = readInvocation(parseCommandLine(args, scopes));
   checkCommand(invocation);
   const { settings, flags, environment, command } = invocation;
   const jobs = plannedJobs(invocation);
   const from = Math.floor(Date.now() / 1e3);
   const tick = (_a = settings.tick) != null ? _a : fittingTick(jobs, from);
-  const section = formatSection({
+  const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
+  for (const note of notes) writeFully(2, `supertick: note: ${note}
+`);
+  return formatSection({
     name: (_b = settings.name) != null ? _b : settings.crontab === void 0 ? commandName(command) : baseName(settings.crontab),
     command: [...ownCommand(), ...flagWords(flags, tick), ...command.length === 0 ? [] : ["--", ...command]],
     events: [...(_c = settings.on) != null ? _c : [], tick].filter(isPresent),
@@ -5404,10 +5418,6 @@ function init(args, scopes) {
     }),
     logDirectory: logDirectory()
   });
-  const notes = [...environment.warnings, ...misfitsOf(jobs, tick, from)];
-  for (const note of notes) writeFully(2, `supertick: note: ${note}
-`);
-  writeFully(1, section);
 }
 function serveSection(args) {
   const { where, hosts, places } = readServeSettings(args, SUBCOMMANDS.serve.scopes);
@@ -5895,6 +5905,10 @@ var RULES = [
     return state && rival && `[${rival.section}] has the same counter file, ${state}: give it a --name or --state of its own`;
   }],
   ["warnings", "command", ({ settings }) => (settings == null ? void 0 : settings.crontab) !== void 0 && !fs.existsSync(settings.crontab) && `there is no ${settings.crontab} on this machine: its jobs are not checked`],
+  ["warnings", "command", (caller, before) => {
+    const doubt = stateDoubt(caller);
+    return before.every((other) => stateDoubt(other) !== doubt) && doubt;
+  }],
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 && stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS && `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],
@@ -5904,6 +5918,18 @@ var RULES = [
   ["warnings", "buffer_size", ({ settings, texts }) => (settings == null ? void 0 : settings.on) !== void 0 && texts.buffer_size === void 0 && `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
   ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user) && environment.HOME === void 0 && `HOME stays supervisord's: environment=HOME="\u2026",USER="${user}"`]
 ];
+function stateDoubt({ settings, uid, texts }) {
+  var _a, _b;
+  const directory = directoryOf((_a = settings == null ? void 0 : settings.state) != null ? _a : `${STATE_DIRECTORY}/`).slice(0, -1);
+  if (settings === void 0 || !directory.startsWith("/")) return void 0;
+  const stats = tryTo(() => fs.statSync(directory));
+  const why = "so that count and past would not be kept";
+  if (stats === void 0) return `there is no ${directory} on this machine, ${why}: mkdir -p ${directory}`;
+  const owner = uid != null ? uid : process.geteuid();
+  if (owner === 0 || owner === stats.uid || (stats.mode & 18) !== 0) return void 0;
+  const user = (_b = texts.user) != null ? _b : owner;
+  return `${user} cannot write ${directory}, ${why}: chown ${user} ${directory}`;
+}
 function eventsMistake({ events, settings, jobs }) {
   if (settings === void 0) return void 0;
   const { on = [], tick: named } = settings;
@@ -5967,7 +5993,7 @@ function findStateFiles() {
   const temporary = TMPDIR || "/tmp";
   const isUsersOwn = (name) => /^supertick-\d+$/.test(name) && isPrivateTo(Number(name.slice("supertick-".length)), `${temporary}/${name}`);
   const users = namesIn(temporary).filter(isUsersOwn);
-  const directories = ["/var/lib/supertick", ...users.map((name) => `${temporary}/${name}`)];
+  const directories = [STATE_DIRECTORY, ...users.map((name) => `${temporary}/${name}`)];
   const isShut = (directory) => whyUnusable(directory, fs.constants.R_OK) === "EACCES";
   return directories.flatMap((place) => isShut(place) ? [place] : stateFilesIn(place));
 }
@@ -6154,7 +6180,8 @@ function labelsOf({ file }, job) {
 function describeRuns({ earlier = [], last }) {
   return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
     var _a;
-    const how = `run ${run} ${result}: ${shown(howEnded(end))}, ${seconds.toFixed(1)}s`;
+    const time = seconds > 0 ? `, ${seconds.toFixed(1)}s` : "";
+    const how = `run ${run} ${result}: ${shown(howEnded(end))}${time}`;
     const lines = (_a = tail == null ? void 0 : tail.replace(/\n$/, "").split("\n")) != null ? _a : [];
     return [
       `${how}${reason === void 0 ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
@@ -6167,16 +6194,16 @@ var isPaused = (paused, now) => {
   return paused !== void 0 && ((_a = paused.until) != null ? _a : now) >= now;
 };
 function tableRow({ job, last, recent, failures, next, paused, running }, file, now) {
-  var _a;
   const coming = [];
-  if (isPaused(paused, now)) coming.push(`paused${(paused == null ? void 0 : paused.until) ? `, ${formatAge(paused.until - now)} left` : ""}`);
   if (next !== void 0) coming.push(next > now ? `in ${formatAge(next - now)}` : "now");
+  if (isPaused(paused, now))
+    coming.push(`paused${(paused == null ? void 0 : paused.until) ? ` for another ${formatAge(paused.until - now)}` : ""}`);
   if (running.length > 0) coming.push(`running ${formatAge(now - running[0].since)}`);
   return [
     shown(job),
     jsonText(file).slice(1, -1),
     last === void 0 ? "none yet" : `${last.result} ${formatAge(now - last.at)} ago`,
-    ((_a = last == null ? void 0 : last.seconds.toFixed(1)) != null ? _a : "").padStart(7),
+    ((last == null ? void 0 : last.seconds) ? last.seconds.toFixed(1) : "").padStart(7),
     recent.map((result) => SIGNS[result]).join(""),
     String(failures).padStart(6),
     coming.join("; ") + (running.length > 1 ? ` (${running.length})` : "") || "\u2013"
@@ -6359,7 +6386,7 @@ ${fold}</li>
 function lastWords({ result, at, seconds, ...end }, now) {
   const how = result === "success" ? "" : ` (${shown(howEnded(end))})`;
   const mark = html`<span aria-hidden="true">${SIGNS[result]}</span>`;
-  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago, took ${seconds.toFixed(1)}s`;
+  return html`<b class="${result}">${mark} ${result}</b>${how} ${span(now - at)} ago${seconds > 0 && html`, took ${seconds.toFixed(1)}s`}`;
 }
 function comingOf({ next, paused, running }, now) {
   const coming = [];

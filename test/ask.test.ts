@@ -63,7 +63,7 @@ describe("run", { concurrency: 4 }, () => {
     ["0", shell("exit 0"), 0, /started \(pid \d+, due \S+, remote\)\njob: run 1 finished: exit 0, \d\.\ds\n$/],
     ["3", shell("exit 3"), 3, /job: run 1 failed: exit 3, \d\.\ds\n$/],
     ["1 for a signal", shell("kill -9 $$"), 1, /job: run 1 failed: SIGKILL, /],
-    ["1 for a time-out", ["--timeout", "1s", "--kill-after", "1s", ...shell("sleep 1000")], 1, /finished: SIGTERM/],
+    ["1 for a time-out", ["--timeout", "1s", "--kill-after", "1s", ...shell("sleep 1000")], 1, /timed out: SIGTERM/],
     ["1 for a command that is not there", ["--", "/no/such/command"], 1, /job: run 1 failed to start: ENOENT/],
     [
       "that of the last attempt",

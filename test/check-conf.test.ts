@@ -22,7 +22,7 @@ function writeFiles(directory: string, files: Record<string, string>): string {
   return directory;
 }
 
-const GOOD = `command=/usr/local/bin/supertick --every 5m --tick TICK_60 -- /bin/true
+const GOOD = `command=/usr/local/bin/supertick --every 5m --state /tmp/%(program_name)s --tick TICK_60 -- /bin/true
 events=TICK_60
 autorestart=true
 stdout_logfile=NONE
@@ -50,7 +50,7 @@ function linesFor(t: TestContext, sections: string, env: Env = {}) {
 }
 
 /** The examples are of other machines. */
-const NOT_HERE = /: there is no program "[^"]*" on this machine$/;
+const NOT_HERE = /: there is no (program "[^"]*" on this machine$|\S+ on this machine, so that)/;
 
 /** The lines about each of these sections, without its name; one start of Python for all. */
 function linesBySection(t: TestContext, sections: string[]): string[][] {
@@ -404,7 +404,7 @@ describe("check supervisord.conf", () => {
       sectionWith(["autorestart=false"], "program:p"),
       sectionWith(calling("status --json"), "program:asks"),
       sectionWith(calling("--ticks 5 --state /s/a -- x"), "eventlistener:state"),
-      sectionWith(["environment=TICK_STATE=/s/a"], "eventlistener:variable"),
+      sectionWith(calling("--ticks 5 -- x", "environment=TICK_STATE=/s/a"), "eventlistener:variable"),
       sectionWith(calling("--ticks 5 --state /s/b -- x"), "eventlistener:other"),
       sectionWith(calling("--ticks 5 --name state2 -- true"), "eventlistener:name"),
       sectionWith(calling("--ticks 5 -- true"), "eventlistener:state2"),
@@ -414,12 +414,38 @@ describe("check supervisord.conf", () => {
       status: 1,
       lines: [
         `[program:p] command=/usr/local/bin/supertick …: only event listeners get ticks: make it [eventlistener:p], with events=TICK_60`,
-        `[eventlistener:variable] command=/usr/local/bin/supertick …: [eventlistener:state] has the same counter file, /s/a: ${give}`,
+        `[eventlistener:variable] command=supertick …: [eventlistener:state] has the same counter file, /s/a: ${give}`,
         `[eventlistener:state2] command=supertick …: [eventlistener:name] has the same counter file, the default for "state2": ${give}`,
       ],
     });
     const none = { status: 1, lines: ["no section runs supertick: nothing was checked"] };
     assert.deepEqual(linesFor(t, "[program:web]\ncommand=web\n"), none);
+  });
+
+  test("notes where the count would not be kept, each place once", (t) => {
+    const directory = temporaryDirectory(t);
+    const calls = [
+      [`--state ${directory}/a`, ""],
+      [`--state ${directory}/b`, "user=nobody"],
+      [`--state ${directory}/no/c`, ""],
+      [`--state ${directory}/no/d`, ""],
+      [`--state relative/e`, ""],
+      ["--state /tmp/f", "user=nobody"],
+    ];
+    const sections = calls.map(([args, user], i) =>
+      sectionWith(
+        calling(`--ticks 5 ${args} -- /bin/true`, user, 'environment=HOME="/"').filter(Boolean),
+        `eventlistener:${i}`,
+      ),
+    );
+    const file = path.join(writeFiles(directory, { "a.conf": `[supervisord]\n${sections.join("")}` }), "a.conf");
+    const { stdout } = supertick(["check", file]);
+    const why = "so that count and past would not be kept";
+    const places = stdout.split("\n").flatMap((line) => /\[eventlistener:(.*, so that .*)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(places, [
+      `1] command=supertick …: nobody cannot write ${directory}, ${why}: chown nobody ${directory}`,
+      `2] command=supertick …: there is no ${directory}/no on this machine, ${why}: mkdir -p ${directory}/no`,
+    ]);
   });
 
   test("reports what supervisord refuses elsewhere: it would not start", (t) => {
@@ -576,7 +602,7 @@ describe("check supervisord.conf asks", () => {
     directories.push(directory);
     const section = sectionWith(["command=/bin/true"]).replace(
       "/bin/true",
-      `${process.execPath} ${LISTENER} --ticks 5 -- /bin/true`,
+      `${process.execPath} ${LISTENER} --ticks 5 --state /tmp/a -- /bin/true`,
     );
     writeFiles(directory, { ...scripts, "a.conf": `[supervisord]\n${section}` });
     for (const name of Object.keys(scripts)) fs.chmodSync(path.join(directory, name), 0o755);

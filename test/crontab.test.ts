@@ -572,7 +572,7 @@ describe("the jobs of a crontab", { concurrency: 4 }, () => {
     await tickFor(supervisord, /^1: hello {2}world, echo schedule, 0 options$/m);
     assert.doesNotMatch(supervisord.stderr, /of stdin|sleeper/);
     await tickFor(supervisord, /^2: of stdin\nand its second line$/m, /sleeper: run 1 timed out after 1s/);
-    await supervisord.waitForLog(/sleeper: run 1 finished: SIGTERM/);
+    await supervisord.waitForLog(/sleeper: run 1 timed out: SIGTERM/);
   });
 
   it("are counted in the listener's first line, and @start runs at once, a second time after a restart only", async (t) => {
@@ -632,8 +632,8 @@ describe("the jobs of a crontab", { concurrency: 4 }, () => {
     const supervisord = await listen(t, text, ["--kill-after", "1s"]);
     await tickFor(supervisord, /^deaf$/m, /sleep: run 1 started/);
     assert.equal((await supervisord.stop()).code, 0);
-    assert.match(supervisord.stderr, /sleep: run 1 finished: SIGTERM/);
-    assert.match(supervisord.stderr, /echo: run 1 finished: SIGKILL/);
+    assert.match(supervisord.stderr, /sleep: run 1 interrupted: SIGTERM/);
+    assert.match(supervisord.stderr, /echo: run 1 interrupted: SIGKILL/);
   });
 });
 
@@ -748,7 +748,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     await tickFor(supervisord, /sleep: run 1 started/);
     await replaceJobs(supervisord, ONE, /1 job of .*: 0 new, 0 changed, 1 removed/);
     await tickUntil(supervisord, /^one 2$/m);
-    assert.doesNotMatch(supervisord.stderr, /sleep: (skipped|run 1 finished)/);
+    assert.doesNotMatch(supervisord.stderr, /sleep: (skipped|run 1 (finished|interrupted))/);
     const changed = `${ONE}TICK_TIMEOUT=1h\n@ticks 1 exec sleep 1000\n`;
     await replaceJobs(supervisord, changed, /2 jobs of .*: 0 new, 1 changed, 0 removed/);
     await tickFor(supervisord, /sleep: skipped the run .*: run 1 is still going/);
@@ -756,7 +756,7 @@ describe("a crontab is read again", { concurrency: 4 }, () => {
     await tickUntil(supervisord, /sleep: run 2 started/);
     await replaceJobs(supervisord, ONE, /0 new, 0 changed, 1 removed/);
     await supervisord.stop();
-    assert.match(supervisord.stderr, /sleep: run 2 finished: SIGTERM/);
+    assert.match(supervisord.stderr, /sleep: run 2 interrupted: SIGTERM/);
   });
 });
 
@@ -790,7 +790,7 @@ it("a run of a job that was removed while the listener was dead is looked after"
   await supervisord.restartListener();
   await supervisord.waitForLog(/sleep: run 1 of an earlier listener is still going/);
   process.kill(supervisord.jobProcesses()[0], "SIGKILL");
-  await supervisord.waitForLog(/sleep: run 1 finished/);
+  await supervisord.waitForLog(/sleep: run 1 interrupted/);
   await supervisord.until(() => /"removed"/.test(journalOf(supervisord)), "its removal");
 });
 
@@ -814,7 +814,7 @@ describe("what a job has become holds for", { concurrency: 2 }, () => {
     const supervisord = await listen(t, text("1h"));
     await tickFor(supervisord, /^begun$/m);
     await replaceJobs(supervisord, text("1s"), /0 new, 1 changed, 0 removed/);
-    await tickFor(supervisord, /run 1 finished/);
+    await tickFor(supervisord, /run 1 interrupted/);
     assert.match(supervisord.stderr, /^cleaned up 1$/m);
     assert.doesNotMatch(supervisord.stderr, /sent SIGKILL$/m);
   });

@@ -211,7 +211,7 @@ describe("a run whose pid could not be written down any more", { concurrency: 2 
     await supervisord.tick();
     await supervisord.waitForLog(new RegExp(`skipped .*: run 7 is still going \\(pid ${left.pid}\\)`));
     left.kill("SIGKILL");
-    await supervisord.waitForLog(/run 7 finished/);
+    await supervisord.waitForLog(/run 7 interrupted/);
     await supervisord.tick();
     await supervisord.waitForLog(/run 8 finished: exit 0/);
   }

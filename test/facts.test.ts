@@ -388,6 +388,7 @@ describe("the log says of a fact", () => {
     [ended(1, { result: "success", exit: 0 })],
     [ended(1)],
     [ended(1, { result: "timeout", exit: null, signal: "SIGKILL" })],
+    [ended(1, { result: "interrupted", exit: 0 })],
     [ended(1, { error: "ENOENT" }), { pid: undefined }],
     [ended(1, { retryIn: 10 })],
     [ended(1, { why: "due" })],
@@ -408,7 +409,8 @@ describe("the log says of a fact", () => {
     run 1 is being replaced; sent SIGTERM, SIGKILL follows in 5s
     run 1 finished: exit 0, 1.5s
     run 1 failed: exit 3, 1.5s
-    run 1 finished: SIGKILL, 1.5s
+    run 1 timed out: SIGKILL, 1.5s
+    run 1 interrupted: exit 0, 1.5s
     run 1 failed to start: ENOENT
     run 1 failed: exit 3, 1.5s; attempt 2 of 3 in 10s
     run 1 failed: exit 3, 1.5s; not tried again: the next run is due first

@@ -19,7 +19,9 @@ const init = (args: string[], env: Env = {}) => supertick(["init", ...args], env
 function linesOf(args: string[], env: Env = {}): string[] {
   const { status, stdout, stderr } = init(args, env);
   assert.deepEqual([status, stderr], [0, ""]);
-  return stdout.split("\n");
+  const [empty, ...lines] = stdout.split("\n");
+  assert.equal(empty, "", "what it is appended to may lack its last line break");
+  return lines;
 }
 
 /** What supervisord makes of the sections; see parse-supervisord-conf.py. [include] has it read every value once more. */
@@ -136,7 +138,7 @@ describe("init", () => {
   test("serve prints the section of a program, which is no listener", (t) => {
     const { status, stdout, stderr } = init(["serve", "--host", "cron.example", "0.0.0.0:9180", "a ;b%"]);
     assert.deepEqual([status, stderr], [0, ""]);
-    assert.match(stdout, /^\[program:supertick-serve\]\ncommand=.*\nautorestart=true\nstdout_logfile=NONE\n/);
+    assert.match(stdout, /^\n\[program:supertick-serve\]\ncommand=.*\nautorestart=true\nstdout_logfile=NONE\n/);
     const file = path.join(temporaryDirectory(t), "a.conf");
     fs.writeFileSync(file, `${stdout}${init(["--ticks", "5", "--", "true"]).stdout}`);
     assert.match(run([...RUNTIME, LISTENER, "check", file]).stdout, /^no mistake in \[eventlistener:true\]$/m);

@@ -726,7 +726,7 @@ describe("the files of version 0.1 are taken over", { concurrency: 4 }, () => {
       supervisord.nextSerial = 4;
       assert.match(fs.readFileSync(file, "latin1"), /^1\n/, "the last tick comes again and is known");
       process.kill(pid, "SIGKILL");
-      await supervisord.waitForLog(/run 4 finished: exit status unknown/);
+      await supervisord.waitForLog(/run 4 interrupted: exit status unknown/);
       for (let i = 1; i < ticks; i++) await supervisord.tick();
       await supervisord.waitForLog(/run 5 finished: exit 0/);
       assert.equal(fs.statSync(file).size, 512);
@@ -918,7 +918,7 @@ describe("the journal begins anew, with all that goes on", { concurrency: 4 }, (
       await supervisord.restartListener();
       await supervisord.until(() => supervisord.stderr.match(/run 41 of an earlier/g)?.length === 2, "the run");
       process.kill(pid, "SIGKILL");
-      await supervisord.waitForLog(/run 41 finished/);
+      await supervisord.waitForLog(/run 41 interrupted/);
       await run(supervisord, 42);
     });
   }

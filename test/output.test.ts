@@ -149,7 +149,7 @@ describe("what holds a pipe of the command open behind it", { concurrency: 4 }, 
     await supervisord.tick();
     await supervisord.waitForLog(/armed/);
     limit.reach();
-    await supervisord.waitForLog(/armed[\s\S]*timed out after 77s[\s\S]*sent SIGKILL[\s\S]*run 1 finished: SIGTERM/);
+    await supervisord.waitForLog(/armed[\s\S]*timed out after 77s[\s\S]*sent SIGKILL[\s\S]*run 1 timed out: SIGTERM/);
     await supervisord.until(() => supervisord.jobProcesses().length === 0, "the end of what was left behind");
     assert.equal(journaled(supervisord, "ended")[0].result, "timeout");
   });

@@ -44,7 +44,9 @@ async function ticks(supervisord: Supervisord, number: number, type?: string): P
 
 /** How the log says that a run has ended. */
 async function endedRun(supervisord: Supervisord, run: number): Promise<string> {
-  const [, outcome] = await supervisord.waitForLog(new RegExp(`run ${run} (?:finished|failed): (.*), \\d+\\.\\ds`));
+  const [, outcome] = await supervisord.waitForLog(
+    new RegExp(`run ${run} (?:finished|failed|timed out): (.*), \\d+\\.\\ds`),
+  );
   return outcome;
 }
 
@@ -619,7 +621,7 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
       await ticks(supervisord, 2);
       assert.deepEqual(await supervisord.stop(), { code: 0, signal: null });
       await noJobLeft(supervisord);
-      assert.match(supervisord.stderr, /run 1 finished: SIGTERM/);
+      assert.match(supervisord.stderr, /run 1 interrupted: SIGTERM/);
       assert.equal(journal(supervisord, "ended")[0].signal, "SIGTERM");
     });
 

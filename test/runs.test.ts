@@ -33,7 +33,7 @@ describe("overlap", { concurrency: 4 }, () => {
     await supervisord.tick();
     await supervisord.waitForLog(/begin 2/);
     await supervisord.waitForLog(
-      /run 1 is being replaced; sent SIGTERM[\s\S]*run 1 finished: SIGTERM[\s\S]*run 2 started/,
+      /run 1 is being replaced; sent SIGTERM[\s\S]*run 1 interrupted: SIGTERM[\s\S]*run 2 started/,
     );
     assert.equal(facts(supervisord, "ended")[0].result, "interrupted");
   });
@@ -133,7 +133,7 @@ describe("what waits when the listener is killed", { concurrency: 4 }, () => {
     await supervisord.waitForLog(/^lost event$/m);
     assert.equal(facts(supervisord, "skipped").length, 1);
     fs.writeFileSync(`${supervisord.directory}/go`, "");
-    await supervisord.waitForLog(/run 1 finished/);
+    await supervisord.waitForLog(/run 1 interrupted/);
     await supervisord.restartListener();
     await supervisord.tick(); // answered once the start is over
     assert.equal(supervisord.stderr.match(/which waited/g)?.length, 1);

@@ -139,7 +139,7 @@ it("a pause is shown until it is over, in the JSON too", (t) => {
   const until = now() + 3500;
   const cases: Array<[pause: object, next: RegExp]> = [
     [{}, / {2}paused$/m],
-    [{ until }, / {2}paused, \d+m left$/m],
+    [{ until }, / paused for another \d+m$/m],
     [{ until: 60 }, / {2}(in \d+[ms]|now)$/m],
   ];
   for (const [pause, next] of cases) {

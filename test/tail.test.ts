@@ -151,7 +151,7 @@ describe("the end of the output", { concurrency: 4, skip: isBun && "needs a pipe
     const job = shell("echo begun; trap 'echo ending; exit' TERM; while :; do sleep 0.1; done");
     const supervisord = await start(t, ["--timeout", "1s", "--on-failure", "cat >&2; echo hooked >&2", ...job]);
     await supervisord.tick();
-    await supervisord.waitForLog(/run 1 finished: .*\nbegun\n(.*\n)?ending\nhooked/);
+    await supervisord.waitForLog(/run 1 timed out: .*\nbegun\n(.*\n)?ending\nhooked/);
     assert.match(lastEnded(supervisord).tail ?? "", /^begun\n(.*\n)?ending\n$/);
   });
 

@@ -53,7 +53,7 @@ describe("a command of another user", { concurrency: 4, ...ROOT }, () => {
     const { supervisord } = await listen(t, (d) => [write(d) ?? "--crontab", `${d}/tab`, "--log", "prefix"]);
     await supervisord.tick();
     await supervisord.waitForLog(/cat\[1\]: hello/);
-    await supervisord.waitForLog(/run 1 finished: SIGTERM/);
+    await supervisord.waitForLog(/run 1 timed out: SIGTERM/);
   });
 
   it("named in a crontab's column, under the crontab's own variables; root in it is supertick's own", async (t) => {
