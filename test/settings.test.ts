@@ -90,6 +90,13 @@ describe("an option", () => {
     assert.equal(settings([...SCHEDULE, "--state=/a=b"]).state, "/a=b");
   });
 
+  it("of one letter may have a number right behind it", () => {
+    for (const words of [["-n12"], ["-n=12"], ["-n", "12"]])
+      assert.deepEqual([...parseCommandLine(words, ["check"]).layer.texts.values()], [{ text: "12", origin: "-n" }]);
+    assert.throws(() => parseCommandLine(["-nx"], ["check"]), /unknown option "-n…"/);
+    assert.throws(() => parseCommandLine(["--every5"], ["job"]), /unknown option/);
+  });
+
   it("may be any name of 1 to 100 characters", () => {
     for (const name of ["a", "x".repeat(100), "sync-all:1", "日本", "a.b"])
       assert.equal(settings([...SCHEDULE, "--name", name]).name, name);
