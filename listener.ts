@@ -4683,6 +4683,8 @@ export interface CounterContent {
   readonly serials: SerialSet;
   /** The highest poolserial that came. */
   readonly poolSerial?: number;
+  /** How many crontab files have a mistake. */
+  readonly refused?: number;
   readonly supervisor?: ProcessIdentity;
   readonly listener?: ProcessIdentity;
   /** Where those two processes are: see machineId. */
@@ -4694,12 +4696,14 @@ export interface CounterContent {
 /** The text of the file, without the spaces and the newline at its end. */
 export function formatCounter(content: CounterContent): string {
   const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
+  const { refused = 0 } = content;
   // toFixed, since V8 caches the texts of plain conversions, and the young generation grows by them.
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
     tick?.serial !== undefined && `serial=${tick.serial.toFixed()}`,
     periodSeconds > 0 && `period=${periodSeconds}`,
     undecided > 0 && `undecided=${undecided}`,
+    refused > 0 && `refused=${refused}`,
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
     listener && `listener=${formatIdentity(listener)}`,
     machine && `machine=${machine}`,
@@ -4727,6 +4731,7 @@ export function parseCounter(text: string): CounterContent {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
+    refused: number("refused"),
     poolSerial: number("pool"),
     tick: whenSeconds === undefined ? undefined : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
@@ -6021,7 +6026,7 @@ interface CrontabFile {
 class CrontabSource {
   isDirectory = false;
   /** Of the first reading. */
-  problems: readonly string[] = [];
+  problems: ReturnType<CrontabSource["read"]> = [];
   private files: ReadonlyMap<string, CrontabFile> = new Map();
   private listed = { stamp: "", paths: [this.path] as readonly string[], passedOver: [] as readonly string[] };
 
@@ -6035,9 +6040,9 @@ class CrontabSource {
 
   /**
    * Reads all, or `onlyChanged`, and then those with mistakes too, for it may be another file that has mended them. Never
-   * throws. @returns the mistakes, a line for each file that has some
+   * throws. @returns the mistakes, a line for each file that has some, and what becomes of its jobs
    */
-  read(onlyChanged = false): string[] {
+  read(onlyChanged = false): Array<readonly [mistakes: string, sequel: string]> {
     this.list();
     const lookup = createLookup();
     const stamps = new Map(this.listed.paths.map((path) => [path, stampOf(path).text]));
@@ -6045,7 +6050,7 @@ class CrontabSource {
       onlyChanged && stamp === stamps.get(path) && crontab.mistakes.length === 0;
     const before = this.files;
     const files = new Map([...before].filter(([path, file]) => isKept(path, file)));
-    const problems: string[] = [];
+    const problems: Array<readonly [string, string]> = [];
     const otherKeys = new Set([...files.values()].flatMap(({ jobs }) => jobs.map(({ key }) => key)));
     for (const [path, stamp] of stamps) {
       if (files.has(path)) continue;
@@ -6054,7 +6059,8 @@ class CrontabSource {
       const jobs = isRight ? crontab.jobs : (before.get(path)?.jobs ?? []).filter(({ key }) => !otherKeys.has(key));
       files.set(path, { stamp, crontab, jobs });
       for (const { key } of jobs) otherKeys.add(key);
-      if (!isRight) problems.push(firstOf(crontab.mistakes));
+      const kept = `keeping the current jobs${this.isDirectory ? " of that file" : ""}`;
+      if (!isRight) problems.push([firstOf(crontab.mistakes), jobs.length > 0 ? kept : "no job of that file runs"]);
     }
     this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)!]));
     return problems;
@@ -6062,6 +6068,11 @@ class CrontabSource {
 
   get jobs(): readonly CrontabJob[] {
     return toldApart([...this.files.values()].flatMap((file) => file.jobs));
+  }
+
+  /** How many files have a mistake. */
+  get refused(): number {
+    return [...this.files.values()].filter(({ crontab }) => crontab.mistakes.length > 0).length;
   }
 
   get mistakes(): readonly string[] {
@@ -6171,6 +6182,10 @@ function stampOf(path: string): { text: string; changedSeconds: number; isDirect
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0, isDirectory: false };
   }
+}
+
+function describeRefused(files: number): string {
+  return `${countOf(files, "crontab file")} with mistakes`;
 }
 
 function firstOf([first, ...more]: readonly string[]): string {
@@ -6545,12 +6560,12 @@ class Listener {
   private reload(onlyChanged: boolean): void {
     const { crontab } = this;
     if (crontab === undefined || this.isStopping) return;
-    const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
-    for (const problem of crontab.read(onlyChanged)) this.log.error(`${problem}; ${kept}`);
+    for (const [mistakes, sequel] of crontab.read(onlyChanged)) this.log.error(`${mistakes}; ${sequel}`);
     const changes = this.roster.change(crontab.jobs);
     this.describeJobs();
     this.dismissDone();
-    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
+    const refused = crontab.refused === 0 ? "" : `; ${describeRefused(crontab.refused)}`;
+    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}${refused}`);
   }
 
   private describeJobs(): void {
@@ -6753,12 +6768,14 @@ class Listener {
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = last?.isForeign ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, self } = this;
+    const refused = this.crontab?.refused;
     const listener = isAtWork ? self : undefined;
     const supervisor = isAtWork || !this.isByHand ? this.supervisor : undefined; // a trial's shell is none
     const { highest: poolSerial } = this.gaps;
     const periodSeconds = known || TICK_PERIODS[this.tickType ?? ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
+    const who = { supervisor, listener, machine };
+    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, refused, ...who });
   }
 
   private warnOnce(kind: string, text: string): void {
@@ -6977,7 +6994,7 @@ function startListener(args: readonly string[], scopes: readonly Scope[]): void 
   for (const warning of environment.warnings) log.line(warning);
   const crontab = crontabSource(invocation);
   const jobs = crontab?.jobs ?? [onlyJobOf(name, invocation)];
-  for (const problem of crontab?.problems ?? []) log.line(problem);
+  for (const [mistakes, sequel] of crontab?.problems ?? []) log.error(`${mistakes}; ${sequel}`);
   for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = settings.state ?? tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
@@ -6997,7 +7014,7 @@ function crontabSource({ settings, flags, environment }: Invocation): CrontabSou
   if (path === undefined) return undefined;
   const source = new CrontabSource(path, flags, environment.layer, userColumn);
   source.problems = source.read();
-  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0]);
+  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0][0]);
   return source;
 }
 
@@ -7099,7 +7116,7 @@ function plannedJobs({ settings, flags, environment }: Invocation, localZone = d
   if (settings.crontab === undefined) return [{ schedule: scheduleOf(settings, localZone), settings }];
   const source = new CrontabSource(settings.crontab, flags, environment.layer, settings.userColumn, localZone);
   const [problem] = source.read();
-  if (problem !== undefined) throw new UsageError(problem);
+  if (problem !== undefined) throw new UsageError(problem[0]);
   return source.jobs;
 }
 
@@ -8103,6 +8120,8 @@ export interface StateReport {
   readonly lastTick?: number;
   /** Seconds between two ticks. */
   readonly period?: number;
+  /** How many crontab files have a mistake. */
+  readonly refused?: number;
   readonly jobs: readonly JobReport[];
   /** The jobs were asked for by name. */
   readonly isDetailed?: boolean;
@@ -8264,15 +8283,18 @@ export function reportOf(files: StateFiles, processes: VisibleProcesses, now: nu
   const isAlone = living.every((one) => one === undefined);
   const age = living[0] && processes.ageOf(living[0]);
   const start = age === Infinity ? files.writtenAt : now - (age ?? 0);
-  const silence = describeSilence(counter, states, start, now);
+  const { refused = 0 } = counter;
+  const refusal = refused > 0 ? `${describeRefused(refused)}: the log says which` : undefined;
+  const weakness = describeSilence(counter, states, start, now) ?? refusal;
   return {
     file,
-    problem: problem ?? (listener === undefined ? describeAbsence(counter, isHere, isAlone) : silence),
+    problem: problem ?? (listener === undefined ? describeAbsence(counter, isHere, isAlone) : weakness),
     isApart: isForeign || (counter !== NO_COUNTER && isAlone) || undefined,
     listener,
     supervisord,
     lastTick: tick?.whenSeconds,
     period: periodSeconds,
+    refused: refused > 0 ? refused : undefined,
     jobs: states.map(([key, state]) =>
       jobReport(key, state, listener === undefined ? NO_COUNTER : counter, now, isAlive),
     ),
@@ -8414,6 +8436,7 @@ const JOB_METRICS: Metrics<JobReport> = [
 const LISTENER_METRICS: Metrics<StateReport> = [
   ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
   ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== undefined)],
+  ["crontabs_refused", "gauge", "Crontab files with a mistake.", ({ refused = 0 }) => refused],
 ];
 
 /** Prometheus' text format, version 0.0.4, without the last newline. History has no metrics. */

@@ -3315,11 +3315,13 @@ function describeError(error) {
 var COUNTER_FILE_BYTES = 512;
 function formatCounter(content) {
   const { count, undecided = 0, tick, periodSeconds = 0, poolSerial, supervisor, listener, machine } = content;
+  const { refused = 0 } = content;
   const fields = [
     tick && `when=${tick.whenSeconds.toFixed()}`,
     (tick == null ? void 0 : tick.serial) !== void 0 && `serial=${tick.serial.toFixed()}`,
     periodSeconds > 0 && `period=${periodSeconds}`,
     undecided > 0 && `undecided=${undecided}`,
+    refused > 0 && `refused=${refused}`,
     supervisor && `supervisor=${formatIdentity(supervisor)}`,
     listener && `listener=${formatIdentity(listener)}`,
     machine && `machine=${machine}`,
@@ -3348,6 +3350,7 @@ function parseCounter(text) {
   return {
     count: Number(first.trim()),
     undecided: number("undecided"),
+    refused: number("refused"),
     poolSerial: number("pool"),
     tick: whenSeconds === void 0 ? void 0 : { whenSeconds, serial },
     periodSeconds: Object.values(TICK_PERIODS).find((period) => period === number("period")),
@@ -4343,13 +4346,17 @@ var CrontabSource = class {
       const jobs = isRight ? crontab.jobs : ((_b = (_a = before.get(path)) == null ? void 0 : _a.jobs) != null ? _b : []).filter(({ key }) => !otherKeys.has(key));
       files.set(path, { stamp, crontab, jobs });
       for (const { key } of jobs) otherKeys.add(key);
-      if (!isRight) problems.push(firstOf(crontab.mistakes));
+      const kept = `keeping the current jobs${this.isDirectory ? " of that file" : ""}`;
+      if (!isRight) problems.push([firstOf(crontab.mistakes), jobs.length > 0 ? kept : "no job of that file runs"]);
     }
     this.files = new Map(this.listed.paths.map((path) => [path, files.get(path)]));
     return problems;
   }
   get jobs() {
     return toldApart([...this.files.values()].flatMap((file) => file.jobs));
+  }
+  get refused() {
+    return [...this.files.values()].filter(({ crontab }) => crontab.mistakes.length > 0).length;
   }
   get mistakes() {
     return [...this.files.values()].flatMap(({ crontab }) => crontab.mistakes);
@@ -4444,6 +4451,9 @@ function stampOf(path) {
   } catch (error) {
     return { text: errorCode(error), changedSeconds: 0, isDirectory: false };
   }
+}
+function describeRefused(files) {
+  return `${countOf(files, "crontab file")} with mistakes`;
 }
 function firstOf([first, ...more]) {
   return first + (more.length === 0 ? "" : ` (mistakes in other lines: ${more.length})`);
@@ -4744,12 +4754,12 @@ var Listener = class {
   reload(onlyChanged) {
     const { crontab } = this;
     if (crontab === void 0 || this.isStopping) return;
-    const kept = `keeping the current jobs${crontab.isDirectory ? " of that file" : ""}`;
-    for (const problem of crontab.read(onlyChanged)) this.log.error(`${problem}; ${kept}`);
+    for (const [mistakes, sequel] of crontab.read(onlyChanged)) this.log.error(`${mistakes}; ${sequel}`);
     const changes = this.roster.change(crontab.jobs);
     this.describeJobs();
     this.dismissDone();
-    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}`);
+    const refused = crontab.refused === 0 ? "" : `; ${describeRefused(crontab.refused)}`;
+    this.log.line(`${this.roster.countJobs()} of ${crontab.path}: ${changes}${refused}`);
   }
   describeJobs() {
     for (const decided of this.roster.describe()) this.commit(decided);
@@ -4915,16 +4925,18 @@ var Listener = class {
     this.stop("stdin ended");
   }
   writeCounter(isAtWork = true) {
-    var _a;
+    var _a, _b;
     const { count, undecided, last, periodSeconds: known } = this.ticks;
     const tick = (last == null ? void 0 : last.isForeign) ? { whenSeconds: last.whenSeconds } : last;
     const { counted: serials, self } = this;
+    const refused = (_a = this.crontab) == null ? void 0 : _a.refused;
     const listener = isAtWork ? self : void 0;
     const supervisor = isAtWork || !this.isByHand ? this.supervisor : void 0;
     const { highest: poolSerial } = this.gaps;
-    const periodSeconds = known || TICK_PERIODS[(_a = this.tickType) != null ? _a : ""] || this.counter.found.periodSeconds;
+    const periodSeconds = known || TICK_PERIODS[(_b = this.tickType) != null ? _b : ""] || this.counter.found.periodSeconds;
     const machine = machineId();
-    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, supervisor, listener, machine });
+    const who = { supervisor, listener, machine };
+    this.counter.write({ count, undecided, tick, periodSeconds, serials, poolSerial, refused, ...who });
   }
   warnOnce(kind, text) {
     if (!this.warnings.has(kind)) this.log.line(text);
@@ -5087,7 +5099,7 @@ function startListener(args, scopes) {
   for (const warning of environment.warnings) log.line(warning);
   const crontab = crontabSource(invocation);
   const jobs = (_d = crontab == null ? void 0 : crontab.jobs) != null ? _d : [onlyJobOf(name, invocation)];
-  for (const problem of (_e = crontab == null ? void 0 : crontab.problems) != null ? _e : []) log.line(problem);
+  for (const [mistakes, sequel] of (_e = crontab == null ? void 0 : crontab.problems) != null ? _e : []) log.error(`${mistakes}; ${sequel}`);
   for (const doubt of zoneDoubts(jobs.map(({ schedule }) => schedule))) log.line(doubt);
   const statePath = (_f = settings.state) != null ? _f : tryDefaultStatePath(name, log);
   whenRivalIsGone(statePath, settings.killAfter + RIVAL_PATIENCE_SECONDS, log, (counter) => {
@@ -5103,7 +5115,7 @@ function crontabSource({ settings, flags, environment }) {
   if (path === void 0) return void 0;
   const source = new CrontabSource(path, flags, environment.layer, userColumn);
   source.problems = source.read();
-  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0]);
+  if (source.problems.length > 0 && !source.isDirectory) throw new UsageError(source.problems[0][0]);
   return source;
 }
 function onlyJobOf(name, { settings, command }) {
@@ -5178,7 +5190,7 @@ function plannedJobs({ settings, flags, environment }, localZone = defaultZone) 
   if (settings.crontab === void 0) return [{ schedule: scheduleOf(settings, localZone), settings }];
   const source = new CrontabSource(settings.crontab, flags, environment.layer, settings.userColumn, localZone);
   const [problem] = source.read();
-  if (problem !== void 0) throw new UsageError(problem);
+  if (problem !== void 0) throw new UsageError(problem[0]);
   return source.jobs;
 }
 function defaultZone(name = process.env.TZ) {
@@ -6025,6 +6037,7 @@ function readStateFiles(file) {
 }
 var jobStatesIn = (journal) => [...readJournal(linesOf(journal))].filter(([key]) => key !== LISTENER);
 function reportOf(files, processes, now) {
+  var _a;
   const states = jobStatesIn(files.journal);
   const { file, counter = NO_COUNTER, problem, isForeign } = files;
   const { machine = processes.machine, tick, periodSeconds } = counter;
@@ -6035,15 +6048,18 @@ function reportOf(files, processes, now) {
   const isAlone = living.every((one) => one === void 0);
   const age = living[0] && processes.ageOf(living[0]);
   const start = age === Infinity ? files.writtenAt : now - (age != null ? age : 0);
-  const silence = describeSilence(counter, states, start, now);
+  const { refused = 0 } = counter;
+  const refusal2 = refused > 0 ? `${describeRefused(refused)}: the log says which` : void 0;
+  const weakness = (_a = describeSilence(counter, states, start, now)) != null ? _a : refusal2;
   return {
     file,
-    problem: problem != null ? problem : listener === void 0 ? describeAbsence(counter, isHere, isAlone) : silence,
+    problem: problem != null ? problem : listener === void 0 ? describeAbsence(counter, isHere, isAlone) : weakness,
     isApart: isForeign || counter !== NO_COUNTER && isAlone || void 0,
     listener,
     supervisord,
     lastTick: tick == null ? void 0 : tick.whenSeconds,
     period: periodSeconds,
+    refused: refused > 0 ? refused : void 0,
     jobs: states.map(
       ([key, state]) => jobReport(key, state, listener === void 0 ? NO_COUNTER : counter, now, isAlive2)
     )
@@ -6150,7 +6166,8 @@ var JOB_METRICS = [
 ];
 var LISTENER_METRICS = [
   ["last_tick_timestamp_seconds", "gauge", "The last tick counted.", ({ lastTick }) => lastTick],
-  ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== void 0)]
+  ["listener_up", "gauge", "1 while the listener lives.", ({ listener }) => Number(listener !== void 0)],
+  ["crontabs_refused", "gauge", "Crontab files with a mistake.", ({ refused = 0 }) => refused]
 ];
 function describeMetrics(states, now) {
   const listeners = lastBy(({ file }) => file, judgedOf(states));

@@ -61,6 +61,7 @@ describe("the text of the counter file", () => {
     {
       count: fc.nat(2 ** 31),
       undecided: optional(fc.integer({ min: 1, max: 999 })),
+      refused: optional(fc.integer({ min: 1, max: 9999 })),
       tick: optional(fc.record({ whenSeconds: whole, serial: optional(whole) }, { noNullPrototype: true })),
       periodSeconds: fc.constantFrom(undefined, 5, 60, 3600),
       serials: serials.map((all) => setOf(all)),

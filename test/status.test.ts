@@ -473,7 +473,7 @@ describe("--prometheus", PARSER, () => {
     const paused = { until: NOW + 60 };
     const more = { runs: { success: 7, failure: 2, timeout: 1, interrupted: 0 }, skipped: 4, missed: 1001 };
     const job = someJob({ ...more, last: failed, lastSuccess: NOW - 99.5, failures: 3, running, paused });
-    const samples = metricsOf({ file: "/a", listener: 7, lastTick: NOW - 9, jobs: [job] });
+    const samples = metricsOf({ file: "/a", listener: 7, lastTick: NOW - 9, refused: 2, jobs: [job] });
     assert.deepEqual(
       samples.map(([type, name, { job, listener, result = "" }, value]) =>
         [type, name, job, listener, result, value].join(" "),
@@ -492,6 +492,7 @@ describe("--prometheus", PARSER, () => {
         "gauge supertick_paused backup /a  1",
         "gauge supertick_last_tick_timestamp_seconds  /a  1699999991",
         "gauge supertick_listener_up  /a  1",
+        "gauge supertick_crontabs_refused  /a  2",
       ],
     );
   });
@@ -501,7 +502,15 @@ describe("--prometheus", PARSER, () => {
       name.slice(10),
     );
     const runs = Array.from({ length: 4 }, () => "runs_total");
-    const rest = ["skipped_total", "missed_total", "failures_in_a_row", "running", "paused", "listener_up"];
+    const rest = [
+      "skipped_total",
+      "missed_total",
+      "failures_in_a_row",
+      "running",
+      "paused",
+      "listener_up",
+      "crontabs_refused",
+    ];
     assert.deepEqual(names, [...runs, ...rest]);
   });
   it("shows every name as it is, and none twice", () => {

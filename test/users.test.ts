@@ -163,7 +163,12 @@ describe("a directory of crontabs", () => {
     await supervisord.waitForLog(
       /jobs: a: no column of users; b: no column of users; passed over, .*: \.placeholder, c\.bak$/m,
     );
-    await supervisord.waitForLog(/a:4: schedule .*hour 25 is above 23/);
+    await supervisord.waitForLog(/a:4: schedule .*hour 25 is above 23; no job of that file runs/);
+    const health = () => {
+      const { status, stdout } = supertick(["status", supervisord.stateFile]);
+      return [status, / with mistakes: .*/.exec(stdout)?.[0]];
+    };
+    assert.deepEqual(health(), [1, " with mistakes: the log says which"]);
     await supervisord.waitForLog(/: 1 job of \S+ on TICK_60/);
     write("a", 'X=1\nTICK_NAME=a\n@ticks 1 test "$X" = 1\n');
     write("c", 'TICK_NAME=c\n@ticks 1 test -z "$X"\n');
@@ -173,12 +178,16 @@ describe("a directory of crontabs", () => {
       await supervisord.waitForLog(jobs);
       await supervisord.tick();
     };
-    await counts(/3 jobs of \S+: 2 new, 0 changed, 0 removed/);
+    await counts(/3 jobs of \S+: 2 new, 0 changed, 0 removed$/m);
     for (const name of "abc") await supervisord.waitForLog(new RegExp(`${name}: run 1 finished: exit 0`));
+    assert.deepEqual(health(), [0, undefined]);
     write("b", "TICK_NAME=b\n@ticks 1 exit 1\n* nonsense\n");
     fs.unlinkSync(`${d}/c`);
-    await counts(/b:3: .*; keeping the current jobs of that file\n.*2 jobs of \S+: 0 new, 0 changed, 1 removed/);
+    await counts(
+      /b:3: .*; keeping the current jobs of that file\n.*2 jobs of \S+: 0 new, 0 changed, 1 removed; 1 crontab file with mistakes/,
+    );
     await supervisord.waitForLog(/b: run 2 finished: exit 0/);
+    assert.deepEqual(health(), [1, " with mistakes: the log says which"]);
     write("b", "TICK_NAME=b\n@ticks 1 exit 1\n");
     await counts(/2 jobs of \S+: 0 new, 1 changed, 0 removed/);
     await supervisord.waitForLog(/b: run 3 failed: exit 1/);
