@@ -444,8 +444,8 @@ export abstract class Schedule {
   abstract readonly record: ScheduleRecord;
   /** Does it keep its due times over a change for daylight saving? See the daylight saving rules. */
   readonly isFixed: boolean = false;
-  /** A due time missed by more than two periods is made up for if it is no older; undefined: however old it is. */
-  readonly catchUpSeconds?: number;
+  /** A due time missed by more than two periods is made up for if it is no older. */
+  readonly catchUpSeconds: number = Number.POSITIVE_INFINITY;
 
   /** In words: "every 5 ticks", "every 1h30m", "at 02:30 on Sundays, Europe/Berlin". */
   abstract describe(): string;
@@ -2005,8 +2005,8 @@ export interface DueTime {
 
 /**
  * What is due by the clock at `upTo`: a tick's time less the job's delay. A due time of the last two periods always
- * runs, for a tick may have been lost. An older one was missed in a pause, a restart or a stopped container; a cron job
- * makes up for it only so long.
+ * runs, for a tick may have been lost. An older one was missed in a pause, a restart or a stopped container, and is
+ * made up for only so long.
  */
 export function whatIsDue(
   schedule: Schedule,
@@ -2021,7 +2021,7 @@ export function whatIsDue(
   const due = schedule.latestIn(decided, upTo);
   if (due === undefined) return undefined;
   const { catchUpSeconds } = schedule;
-  if (catchUpSeconds === undefined || due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
+  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
   const is = upTo - due <= catchUpSeconds ? "catch-up" : "missed";
   return { due, is, count: schedule.countIn(decided, upTo) };
 }

@@ -267,6 +267,7 @@ var MOST_COUNTED = 1001;
 var Schedule = class {
   constructor() {
     this.isFixed = false;
+    this.catchUpSeconds = Number.POSITIVE_INFINITY;
   }
   firstAfter(_decided, _until = Infinity) {
     return Infinity;
@@ -1284,7 +1285,7 @@ function whatIsDue(schedule, state, upTo, periodSeconds) {
   const due = schedule.latestIn(decided, upTo);
   if (due === void 0) return void 0;
   const { catchUpSeconds } = schedule;
-  if (catchUpSeconds === void 0 || due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
+  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
   const is = upTo - due <= catchUpSeconds ? "catch-up" : "missed";
   return { due, is, count: schedule.countIn(decided, upTo) };
 }

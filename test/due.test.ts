@@ -56,6 +56,13 @@ describe("a cron job", { concurrency: 4 }, () => {
     assert.match(supervisord.stderr, /no tick came for 31m: one due time missed.*made up for by one run/);
   });
 
+  it("of --every, missed however long, is made up for by one run, and the log says so", async (t) => {
+    const supervisord = await start(t, ["--every", "1h", ...JOB]);
+    for (const when of [THREE - 60, THREE + 86_400 + 1800]) await supervisord.tick({ when });
+    await supervisord.waitForLog(new RegExp(`due ${THREE + 86_400} catch-up`));
+    assert.match(supervisord.stderr, /no tick came for 1d31m: 25 due times missed.*, 30m ago; made up for by one run/);
+  });
+
   it("missed by five hours is not made up for, but logged and recorded with its number", async (t) => {
     const supervisord = await start(t, ["--cron", "0 3,4 * * *", "--tz", "UTC", ...JOB]);
     for (const when of [THREE - 60, THREE + 5 * 3600]) await supervisord.tick({ when });

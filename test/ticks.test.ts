@@ -140,7 +140,7 @@ describe("what is due", () => {
     ["with --catch-up 0", cronInUtc("0 0 * * *", 0), { decided: day }, D + 120, "missed 0 of 1"],
     ["the latest of many", WILDCARD, { decided: day }, D + 120, "catch-up 0 of 24"],
     ["more than are counted", cronInUtc("* * * * *"), { decided: day }, D + 30, "schedule 0 of 1"],
-    ["of a slice, however late", new SliceSchedule(DAY, 0), { decided: day - DAY }, D + HOUR, "schedule 0 of 1"],
+    ["of a slice, however late", new SliceSchedule(DAY, 0), { decided: day - DAY }, D + HOUR, "catch-up 0 of 2"],
     ["not where it is decided", FIXED, { decided: D }, D, undefined],
     ["not where nothing is known", FIXED, {}, D, undefined],
     ["not a count", new TickSchedule(1), { decided: day }, D, undefined],
