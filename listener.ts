@@ -4882,11 +4882,12 @@ function markOf({ listener, machine }: CounterContent): string {
   return listener === undefined ? "" : `${formatIdentity(listener)} ${machine}`;
 }
 
-function inUseBy(path: string, { pid, isElsewhere }: Rival): string {
-  const whose = isElsewhere
-    ? `a listener in another container or machine (pid ${pid} there)`
-    : `the listener with pid ${pid}`;
-  return `${path} is in use by ${whose}: each needs a --name or --state of its own`;
+function inUseBy(path: string, rival: Rival): string {
+  return `${path} is in use by ${rivalName(rival)}: each needs a --name or --state of its own`;
+}
+
+function rivalName({ pid, isElsewhere }: Rival): string {
+  return isElsewhere ? `a listener in another container or machine (pid ${pid} there)` : `the listener with pid ${pid}`;
 }
 
 // Renamed where that is possible; a bind-mounted file is copied and emptied. A directory with something in it stays,
@@ -6419,6 +6420,8 @@ class Listener {
     const before = isJustNow ? rivalOf(found) : isAgain ? foundRival : undefined;
     const rival = before ?? this.counter.findTaker();
     if (rival !== undefined) refuseToStart(inUseBy(this.statePath!, rival), this.log);
+    if (foundRival?.isElsewhere)
+      this.log.line(`took ${this.statePath} over from ${rivalName(foundRival)}: if that still lives, it ends its runs`);
     this.writeCounter();
     if (!isAgain) return;
     this.journal.append([[LISTENER, { type: "removed", at: Date.now() / 1000 }]]);
@@ -7487,8 +7490,7 @@ export function formatSection(section: ListenerSection): string {
   ];
   const lines = sectionLines("eventlistener", title, command, own, logDirectory);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
-  const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
-  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
+  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(...PATIENCE, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -7498,6 +7500,10 @@ function sectionLines(kind: string, title: string, command: readonly string[], o
   return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
 
+const PATIENCE = [
+  "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills. What stops a container",
+  "; must wait longer than all its listeners, for they end one by one: docker stop -t, terminationGracePeriodSeconds",
+];
 const BUFFER_NOTE = `; of a burst of events supervisord keeps only so many, ${USUAL_BUFFER} by default, and drops the oldest`;
 const CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",

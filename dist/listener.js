@@ -3462,9 +3462,11 @@ function rivalOf({ listener, supervisor, machine = machineId() }, isNew = false)
 function markOf({ listener, machine }) {
   return listener === void 0 ? "" : `${formatIdentity(listener)} ${machine}`;
 }
-function inUseBy(path, { pid, isElsewhere }) {
-  const whose = isElsewhere ? `a listener in another container or machine (pid ${pid} there)` : `the listener with pid ${pid}`;
-  return `${path} is in use by ${whose}: each needs a --name or --state of its own`;
+function inUseBy(path, rival) {
+  return `${path} is in use by ${rivalName(rival)}: each needs a --name or --state of its own`;
+}
+function rivalName({ pid, isElsewhere }) {
+  return isElsewhere ? `a listener in another container or machine (pid ${pid} there)` : `the listener with pid ${pid}`;
 }
 function setAside(path) {
   var _a;
@@ -4636,6 +4638,8 @@ var Listener = class {
     const before = isJustNow ? rivalOf(found) : isAgain ? foundRival : void 0;
     const rival = before != null ? before : this.counter.findTaker();
     if (rival !== void 0) refuseToStart(inUseBy(this.statePath, rival), this.log);
+    if (foundRival == null ? void 0 : foundRival.isElsewhere)
+      this.log.line(`took ${this.statePath} over from ${rivalName(foundRival)}: if that still lives, it ends its runs`);
     this.writeCounter();
     if (!isAgain) return;
     this.journal.append([[LISTENER, { type: "removed", at: Date.now() / 1e3 }]]);
@@ -5484,8 +5488,7 @@ function formatSection(section) {
   ];
   const lines = sectionLines("eventlistener", title, command, own, logDirectory2);
   if (variables.length > 0) lines.push(`environment=${variables.map(quoteVariable).join(",")}`);
-  const patience = "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills";
-  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(patience, `stopwaitsecs=${stopSeconds}`);
+  if (stopSeconds > Number(DEFAULTS.stopwaitsecs)) lines.push(...PATIENCE, `stopwaitsecs=${stopSeconds}`);
   return `${lines.join("\n")}
 `;
 }
@@ -5494,6 +5497,10 @@ function sectionLines(kind, title, command, own, logs) {
   const words = command.map(quoteWord).join(" ");
   return [`[${kind}:${title}]`, `command=${words}`, ...own, "autorestart=true", "stdout_logfile=NONE", ...log];
 }
+var PATIENCE = [
+  "; above --drain and --kill-after: until then supertick ends its job, then supervisord kills. What stops a container",
+  "; must wait longer than all its listeners, for they end one by one: docker stop -t, terminationGracePeriodSeconds"
+];
 var BUFFER_NOTE = `; of a burst of events supervisord keeps only so many, ${USUAL_BUFFER} by default, and drops the oldest`;
 var CONTAINER_LOG = [
   "; for a container; where supervisord's stderr is a socket, as under systemd, name a file here",

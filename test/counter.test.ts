@@ -680,6 +680,22 @@ describe("a listener in another container takes the file", { concurrency: 4 }, (
     await yielded(t, overwrite, (supervisord) => supervisord.signal("SIGUSR2"));
   });
 
+  it("and the one that takes it says so, unless the other was gone long ago, or ended in order", async (t) => {
+    const file = `${temporaryDirectory(t)}/state`;
+    const took = new RegExp(`took ${file} over from a listener in another container or machine \\(pid 7 there\\)`);
+    for (const [text, isTaken] of [
+      [OTHERS, true],
+      [OTHERS.replace(`when=${now}`, `when=${now - 900}`), false],
+      [OTHERS.replace(/listener=\S+ /, ""), false],
+    ] as const) {
+      fs.writeFileSync(file, text);
+      const supervisord = await listen(t, file);
+      await tick(supervisord);
+      await supervisord.stop();
+      assert.equal(took.test(supervisord.stderr), isTaken);
+    }
+  });
+
   it("but not where a backup was put back, whose last tick was long ago", async (t) => {
     const file = `${temporaryDirectory(t)}/state`;
     const supervisord = await listen(t, file);
