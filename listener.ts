@@ -7602,19 +7602,44 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
 /** What only a shell knows, or makes no sense without one. */
 const FOR_SHELL = /^(?:cd|exec|\.|source|export|set|umask|ulimit|\w+=.*)$/s;
 
-/** What is wrong with words that no shell reads; what is missing here may be there where they run. */
-function commandDoubts([program, ...args]: readonly string[], path?: string): { [kind in Kind]?: string } {
+/**
+ * What is wrong with words that no shell reads; what is missing here may be there where they run.
+ * @param directory where they run, if that is known
+ */
+function commandDoubts(
+  [program, ...args]: readonly string[],
+  path?: string,
+  directory?: string | null,
+): { [kind in Kind]?: string } {
   const shown = quote(program?.replace(/^(\w+=).+|\s.*/s, "$1…") ?? ""); // the rest may be a secret
   if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown} is not a program: /bin/sh -c "…"` };
   const word = args.find((word) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word)); // find(1) wants a ";"
   if (word !== undefined)
     return { warnings: `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"` };
-  const isLocal = program === undefined || /^[^/].*\//s.test(program); // below the working directory
-  if (isLocal || (program.startsWith("/") ? isExecutable(program) : inPath(program, path).length > 0)) return {};
-  const isOneWord = args.length === 0 && program.includes(" ");
-  if (isOneWord) return { warnings: `${shown} is one word: leave out the quotes around all of it` };
-  if (fs.existsSync(program)) return { warnings: `${shown} is not executable` };
-  return { warnings: `there is no program ${shown} on this machine` };
+  const isLocal = /^[^/].*\//s.test(program ?? "");
+  const file = isLocal && directory ? `${directory}/${program}` : program;
+  if (file === undefined || (file.includes("/") ? isProgram(file) : inPath(file, path).length > 0)) return {};
+  const isText = /[|&;<>$`]/.test(program);
+  if (args.length === 0 && program.includes(" "))
+    return { warnings: `${shown} is one word${isText ? NO_SHELL : ": leave out the quotes around all of it"}` };
+  if (isLocal && !directory) return { warnings: `${shown} is not here; it runs in the section's directory=` };
+  return { warnings: fileDoubt(file, shown) };
+}
+
+const NO_SHELL = ", and no shell reads it: /bin/sh -c '…'";
+
+function fileDoubt(file: string, shown = quote(file)): string | undefined {
+  if (isProgram(file)) return undefined;
+  return fs.existsSync(file) ? `${shown} is not executable` : `there is no program ${shown} on this machine`;
+}
+
+/** Of hooks and questions that are a program of their own. */
+function hookDoubts({ onlyIf, onFailure, onSuccess, onSkip }: Settings): string[] {
+  return [onlyIf, onFailure, onSuccess, onSkip].flatMap((text) => {
+    const [file] = /^\/[\w./+-]+(?=\s|$)/.exec(text ?? "") ?? [];
+    const doubt = file === undefined ? undefined : fileDoubt(file);
+    return doubt === undefined ? [] : [doubt];
+  });
 }
 
 /** What will happen. */
@@ -7627,9 +7652,10 @@ interface Forecast {
 }
 
 /** @param asked what the user of `check` asks for: --from, -n, --tick */
-function forecastOf(schedule: Schedule, { jitter, onlyIf, runOnStart }: Settings, asked: Settings): Forecast {
+function forecastOf(schedule: Schedule, settings: Settings, asked: Settings): Forecast {
+  const { jitter, onlyIf, runOnStart } = settings;
   const from = asked.from ?? Math.floor(Date.now() / 1000);
-  const warnings = scheduleWarnings(schedule, asked.tick, from);
+  const warnings = [...scheduleWarnings(schedule, asked.tick, from), ...hookDoubts(settings)];
   if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by less than ${longest} (--jitter)`);
@@ -7738,7 +7764,7 @@ class Options(Server):
                             events=sorted(name for name, kind in types if kind in getattr(group, 'pool_events', [])),
                             unset=sorted(set(unset.get('supervisord', []) + unset.get(section, []))), **place))
             except Exception as why:
-                refused.append(dict(place, why=str(why)))
+                refused.append(dict(place, why=str(why), command=dict(parser.items(section)).get('command')))
         del parser.sections
         section = ''
         return [] if refused else Server.process_groups_from_parser(self, parser) # for what a [group:x] lacks
@@ -7755,7 +7781,7 @@ print(json.dumps(answer, default=lambda value: getattr(value, '__name__', None))
 /** What the reader prints. `section` is "" where the file as a whole is refused. */
 interface Configuration {
   readonly programs: readonly Program[];
-  readonly refused: ReadonlyArray<Readonly<Record<"file" | "section" | "why", string>>>;
+  readonly refused: ReadonlyArray<Readonly<Record<"file" | "section" | "why", string>> & { readonly command?: string }>;
   /** Where each section's header stands, as FILE:LINE. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
 }
@@ -7910,13 +7936,19 @@ const SHORTENED: ReadonlyArray<readonly [pattern: RegExp, replacement: string]> 
     /^No (closing quotation|escaped character)$/,
     "can't parse command: $&; a blank and ; begin a comment, in quotes too",
   ],
-  [/requires an "events" line/, "$&: events=TICK_60"],
+  [/requires an "events" line/, "$&: events="],
   [/Unknown event type.*/, "$&: ticks are TICK_5, TICK_60 and TICK_3600"],
   [/^(Invalid user name|The directory named) .*/, "$&, on this machine"],
 ];
 
-function refusalText({ section, why }: Configuration["refused"][number]): string {
-  const text = SHORTENED.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), why);
+/** What its --tick names, else the usual one. */
+function tickIn(command?: string | null): string {
+  return /--tick[= ](TICK_\d+)/.exec(command ?? "")?.[1] ?? USUAL_TICK;
+}
+
+function refusalText({ section, why, command }: Configuration["refused"][number]): string {
+  const short = SHORTENED.reduce((text, [pattern, replacement]) => text.replace(pattern, replacement), why);
+  const text = short.replace(/: events=$/, `$&${tickIn(command)}`);
   return `supervisord refuses ${section === "" ? "the file and stops there" : "it"}: ${text}`;
 }
 
@@ -7943,7 +7975,7 @@ function readCaller(program: Program, report: Report): Caller | undefined {
   try {
     if (!isListener(program))
       throw new UsageError(
-        `only event listeners get ticks: make it [eventlistener:${group}], with events=${USUAL_TICK}`,
+        `only event listeners get ticks: make it [eventlistener:${group}], with events=${tickIn(program.texts.command)}`,
       );
     if (call.args === undefined || unset.length > 0) {
       const need = `they may need ${listed(unset)}, not set on this machine`;
@@ -8019,7 +8051,9 @@ type Rule = readonly [Kind, string, (caller: Caller, before: readonly Caller[]) 
 
 function doubts(commandOf: (caller: Caller) => readonly string[]): Rule[] {
   const find = (kind: Kind) => (caller: Caller) =>
-    caller.unset.length > 0 ? undefined : commandDoubts(commandOf(caller), caller.environment.PATH)[kind];
+    caller.unset.length > 0
+      ? undefined
+      : commandDoubts(commandOf(caller), caller.environment.PATH, caller.texts.directory)[kind];
   return [
     ["mistakes", "command", find("mistakes")],
     ["warnings", "command", find("warnings")],
@@ -8061,6 +8095,7 @@ const RULES: readonly Rule[] = [
   }],
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
+  ["warnings", "command", ({ settings }) => settings && hookDoubts(settings).join("; ")],
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 &&
     stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS &&
     `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],

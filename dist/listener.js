@@ -5590,24 +5590,40 @@ function checkCrontab(path, { settings, flags, environment }) {
   if (mistakes.length > 0) process.exitCode = 1;
 }
 var FOR_SHELL = new RegExp("^(?:cd|exec|\\.|source|export|set|umask|ulimit|\\w+=.*)$", "s");
-function commandDoubts([program, ...args], path) {
+function commandDoubts([program, ...args], path, directory) {
   var _a;
   const shown2 = quote((_a = program == null ? void 0 : program.replace(new RegExp("^(\\w+=).+|\\s.*", "s"), "$1\u2026")) != null ? _a : "");
   if (FOR_SHELL.test(program)) return { mistakes: `no shell reads it, and ${shown2} is not a program: /bin/sh -c "\u2026"` };
   const word = args.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
   if (word !== void 0)
     return { warnings: `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"` };
-  const isLocal = program === void 0 || new RegExp("^[^/].*\\/", "s").test(program);
-  if (isLocal || (program.startsWith("/") ? isExecutable(program) : inPath(program, path).length > 0)) return {};
-  const isOneWord = args.length === 0 && program.includes(" ");
-  if (isOneWord) return { warnings: `${shown2} is one word: leave out the quotes around all of it` };
-  if (fs.existsSync(program)) return { warnings: `${shown2} is not executable` };
-  return { warnings: `there is no program ${shown2} on this machine` };
+  const isLocal = new RegExp("^[^/].*\\/", "s").test(program != null ? program : "");
+  const file = isLocal && directory ? `${directory}/${program}` : program;
+  if (file === void 0 || (file.includes("/") ? isProgram(file) : inPath(file, path).length > 0)) return {};
+  const isText2 = /[|&;<>$`]/.test(program);
+  if (args.length === 0 && program.includes(" "))
+    return { warnings: `${shown2} is one word${isText2 ? NO_SHELL : ": leave out the quotes around all of it"}` };
+  if (isLocal && !directory) return { warnings: `${shown2} is not here; it runs in the section's directory=` };
+  return { warnings: fileDoubt(file, shown2) };
 }
-function forecastOf(schedule, { jitter, onlyIf, runOnStart }, asked) {
+var NO_SHELL = ", and no shell reads it: /bin/sh -c '\u2026'";
+function fileDoubt(file, shown2 = quote(file)) {
+  if (isProgram(file)) return void 0;
+  return fs.existsSync(file) ? `${shown2} is not executable` : `there is no program ${shown2} on this machine`;
+}
+function hookDoubts({ onlyIf, onFailure, onSuccess, onSkip }) {
+  return [onlyIf, onFailure, onSuccess, onSkip].flatMap((text) => {
+    var _a;
+    const [file] = (_a = /^\/[\w./+-]+(?=\s|$)/.exec(text != null ? text : "")) != null ? _a : [];
+    const doubt = file === void 0 ? void 0 : fileDoubt(file);
+    return doubt === void 0 ? [] : [doubt];
+  });
+}
+function forecastOf(schedule, settings, asked) {
   var _a;
+  const { jitter, onlyIf, runOnStart } = settings;
   const from = (_a = asked.from) != null ? _a : Math.floor(Date.now() / 1e3);
-  const warnings = scheduleWarnings(schedule, asked.tick, from);
+  const warnings = [...scheduleWarnings(schedule, asked.tick, from), ...hookDoubts(settings)];
   if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by less than ${longest} (--jitter)`);
@@ -5700,7 +5716,7 @@ class Options(Server):
                             events=sorted(name for name, kind in types if kind in getattr(group, 'pool_events', [])),
                             unset=sorted(set(unset.get('supervisord', []) + unset.get(section, []))), **place))
             except Exception as why:
-                refused.append(dict(place, why=str(why)))
+                refused.append(dict(place, why=str(why), command=dict(parser.items(section)).get('command')))
         del parser.sections
         section = ''
         return [] if refused else Server.process_groups_from_parser(self, parser) # for what a [group:x] lacks
@@ -5824,12 +5840,17 @@ var SHORTENED = [
     /^No (closing quotation|escaped character)$/,
     "can't parse command: $&; a blank and ; begin a comment, in quotes too"
   ],
-  [/requires an "events" line/, "$&: events=TICK_60"],
+  [/requires an "events" line/, "$&: events="],
   [/Unknown event type.*/, "$&: ticks are TICK_5, TICK_60 and TICK_3600"],
   [/^(Invalid user name|The directory named) .*/, "$&, on this machine"]
 ];
-function refusalText({ section, why }) {
-  const text = SHORTENED.reduce((text2, [pattern, replacement]) => text2.replace(pattern, replacement), why);
+function tickIn(command) {
+  var _a, _b;
+  return (_b = (_a = /--tick[= ](TICK_\d+)/.exec(command != null ? command : "")) == null ? void 0 : _a[1]) != null ? _b : USUAL_TICK;
+}
+function refusalText({ section, why, command }) {
+  const short = SHORTENED.reduce((text2, [pattern, replacement]) => text2.replace(pattern, replacement), why);
+  const text = short.replace(/: events=$/, `$&${tickIn(command)}`);
   return `supervisord refuses ${section === "" ? "the file and stops there" : "it"}: ${text}`;
 }
 var isListener = ({ section }) => section.startsWith("eventlistener:");
@@ -5844,7 +5865,7 @@ function readCaller(program, report) {
   try {
     if (!isListener(program))
       throw new UsageError(
-        `only event listeners get ticks: make it [eventlistener:${group}], with events=${USUAL_TICK}`
+        `only event listeners get ticks: make it [eventlistener:${group}], with events=${tickIn(program.texts.command)}`
       );
     if (call.args === void 0 || unset.length > 0) {
       const need = `they may need ${listed(unset)}, not set on this machine`;
@@ -5900,7 +5921,7 @@ function isSupertick(word) {
 var TO_DESCRIPTOR = /^\/(dev\/(std(out|err)|fd\/\d)|proc\/self\/fd\/\d)$/;
 var LONG_STOP_SECONDS = 60;
 function doubts(commandOf) {
-  const find = (kind) => (caller) => caller.unset.length > 0 ? void 0 : commandDoubts(commandOf(caller), caller.environment.PATH)[kind];
+  const find = (kind) => (caller) => caller.unset.length > 0 ? void 0 : commandDoubts(commandOf(caller), caller.environment.PATH, caller.texts.directory)[kind];
   return [
     ["mistakes", "command", find("mistakes")],
     ["warnings", "command", find("warnings")]
@@ -5931,6 +5952,7 @@ var RULES = [
   }],
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
+  ["warnings", "command", ({ settings }) => settings && hookDoubts(settings).join("; ")],
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 && stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS && `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],
   ["warnings", "stdout_logfile", ({ stdout_logfile: file }) => file !== null && file !== "/dev/null" && "each RESULT would be logged: stdout_logfile=NONE"],
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" && "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],

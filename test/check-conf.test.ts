@@ -145,6 +145,13 @@ command=supertick --every 5m -- cd /srv && php artisan schedule:run
 > command=supertick …: no shell reads it, and "cd" is not a program
 command=supertick --every 5m -- "/bin/echo a b"
 > note: command=supertick …: "/bin/echo…" is one word: leave out the quotes
+command=supertick --every 5m -- bin/sh | directory=/
+command=supertick --every 5m -- etc/passwd | directory=/
+> note: command=supertick …: "etc/passwd" is not executable
+command=supertick --every 5m -- ./sync
+> note: command=supertick …: "./sync" is not here; it runs in the section's directory=
+command=supertick --every 5m --on-failure /etc/passwd -- true
+> note: command=supertick …: "/etc/passwd" is not executable
 command=supertick --every 5m -- /etc/passwd
 > note: command=supertick …: "/etc/passwd" is not executable
 environment=TICK_GAOL=5 > note: environment: TICK_GAOL is not a variable
@@ -402,6 +409,8 @@ describe("check supervisord.conf", () => {
   test("reports a program that runs supertick, two sections with one counter file, and a file without supertick", (t) => {
     const sections = [
       sectionWith(["autorestart=false"], "program:p"),
+      sectionWith(calling("--every 5s --tick TICK_5 -- true"), "program:p5"),
+      sectionWith(calling("--every 5s --tick TICK_5 -- true", "events"), "eventlistener:none"),
       sectionWith(calling("status --json"), "program:asks"),
       sectionWith(calling("--ticks 5 --state /s/a -- x"), "eventlistener:state"),
       sectionWith(calling("--ticks 5 -- x", "environment=TICK_STATE=/s/a"), "eventlistener:variable"),
@@ -413,7 +422,9 @@ describe("check supervisord.conf", () => {
     assert.deepEqual(linesFor(t, sections.join("")), {
       status: 1,
       lines: [
+        '[eventlistener:none] supervisord refuses it: [eventlistener:none] section requires an "events" line: events=TICK_5',
         `[program:p] command=/usr/local/bin/supertick …: only event listeners get ticks: make it [eventlistener:p], with events=TICK_60`,
+        `[program:p5] command=supertick …: only event listeners get ticks: make it [eventlistener:p5], with events=TICK_5`,
         `[eventlistener:variable] command=supertick …: [eventlistener:state] has the same counter file, /s/a: ${give}`,
         `[eventlistener:state2] command=supertick …: [eventlistener:name] has the same counter file, the default for "state2": ${give}`,
       ],
