@@ -6217,11 +6217,10 @@ function createLookup(): Pick<CrontabContext, "users" | "isCommand"> {
 // ── Roster ──────────────────────────────────────────────────────────────────
 // The runners of all jobs, each with its state from the journal, and kept when the crontab changes. A job is its key:
 // whatever happens to the lines around it, one with the same key goes on as if nothing had happened. A runner whose job
-// is gone stays until its runs have come to their end.
+// is gone stays until its runs have come to their end, and until every crontab can be read: it may stand in the other.
 
 class Roster {
   runners: readonly JobRunner[];
-  private removed: string[] = []; // keys that the journal may forget
 
   constructor(
     jobs: readonly Job[],
@@ -6230,15 +6229,11 @@ class Roster {
   ) {
     const runners = jobs.map((job) => new JobRunner(job, host, found.get(job.key) ?? FRESH_STATE));
     const keys = new Set(jobs.map(({ key }) => key));
-    for (const [key, state] of found) {
-      if (keys.has(key)) continue;
-      if (openOf(state) === 0) this.removed.push(key);
-      else runners.push(this.leftover(key, state));
-    }
-    this.runners = runners;
+    const gone = [...found].filter(([key]) => !keys.has(key));
+    this.runners = [...runners, ...gone.map(([key, state]) => this.leftover(key, state))];
   }
 
-  // Of a job that is gone, for the runs that are left.
+  // Of a job that is gone, for its past and the runs that are left.
   private leftover(key: string, state: JobState): JobRunner {
     const settings = valuesOf([], "crontab");
     const job = { ...jobOf(state.name ?? key, [], new EventSchedule([]), settings), key };
@@ -6286,12 +6281,9 @@ class Roster {
   /** The keys of jobs that are gone for good; each is returned once. */
   dismissDone(): string[] {
     const isGone = (runner: JobRunner) => runner.isLeaving && runner.isDone;
-    const removed = this.removed;
-    this.removed = [];
-    if (!this.runners.some(isGone)) return removed;
-    removed.push(...this.runners.filter(isGone).map(({ job }) => job.key));
-    this.runners = this.runners.filter((runner) => !isGone(runner));
-    return removed;
+    const gone = this.runners.filter(isGone);
+    if (gone.length > 0) this.runners = this.runners.filter((runner) => !isGone(runner));
+    return gone.map(({ job }) => job.key);
   }
 }
 
@@ -6576,6 +6568,7 @@ class Listener {
   }
 
   private dismissDone(): void {
+    if (this.crontab !== undefined && this.crontab.refused > 0) return;
     const at = Date.now() / 1000;
     this.journal.append(this.roster.dismissDone().map((key) => [key, { type: "removed", at }]));
   }

@@ -4483,18 +4483,13 @@ function createLookup() {
 var Roster = class {
   constructor(jobs, host, found) {
     this.host = host;
-    this.removed = [];
     const runners = jobs.map((job) => {
       var _a;
       return new JobRunner(job, host, (_a = found.get(job.key)) != null ? _a : FRESH_STATE);
     });
     const keys = new Set(jobs.map(({ key }) => key));
-    for (const [key, state] of found) {
-      if (keys.has(key)) continue;
-      if (openOf(state) === 0) this.removed.push(key);
-      else runners.push(this.leftover(key, state));
-    }
-    this.runners = runners;
+    const gone = [...found].filter(([key]) => !keys.has(key));
+    this.runners = [...runners, ...gone.map(([key, state]) => this.leftover(key, state))];
   }
   leftover(key, state) {
     var _a;
@@ -4538,12 +4533,9 @@ var Roster = class {
   }
   dismissDone() {
     const isGone = (runner) => runner.isLeaving && runner.isDone;
-    const removed = this.removed;
-    this.removed = [];
-    if (!this.runners.some(isGone)) return removed;
-    removed.push(...this.runners.filter(isGone).map(({ job }) => job.key));
-    this.runners = this.runners.filter((runner) => !isGone(runner));
-    return removed;
+    const gone = this.runners.filter(isGone);
+    if (gone.length > 0) this.runners = this.runners.filter((runner) => !isGone(runner));
+    return gone.map(({ job }) => job.key);
   }
 };
 function createComparison() {
@@ -4770,6 +4762,7 @@ var Listener = class {
     for (const decided of this.roster.describe()) this.commit(decided);
   }
   dismissDone() {
+    if (this.crontab !== void 0 && this.crontab.refused > 0) return;
     const at = Date.now() / 1e3;
     this.journal.append(this.roster.dismissDone().map((key) => [key, { type: "removed", at }]));
   }

@@ -188,7 +188,9 @@ describe("a directory of crontabs", () => {
     );
     await supervisord.waitForLog(/b: run 2 finished: exit 0/);
     assert.deepEqual(health(), [1, " with mistakes: the log says which"]);
-    write("b", "TICK_NAME=b\n@ticks 1 exit 1\n");
+    await supervisord.restartListener();
+    await supervisord.waitForLog(/b:3: .*; no job of that file runs\n[\s\S]*: 1 job of \S+ on TICK_60/);
+    write("b", "TICK_NAME=b\n@ticks 1 exit 1\n"); // what went before is still known
     await counts(/2 jobs of \S+: 0 new, 1 changed, 0 removed/);
     await supervisord.waitForLog(/b: run 3 failed: exit 1/);
   });
