@@ -3590,9 +3590,19 @@ function createLog(form: LogForm): Log {
 }
 
 /** Whose output goes through pipes of ours? Else the command writes to descriptor 2 itself, which costs nothing. */
-function needsPipe(form: LogForm, { onFailure, onSuccess, ping }: Partial<JobOptions> = {}, user?: User): boolean {
+function needsPipe(form: LogForm, options: Partial<JobOptions> = {}, user?: User): boolean {
+  if (form === "raw" && isBun) return false; // it can't read one
   const isOther = user !== undefined && user.uid !== process.geteuid!(); // who can't open it by its name
-  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
+  return form !== "raw" || isOther || tellsOutput(options) || !hasStderrName();
+}
+
+function tellsOutput({ onFailure, onSuccess, ping }: Partial<JobOptions>): boolean {
+  return [onFailure, onSuccess, ping].some(isPresent);
+}
+
+function outputDoubt(form: LogForm, options: Partial<JobOptions>): string | undefined {
+  if (!isBun || form !== "raw" || !tellsOutput(options)) return undefined;
+  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; /dev/stderr can't be opened then";
 }
 
 /** Can /dev/stderr be opened? Not where it is a socket or, as with user= in the section, another user's pipe. */
@@ -6480,6 +6490,8 @@ class Listener {
     if (columns !== "") this.log.line(columns);
     for (const doubt of crontab?.doubts ?? []) this.log.line(doubt);
     this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
+    const doubts = this.runners.map(({ job }) => outputDoubt(this.log.form, job.options)).filter(isPresent);
+    if (doubts.length > 0) this.log.line(doubts[0]);
     for (const { log, state } of this.runners) if (state.paused !== undefined) log.line(describePause(state.paused));
   }
 
@@ -7649,6 +7661,8 @@ function forecastOf(schedule: Schedule, settings: Settings, asked: Settings): Fo
   const { jitter, onlyIf, runOnStart } = settings;
   const from = asked.from ?? Math.floor(Date.now() / 1000);
   const warnings = [...scheduleWarnings(schedule, asked.tick, from), ...hookDoubts(settings)];
+  const doubt = outputDoubt(asked.log, settings);
+  if (doubt !== undefined) warnings.push(doubt);
   if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by less than ${longest} (--jitter)`);
@@ -8089,6 +8103,7 @@ const RULES: readonly Rule[] = [
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
   ["warnings", "command", ({ settings }) => settings && hookDoubts(settings).join("; ")],
+  ["warnings", "command", ({ settings }) => settings && outputDoubt(settings.log, settings)],
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 &&
     stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS &&
     `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],

@@ -2516,9 +2516,17 @@ function createLog(form) {
   const pipeProblem = createProblemReport(log);
   return log;
 }
-function needsPipe(form, { onFailure, onSuccess, ping } = {}, user) {
+function needsPipe(form, options = {}, user) {
+  if (form === "raw" && isBun) return false;
   const isOther = user !== void 0 && user.uid !== process.geteuid();
-  return form !== "raw" || isOther || [onFailure, onSuccess, ping].some(isPresent) || !hasStderrName();
+  return form !== "raw" || isOther || tellsOutput(options) || !hasStderrName();
+}
+function tellsOutput({ onFailure, onSuccess, ping }) {
+  return [onFailure, onSuccess, ping].some(isPresent);
+}
+function outputDoubt(form, options) {
+  if (!isBun || form !== "raw" || !tellsOutput(options)) return void 0;
+  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; /dev/stderr can't be opened then";
 }
 var hasStderrName = once(() => {
   try {
@@ -4688,6 +4696,8 @@ var Listener = class {
     if (columns !== "") this.log.line(columns);
     for (const doubt of (_d = crontab == null ? void 0 : crontab.doubts) != null ? _d : []) this.log.line(doubt);
     this.log.line(`${what}${tick}${count}; state in ${this.describePlace()}`);
+    const doubts2 = this.runners.map(({ job }) => outputDoubt(this.log.form, job.options)).filter(isPresent);
+    if (doubts2.length > 0) this.log.line(doubts2[0]);
     for (const { log, state } of this.runners) if (state.paused !== void 0) log.line(describePause(state.paused));
   }
   onSignal(signal) {
@@ -5617,6 +5627,8 @@ function forecastOf(schedule, settings, asked) {
   const { jitter, onlyIf, runOnStart } = settings;
   const from = (_a = asked.from) != null ? _a : Math.floor(Date.now() / 1e3);
   const warnings = [...scheduleWarnings(schedule, asked.tick, from), ...hookDoubts(settings)];
+  const doubt = outputDoubt(asked.log, settings);
+  if (doubt !== void 0) warnings.push(doubt);
   if (jitter > 0 && isByClock(schedule)) {
     const longest = formatDuration(longestDelay(schedule, from, jitter));
     warnings.push(`each run starts later than listed, by less than ${longest} (--jitter)`);
@@ -5946,6 +5958,7 @@ var RULES = [
   ...doubts(({ words }) => [words[0], "--"]),
   ...doubts(({ jobCommand }) => jobCommand),
   ["warnings", "command", ({ settings }) => settings && hookDoubts(settings).join("; ")],
+  ["warnings", "command", ({ settings }) => settings && outputDoubt(settings.log, settings)],
   ["warnings", "stopwaitsecs", ({ stopwaitsecs, jobs }) => jobs.length > 0 && stopwaitsecs > longestGrace(jobs) + LONG_STOP_SECONDS && `supertick ends its job ${formatDuration(longestGrace(jobs))} after a stop: for one that needs longer, --kill-after`],
   ["warnings", "stdout_logfile", ({ stdout_logfile: file }) => file !== null && file !== "/dev/null" && "each RESULT would be logged: stdout_logfile=NONE"],
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" && "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],
