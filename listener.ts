@@ -3214,6 +3214,7 @@ function behindRunners(words: readonly string[]): { at: number; runner: string; 
 
 /** One job of a crontab. */
 interface CrontabJob extends Job {
+  readonly path: string;
   readonly line: number;
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
@@ -3431,7 +3432,7 @@ class CrontabReader {
     const user = userName === undefined ? undefined : context.users.get(userName);
     const key = this.newKey(title?.text, keyOf({ schedule, command, input, user }), line);
     const name = title?.text ?? jobName(command);
-    this.jobs.push({ key, name, command, schedule, options, user, env, input, line, settings });
+    this.jobs.push({ key, name, command, schedule, options, user, env, input, path: context.path, line, settings });
     if (input !== undefined)
       this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
   }
@@ -3441,7 +3442,9 @@ class CrontabReader {
     const { context, userColumn } = this;
     const [word, next = ""] = text.split(/[ \t]+/, 2);
     if (userColumn !== undefined) {
-      const remedy = /names the user/.test(userColumn) ? "make that user, or correct the name" : "--user-column no";
+      const remedy = /names the user/.test(userColumn)
+        ? "make that user, correct the name, or --user-column no"
+        : "--user-column no";
       if (!context.users.has(word))
         throw new Error(`${quote(word)} is not a user of this machine, but ${userColumn}: ${remedy}`);
       if (/^(?:[-|&;<>]|$)/.test(next)) throw new Error(`there is no command behind the user ${quote(word)}`);
@@ -4062,7 +4065,9 @@ function userNamed(name: string, users = readUsers()): User {
   if (user === undefined) throw new UsageError(`user ${quote(name)}: there is no such user on this machine`);
   if (user.uid === process.geteuid!()) return user;
   if (isBun && findSetpriv() === "")
-    throw new UsageError(`user ${quote(name)}: on Bun that needs setpriv, of util-linux`);
+    throw new UsageError(
+      `user ${quote(name)}: on Bun that needs util-linux's setpriv (Alpine: apk add setpriv), or user= in a section of its own`,
+    );
   if (canChangeUser()) return user;
   throw new UsageError(`user ${quote(name)}: supertick may not run anything as another user (CAP_SETUID, CAP_SETGID)`);
 }
@@ -4354,7 +4359,7 @@ function whyNotFound(program: string, path = ""): string {
     ? [program]
     : path.split(":").map((directory) => `${directory || "."}/${program}`);
   const file = files.find(isExecutable);
-  if (file === undefined) return "was not found";
+  if (file === undefined) return `was not found${/^[^/]+\//.test(program) ? ` in ${process.cwd()}` : ""}`;
   const [, interpreter] = /^#![ \t]*([^ \t\n]*)/.exec(tryTo(() => readStart(file)) ?? "") ?? [];
   if (interpreter === undefined) return "is there, but its loader was not found: it may be built for another C library";
   if (interpreter.endsWith("\r")) return `has a carriage return behind #!${shown(interpreter.slice(0, -1))}`;
@@ -4970,7 +4975,7 @@ function defaultStatePath(name: string, log: Log): string {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) {
-    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory} instead`);
+    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory}, which may not outlive a restart`);
     return `${directory}/${file}`;
   }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
@@ -4979,7 +4984,7 @@ function defaultStatePath(name: string, log: Log): string {
 function whyNotStandard(directory: string, problem: string): string {
   if (problem === "ENOENT") return `there is no ${directory}`;
   if (problem !== "EACCES") return `${directory}: it cannot be written (${problem})`;
-  const name = tryTo(() => (require("os") as typeof import("os")).userInfo().username);
+  const name = [...readUsers().values()].find(({ uid }) => uid === process.geteuid!())?.name;
   return `${directory} is not writable by ${name ?? `uid ${process.getuid!()}`}`;
 }
 
@@ -7236,7 +7241,9 @@ async function play(plan: TickPlan, statePath: string, words: readonly string[])
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what] as const);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
-  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}; the listener ended ${end}`);
+  const isFast = plan.pauseSeconds > 0 && counts.some((count) => count.endsWith(" skipped"));
+  const hint = isFast ? " (a run takes its own time, and ticks came fast: --speed max waits for each)" : "";
+  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}${hint}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
 
@@ -7259,7 +7266,7 @@ async function sendTicks(plan: TickPlan, statePath: string, listener: SimulatedL
   const allEnded = async () => {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
-  const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
+  const pause = pauseSeconds === 0 ? "without a pause" : `every ${Number(pauseSeconds.toPrecision(2))}s`;
   show(`simulate: ${countOf(count, "tick")} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
@@ -7370,10 +7377,18 @@ const statesIn = (statePath: string): JobState[] => jobsOf(statePath).map(({ sta
  * How many runs came to each result, and how many are not over. A run is in the journal before its tick is answered.
  */
 function countRuns(statePath: string): Record<string, number> {
-  const counts: Record<string, number> = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
+  const counts: Record<string, number> = {
+    success: 0,
+    failure: 0,
+    timeout: 0,
+    interrupted: 0,
+    unfinished: 0,
+    skipped: 0,
+  };
   for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += state.counts[result] ?? 0;
     counts.unfinished += openOf(state);
+    counts.skipped += state.counts.skipped ?? 0;
   }
   return counts;
 }
@@ -7588,16 +7603,19 @@ function checkCrontab(path: string, { settings, flags, environment }: Invocation
   const warnings = [...environment.warnings, ...doubts, ...crontab.warnings];
   const columns = crontab.describe();
   if (columns !== "") warnings.unshift(columns);
-  for (const { env, line } of parsedJobs.filter((job, i, all) => all[i - 1]?.env.SHELL !== job.env.SHELL))
+  for (const { env, path: file, line } of parsedJobs.filter((job, i, all) => all[i - 1]?.env.SHELL !== job.env.SHELL))
     if (/[/ ]/.test(env.SHELL ?? "") && !isExecutable(env.SHELL))
-      warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
+      warnings.push(
+        `${file}:${line}: SHELL: no program ${quote(env.SHELL)} is here, a path without arguments: no run starts`,
+      );
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = parsedJobs.map(({ name, line, schedule, user, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, path: file, line, schedule, user, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast, settings);
     const who = user === undefined ? "" : `, as ${user.name}`;
-    lines.push(`line ${line}, ${name}${who}: ${words}`, ...more.map((text) => `  ${text}`));
-    return { name, line, user: user?.name, ...forecast };
+    const place = crontab.isDirectory ? `${file}:${line}` : `line ${line}`;
+    lines.push(`${place}, ${name}${who}: ${words}`, ...more.map((text) => `  ${text}`));
+    return { name, file, line, user: user?.name, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}\n`);
@@ -7623,7 +7641,9 @@ function commandDoubts(
     return { warnings: `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"` };
   const isLocal = /^[^/].*\//s.test(program ?? "");
   const file = isLocal && directory ? `${directory}/${program}` : program;
-  if (file === undefined || (file.includes("/") ? isProgram(file) : inPath(file, path).length > 0)) return {};
+  if (file === undefined) return {};
+  const found = file.includes("/") ? file : inPath(file, path)[0];
+  if (found !== undefined && isProgram(found)) return { warnings: fileDoubt(found, shown, path) };
   const isText = /[|&;<>$`]/.test(program);
   if (args.length === 0 && program.includes(" "))
     return { warnings: `${shown} is one word${isText ? NO_SHELL : ": leave out the quotes around all of it"}` };
@@ -7633,9 +7653,17 @@ function commandDoubts(
 
 const NO_SHELL = ", and no shell reads it: /bin/sh -c '…'";
 
-function fileDoubt(file: string, shown = quote(file)): string | undefined {
-  if (isProgram(file)) return undefined;
+function fileDoubt(file: string, shown = quote(file), path?: string): string | undefined {
+  const missing = isProgram(file) ? missingInterpreter(file, path) : "";
+  if (missing !== "") return missing && `${shown} begins with #!, and needs ${quote(missing)}, which is not here`;
   return fs.existsSync(file) ? `${shown} is not executable` : `there is no program ${shown} on this machine`;
+}
+
+/** Of a script's first line: what the kernel, or env, would not find. */
+function missingInterpreter(file: string, path?: string): string | undefined {
+  const [, interpreter, name] = /^#![ \t]*(\S+)(?:[ \t]+([\w.+-]+))?/.exec(tryTo(() => readStart(file)) ?? "") ?? [];
+  if (interpreter === undefined || !isExecutable(interpreter)) return interpreter;
+  return baseName(interpreter) === "env" && name && inPath(name, path).length === 0 ? name : undefined;
 }
 
 /** Of hooks and questions that are a program of their own. */
@@ -7995,6 +8023,8 @@ function readCaller(program: Program, report: Report): Caller | undefined {
     checkCommand(invocation);
     const { settings, command } = invocation;
     invocation.environment.warnings.forEach(warn("environment"));
+    const isRoot = (program.uid ?? process.geteuid!()) === 0 && process.geteuid!() === 0;
+    if (settings.user !== undefined && isRoot) userNamed(settings.user);
     const isThere = settings.crontab === undefined || fs.existsSync(settings.crontab);
     const jobs = isThere ? plannedJobs(invocation, () => defaultZone(env.TZ)) : [];
     const state = settings.state ?? `the default for ${quote(settings.name ?? name)}`;
@@ -8115,6 +8145,8 @@ const RULES: readonly Rule[] = [
     "supervisord's stderr is a socket under systemd, and can't be opened: name a file"],
   ["warnings", "buffer_size", ({ settings, texts }) => settings?.on !== undefined && texts.buffer_size === undefined &&
     `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
+  ["warnings", "directory", ({ texts: { directory } }) => directory?.startsWith("/") && !fs.existsSync(directory) &&
+    "there is no such directory on this machine"],
   ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user!) &&
     environment.HOME === undefined && `HOME stays supervisord's: environment=HOME="…",USER="${user}"`],
 ];
@@ -8257,9 +8289,11 @@ export function besideLiving(states: readonly StateReport[]): readonly StateRepo
   return isAnyUp ? states : states.map((state) => ({ ...state, isApart: undefined }));
 }
 
-/** What a file says or, of all files, what they say of the jobs of that name. */
+const NO_SUCH_JOB = "no job of that name, and no such file; a FILE that was given as --state must be named";
+
+/** What all files say of the jobs of that name or, where there is none, what a file says that is called so. */
 function reportsOn(word: string, all: readonly StateReport[], now: number): readonly StateReport[] {
-  if (word.includes("/") || fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
+  if (word.includes("/")) return besideLiving([reportOn(word, now)]);
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
@@ -8267,8 +8301,9 @@ function reportsOn(word: string, all: readonly StateReport[], now: number): read
   }));
   const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
   if (found.length > 0) return found;
+  if (fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
   const unread = all.filter(({ problem, jobs }) => problem !== undefined && jobs.length === 0); // it may be there
-  return [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }, ...unread];
+  return [{ file: word, problem: NO_SUCH_JOB, jobs: [] }, ...unread];
 }
 
 /** The file that TICK_STATE names, else all of listeners where defaultStatePath puts them; or such a place, if it is shut. */
@@ -8432,7 +8467,7 @@ export function describeReports(states: readonly StateReport[], now: number): st
   const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
     const names = isApart ? jobs.map(({ job }) => shown(job)) : [];
-    const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
+    const whose = names.length === 0 ? "" : `history of ${listed(names.slice(0, 9))}: `;
     if (problem !== undefined) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
   }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
@@ -8527,10 +8562,11 @@ function describeRuns({ earlier = [], last }: JobReport): string[] {
     .reverse()
     .flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
       const time = seconds > 0 ? `, ${seconds.toFixed(1)}s` : ""; // none where its end was not seen
+      const when = result === "interrupted" && time === "" ? "noticed" : "ended";
       const how = `run ${run} ${result}: ${shown(howEnded(end))}${time}`;
       const lines = tail?.replace(/\n$/, "").split("\n") ?? [];
       return [
-        `${how}${reason === undefined ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
+        `${how}${reason === undefined ? "" : `, ${shown(reason)}`}, ${when} ${formatTime(at)}`,
         ...lines.map((line) => `  ${escapeAll(line)}`),
       ];
     });
@@ -8894,13 +8930,14 @@ function findJob(name: string, file: string | undefined): FoundJob {
   const meant = named.length > 0 ? named : jobs.filter(({ key }) => key === name);
   // What a listener has left that is gone counts where no other one has the name: it may be about to start again.
   const atWork = meant.filter((job) => listenerOf(job.file) !== undefined);
-  const [job, ...others] = atWork.length > 0 ? atWork : meant;
-  if (job !== undefined && others.length === 0) return job;
-  const files = [job, ...others].map((one) => one?.file).filter(isPresent);
+  const found = atWork.length > 0 ? atWork : meant;
+  if (found.length === 1) return found[0];
+  const files = found.map(({ file }) => file);
   if (files.length > 0)
     throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
   const names = jobs.map((one) => one.name);
-  const hint = process.geteuid!() === 0 ? "" : "; those of another user's listener are known to root and to that user";
+  const others = "; those of another user's listener are known to root and to that user";
+  const hint = `${process.geteuid!() === 0 ? "" : others}; of a listener with a --state: --state FILE here too`;
   throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 

@@ -2405,7 +2405,7 @@ var CrontabReader = class {
     const user = userName === void 0 ? void 0 : context.users.get(userName);
     const key = this.newKey(title == null ? void 0 : title.text, keyOf({ schedule, command, input, user }), line);
     const name = (_c = title == null ? void 0 : title.text) != null ? _c : jobName(command);
-    this.jobs.push({ key, name, command, schedule, options, user, env, input, line, settings });
+    this.jobs.push({ key, name, command, schedule, options, user, env, input, path: context.path, line, settings });
     if (input !== void 0)
       this.warn(line, "the first % ends the command, and its stdin follows, as in cron, not as in busybox; \\% is a %");
   }
@@ -2413,7 +2413,7 @@ var CrontabReader = class {
     const { context, userColumn } = this;
     const [word, next = ""] = text.split(/[ \t]+/, 2);
     if (userColumn !== void 0) {
-      const remedy = /names the user/.test(userColumn) ? "make that user, or correct the name" : "--user-column no";
+      const remedy = /names the user/.test(userColumn) ? "make that user, correct the name, or --user-column no" : "--user-column no";
       if (!context.users.has(word))
         throw new Error(`${quote(word)} is not a user of this machine, but ${userColumn}: ${remedy}`);
       if (/^(?:[-|&;<>]|$)/.test(next)) throw new Error(`there is no command behind the user ${quote(word)}`);
@@ -2876,7 +2876,9 @@ function userNamed(name, users = readUsers()) {
   if (user === void 0) throw new UsageError(`user ${quote(name)}: there is no such user on this machine`);
   if (user.uid === process.geteuid()) return user;
   if (isBun && findSetpriv() === "")
-    throw new UsageError(`user ${quote(name)}: on Bun that needs setpriv, of util-linux`);
+    throw new UsageError(
+      `user ${quote(name)}: on Bun that needs util-linux's setpriv (Alpine: apk add setpriv), or user= in a section of its own`
+    );
   if (canChangeUser()) return user;
   throw new UsageError(`user ${quote(name)}: supertick may not run anything as another user (CAP_SETUID, CAP_SETGID)`);
 }
@@ -3091,7 +3093,7 @@ function whyNotFound(program, path = "") {
   var _a, _b;
   const files = program.includes("/") ? [program] : path.split(":").map((directory) => `${directory || "."}/${program}`);
   const file = files.find(isExecutable);
-  if (file === void 0) return "was not found";
+  if (file === void 0) return `was not found${/^[^/]+\//.test(program) ? ` in ${process.cwd()}` : ""}`;
   const [, interpreter] = (_b = /^#![ \t]*([^ \t\n]*)/.exec((_a = tryTo(() => readStart(file))) != null ? _a : "")) != null ? _b : [];
   if (interpreter === void 0) return "is there, but its loader was not found: it may be built for another C library";
   if (interpreter.endsWith("\r")) return `has a carriage return behind #!${shown(interpreter.slice(0, -1))}`;
@@ -3535,15 +3537,16 @@ function defaultStatePath(name, log) {
     if (errorCode(error) !== "EEXIST") throw new Error(`cannot make ${directory}: ${describeError(error)}`);
   }
   if (isPrivateTo(uid, directory)) {
-    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory} instead`);
+    log.line(`${whyNotStandard(STATE_DIRECTORY, problem)}; using ${directory}, which may not outlive a restart`);
     return `${directory}/${file}`;
   }
   throw new Error(`${directory} is not a directory that belongs to user ${uid} alone`);
 }
 function whyNotStandard(directory, problem) {
+  var _a;
   if (problem === "ENOENT") return `there is no ${directory}`;
   if (problem !== "EACCES") return `${directory}: it cannot be written (${problem})`;
-  const name = tryTo(() => require("os").userInfo().username);
+  const name = (_a = [...readUsers().values()].find(({ uid }) => uid === process.geteuid())) == null ? void 0 : _a.name;
   return `${directory} is not writable by ${name != null ? name : `uid ${process.getuid()}`}`;
 }
 function whyUnusable(directory, mode = fs.constants.W_OK) {
@@ -5285,7 +5288,9 @@ async function play(plan, statePath, words) {
   const runs = Object.entries(countRuns(statePath)).map(([what, count]) => [count - before[what], what]);
   const counts = runs.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
   const summary = counts.length === 0 ? `no run${describeFirstRun(statePath, plan)}` : `runs: ${counts.join(", ")}`;
-  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}; the listener ended ${end}`);
+  const isFast = plan.pauseSeconds > 0 && counts.some((count) => count.endsWith(" skipped"));
+  const hint = isFast ? " (a run takes its own time, and ticks came fast: --speed max waits for each)" : "";
+  show(`simulate: ${countOf(listener.ticks, "tick")}, ${summary}${hint}; the listener ended ${end}`);
   return end === "with exit 0" ? 0 : 1;
 }
 function describeFirstRun(statePath, { firstWhen, periodSeconds, pauseSeconds }) {
@@ -5309,7 +5314,7 @@ async function sendTicks(plan, statePath, listener) {
   const allEnded = async () => {
     while (countRuns(statePath).unfinished > 0) await wait(0.02);
   };
-  const pause = pauseSeconds === 0 ? "without a pause" : `every ${pauseSeconds}s`;
+  const pause = pauseSeconds === 0 ? "without a pause" : `every ${Number(pauseSeconds.toPrecision(2))}s`;
   show(`simulate: ${countOf(count, "tick")} of ${type} from ${formatTime(firstWhen)}, ${pause}`);
   await listener.expect(READY, "ACKNOWLEDGED");
   const startedSeconds = monotonicSeconds();
@@ -5400,11 +5405,19 @@ function show(line) {
 }
 var statesIn = (statePath) => jobsOf(statePath).map(({ state }) => state);
 function countRuns(statePath) {
-  var _a;
-  const counts = { success: 0, failure: 0, timeout: 0, interrupted: 0, unfinished: 0 };
+  var _a, _b;
+  const counts = {
+    success: 0,
+    failure: 0,
+    timeout: 0,
+    interrupted: 0,
+    unfinished: 0,
+    skipped: 0
+  };
   for (const state of statesIn(statePath)) {
     for (const result of RESULTS) counts[result] += (_a = state.counts[result]) != null ? _a : 0;
     counts.unfinished += openOf(state);
+    counts.skipped += (_b = state.counts.skipped) != null ? _b : 0;
   }
   return counts;
 }
@@ -5573,19 +5586,22 @@ function checkCrontab(path, { settings, flags, environment }) {
   const warnings = [...environment.warnings, ...doubts2, ...crontab.warnings];
   const columns = crontab.describe();
   if (columns !== "") warnings.unshift(columns);
-  for (const { env, line } of parsedJobs.filter((job, i, all) => {
+  for (const { env, path: file, line } of parsedJobs.filter((job, i, all) => {
     var _a2;
     return ((_a2 = all[i - 1]) == null ? void 0 : _a2.env.SHELL) !== job.env.SHELL;
   }))
     if (/[/ ]/.test((_a = env.SHELL) != null ? _a : "") && !isExecutable(env.SHELL))
-      warnings.push(`${path}:${line}: SHELL: no program ${quote(env.SHELL)} is here: it is a path without arguments`);
+      warnings.push(
+        `${file}:${line}: SHELL: no program ${quote(env.SHELL)} is here, a path without arguments: no run starts`
+      );
   const lines = [...mistakes, ...warnings.map((warning) => `note: ${warning}`)];
-  const jobs = parsedJobs.map(({ name, line, schedule, user, settings: own }) => {
+  const jobs = parsedJobs.map(({ name, path: file, line, schedule, user, settings: own }) => {
     const forecast = forecastOf(schedule, own, settings);
     const [words, ...more] = describeForecast(schedule, forecast, settings);
     const who = user === void 0 ? "" : `, as ${user.name}`;
-    lines.push(`line ${line}, ${name}${who}: ${words}`, ...more.map((text2) => `  ${text2}`));
-    return { name, line, user: user == null ? void 0 : user.name, ...forecast };
+    const place = crontab.isDirectory ? `${file}:${line}` : `line ${line}`;
+    lines.push(`${place}, ${name}${who}: ${words}`, ...more.map((text2) => `  ${text2}`));
+    return { name, file, line, user: user == null ? void 0 : user.name, ...forecast };
   });
   const text = settings.json ? JSON.stringify({ mistakes, warnings, jobs }) : lines.join("\n") || "no job";
   writeFully(1, `${text}
@@ -5602,7 +5618,9 @@ function commandDoubts([program, ...args], path, directory) {
     return { warnings: `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"` };
   const isLocal = new RegExp("^[^/].*\\/", "s").test(program != null ? program : "");
   const file = isLocal && directory ? `${directory}/${program}` : program;
-  if (file === void 0 || (file.includes("/") ? isProgram(file) : inPath(file, path).length > 0)) return {};
+  if (file === void 0) return {};
+  const found = file.includes("/") ? file : inPath(file, path)[0];
+  if (found !== void 0 && isProgram(found)) return { warnings: fileDoubt(found, shown2, path) };
   const isText2 = /[|&;<>$`]/.test(program);
   if (args.length === 0 && program.includes(" "))
     return { warnings: `${shown2} is one word${isText2 ? NO_SHELL : ": leave out the quotes around all of it"}` };
@@ -5610,9 +5628,16 @@ function commandDoubts([program, ...args], path, directory) {
   return { warnings: fileDoubt(file, shown2) };
 }
 var NO_SHELL = ", and no shell reads it: /bin/sh -c '\u2026'";
-function fileDoubt(file, shown2 = quote(file)) {
-  if (isProgram(file)) return void 0;
+function fileDoubt(file, shown2 = quote(file), path) {
+  const missing = isProgram(file) ? missingInterpreter(file, path) : "";
+  if (missing !== "") return missing && `${shown2} begins with #!, and needs ${quote(missing)}, which is not here`;
   return fs.existsSync(file) ? `${shown2} is not executable` : `there is no program ${shown2} on this machine`;
+}
+function missingInterpreter(file, path) {
+  var _a, _b;
+  const [, interpreter, name] = (_b = /^#![ \t]*(\S+)(?:[ \t]+([\w.+-]+))?/.exec((_a = tryTo(() => readStart(file))) != null ? _a : "")) != null ? _b : [];
+  if (interpreter === void 0 || !isExecutable(interpreter)) return interpreter;
+  return baseName(interpreter) === "env" && name && inPath(name, path).length === 0 ? name : void 0;
 }
 function hookDoubts({ onlyIf, onFailure, onSuccess, onSkip }) {
   return [onlyIf, onFailure, onSuccess, onSkip].flatMap((text) => {
@@ -5860,7 +5885,7 @@ function refusalText({ section, why, command }) {
 }
 var isListener = ({ section }) => section.startsWith("eventlistener:");
 function readCaller(program, report) {
-  var _a, _b, _c;
+  var _a, _b, _c, _d;
   const call = callOf(program);
   if (call === void 0) return void 0;
   const { group, unset, environment } = program;
@@ -5883,13 +5908,15 @@ function readCaller(program, report) {
     checkCommand(invocation);
     const { settings, command } = invocation;
     invocation.environment.warnings.forEach(warn("environment"));
+    const isRoot = ((_a = program.uid) != null ? _a : process.geteuid()) === 0 && process.geteuid() === 0;
+    if (settings.user !== void 0 && isRoot) userNamed(settings.user);
     const isThere = settings.crontab === void 0 || fs.existsSync(settings.crontab);
     const jobs = isThere ? plannedJobs(invocation, () => defaultZone(env.TZ)) : [];
-    const state = (_b = settings.state) != null ? _b : `the default for ${quote((_a = settings.name) != null ? _a : name)}`;
+    const state = (_c = settings.state) != null ? _c : `the default for ${quote((_b = settings.name) != null ? _b : name)}`;
     return { ...caller, settings, state, jobs, jobCommand: command };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const isVariable = ((_c = error.origin) == null ? void 0 : _c.startsWith("-")) === false;
+    const isVariable = ((_d = error.origin) == null ? void 0 : _d.startsWith("-")) === false;
     report.add("mistakes", isVariable ? "environment" : "command", error.message, program);
     return caller;
   }
@@ -5964,6 +5991,7 @@ var RULES = [
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" && "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => isSystemd() && TO_DESCRIPTOR.test(file != null ? file : "") && "supervisord's stderr is a socket under systemd, and can't be opened: name a file"],
   ["warnings", "buffer_size", ({ settings, texts }) => (settings == null ? void 0 : settings.on) !== void 0 && texts.buffer_size === void 0 && `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
+  ["warnings", "directory", ({ texts: { directory } }) => (directory == null ? void 0 : directory.startsWith("/")) && !fs.existsSync(directory) && "there is no such directory on this machine"],
   ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user) && environment.HOME === void 0 && `HOME stays supervisord's: environment=HOME="\u2026",USER="${user}"`]
 ];
 function stateDoubt({ settings, uid, texts }) {
@@ -6023,8 +6051,9 @@ function besideLiving(states) {
   const isAnyUp = states.some(({ listener }) => listener !== void 0);
   return isAnyUp ? states : states.map((state) => ({ ...state, isApart: void 0 }));
 }
+var NO_SUCH_JOB = "no job of that name, and no such file; a FILE that was given as --state must be named";
 function reportsOn(word, all, now) {
-  if (word.includes("/") || fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
+  if (word.includes("/")) return besideLiving([reportOn(word, now)]);
   const named = all.map((state) => ({
     ...state,
     jobs: state.jobs.filter(({ job }) => job === word),
@@ -6032,8 +6061,9 @@ function reportsOn(word, all, now) {
   }));
   const found = besideLiving(named.filter(({ jobs }) => jobs.length > 0));
   if (found.length > 0) return found;
+  if (fs.existsSync(word)) return besideLiving([reportOn(word, now)]);
   const unread = all.filter(({ problem, jobs }) => problem !== void 0 && jobs.length === 0);
-  return [{ file: word, problem: "there is no such file, and no job of that name", jobs: [] }, ...unread];
+  return [{ file: word, problem: NO_SUCH_JOB, jobs: [] }, ...unread];
 }
 function findStateFiles() {
   const { TICK_STATE: file, TMPDIR } = process.env;
@@ -6166,7 +6196,7 @@ function describeReports(states, now) {
   const lines = rows.length === 0 ? [] : tableLines([COLUMNS, ...rows]);
   for (const { file, problem, isApart, jobs } of states) {
     const names = isApart ? jobs.map(({ job }) => shown(job)) : [];
-    const whose = names.length === 0 ? "" : `history, of ${listed(names.slice(0, 9))}: `;
+    const whose = names.length === 0 ? "" : `history of ${listed(names.slice(0, 9))}: `;
     if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
   }
   for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
@@ -6234,10 +6264,11 @@ function describeRuns({ earlier = [], last }) {
   return [...earlier, last].filter(isPresent).reverse().flatMap(({ run, result, at, seconds, reason, tail, ...end }) => {
     var _a;
     const time = seconds > 0 ? `, ${seconds.toFixed(1)}s` : "";
+    const when = result === "interrupted" && time === "" ? "noticed" : "ended";
     const how = `run ${run} ${result}: ${shown(howEnded(end))}${time}`;
     const lines = (_a = tail == null ? void 0 : tail.replace(/\n$/, "").split("\n")) != null ? _a : [];
     return [
-      `${how}${reason === void 0 ? "" : `, ${shown(reason)}`}, ended ${formatTime(at)}`,
+      `${how}${reason === void 0 ? "" : `, ${shown(reason)}`}, ${when} ${formatTime(at)}`,
       ...lines.map((line) => `  ${escapeAll(line)}`)
     ];
   });
@@ -6538,16 +6569,17 @@ function ask(kind, args, scopes) {
 }
 function findJob(name, file) {
   const jobs = (file === void 0 ? findStateFiles() : [file]).flatMap(jobsOf);
-  const named = jobs.filter((job2) => job2.name === name);
+  const named = jobs.filter((job) => job.name === name);
   const meant = named.length > 0 ? named : jobs.filter(({ key }) => key === name);
-  const atWork = meant.filter((job2) => listenerOf(job2.file) !== void 0);
-  const [job, ...others] = atWork.length > 0 ? atWork : meant;
-  if (job !== void 0 && others.length === 0) return job;
-  const files = [job, ...others].map((one) => one == null ? void 0 : one.file).filter(isPresent);
+  const atWork = meant.filter((job) => listenerOf(job.file) !== void 0);
+  const found = atWork.length > 0 ? atWork : meant;
+  if (found.length === 1) return found[0];
+  const files = found.map(({ file: file2 }) => file2);
   if (files.length > 0)
     throw new UsageError(`${quote(name)} is the name of several jobs: --state decides: ${listed(files)}`);
   const names = jobs.map((one) => one.name);
-  const hint = process.geteuid() === 0 ? "" : "; those of another user's listener are known to root and to that user";
+  const others = "; those of another user's listener are known to root and to that user";
+  const hint = `${process.geteuid() === 0 ? "" : others}; of a listener with a --state: --state FILE here too`;
   throw new UsageError(`no listener has a job ${quote(name)}${suggestion(name, names)}${hint}`);
 }
 function jobsOf(file) {

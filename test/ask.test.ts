@@ -214,7 +214,10 @@ describe("a name", { concurrency: 4 }, () => {
     assert.equal((await ask(supervisord, "run", "backup")).stdout, "backup: run 1 starts\n");
     await supervisord.waitForLog(/^two$/m);
     const echo = await ask(supervisord, "run", "echo");
-    assert.match(echo.stderr, /^supertick: no listener has a job "echo"; did you mean echo\.\w{4} or echo\.\w{4}\?\n$/);
+    assert.match(
+      echo.stderr,
+      /^supertick: no listener has a job "echo"; did you mean echo\.\w{4} or echo\.\w{4}\?; of a listener with a --state: --state FILE here too\n$/,
+    );
     const shown = ofType(supervisord.stateFile, "job").map((line) => (line as { name?: string }).name);
     const name = shown.find((one) => /^echo\.[0-9a-f]{4}$/.test(one ?? ""))!;
     assert.equal((await ask(supervisord, "run", name)).status, 0);
@@ -223,7 +226,10 @@ describe("a name", { concurrency: 4 }, () => {
   });
 
   const mistakes: Array<[words: string[], message: string]> = [
-    [["run", "jub"], 'no listener has a job "jub"; did you mean job?'],
+    [
+      ["run", "jub"],
+      'no listener has a job "jub"; did you mean job?; of a listener with a --state: --state FILE here too',
+    ],
     [["run"], "run takes the name of one job"],
     [["run", "job", "job"], "run takes the name of one job"],
     [["run", "job", "--for", "1h"], "--for does not belong here: see supertick --help for what takes it"],

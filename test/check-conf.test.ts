@@ -148,6 +148,7 @@ command=supertick --every 5m -- "/bin/echo a b"
 command=supertick --every 5m -- bin/sh | directory=/
 command=supertick --every 5m -- etc/passwd | directory=/
 > note: command=supertick …: "etc/passwd" is not executable
+directory=/no/such > note: directory=/no/such: there is no such directory on this machine
 command=supertick --every 5m -- ./sync
 > note: command=supertick …: "./sync" is not here; it runs in the section's directory=
 command=supertick --every 5m --on-failure /etc/passwd -- true
@@ -457,6 +458,32 @@ describe("check supervisord.conf", () => {
       `1] command=supertick …: nobody cannot write ${directory}, ${why}: chown nobody ${directory}`,
       `2] command=supertick …: there is no ${directory}/no on this machine, ${why}: mkdir -p ${directory}/no`,
     ]);
+  });
+
+  test("notes a script whose interpreter is not here, and reports a user who is not", (t) => {
+    const directory = temporaryDirectory(t);
+    const scripts = {
+      env: "#!/usr/bin/env no-such\n",
+      kernel: "#! /no/sh -e\n",
+      fine: "#!/usr/bin/env sh\n",
+      text: "x",
+    };
+    for (const [name, text] of Object.entries(scripts)) fs.writeFileSync(`${directory}/${name}`, text, { mode: 0o755 });
+    const sections = Object.keys(scripts).map((name) =>
+      sectionWith(calling(`--every 5m -- ${directory}/${name}`), `eventlistener:${name}`),
+    );
+    const asOther = sectionWith(calling("--every 5m --user nosuch -- true"), "eventlistener:user");
+    const { lines } = linesFor(t, [...sections, asOther].join(""));
+    const expected = [
+      `note: [eventlistener:env] command=supertick …: "${directory}/env" begins with #!, and needs "no-such", which is not here`,
+      `note: [eventlistener:kernel] command=supertick …: "${directory}/kernel" begins with #!, and needs "/no/sh", which is not here`,
+    ];
+    const refusal = '[eventlistener:user] command=supertick …: user "nosuch": there is no such user on this machine';
+    if (process.geteuid!() === 0) expected.unshift(refusal);
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith("no mistake")),
+      expected,
+    );
   });
 
   test("reports what supervisord refuses elsewhere: it would not start", (t) => {

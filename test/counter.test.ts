@@ -516,7 +516,7 @@ describe("without --state", { concurrency: 4 }, () => {
     const other = await placed(t, temporary, `${setup}\nmount -o remount,ro /var/lib`);
     const place = `${temporary}/supertick-${isRoot ? uid : 0}`;
     assert.equal(count(`${place}/job`), 0);
-    const notice = `supertick: job: ${COMMON}: it cannot be written (EROFS); using ${place} instead`;
+    const notice = `supertick: job: ${COMMON}: it cannot be written (EROFS); using ${place}, which may not outlive a restart`;
     assert.equal(other.stderr.split("\n").filter((line) => line === notice).length, 1, other.stderr);
   });
 

@@ -954,8 +954,8 @@ line 6, z: when the listener starts
       mistakes: [`${name}:5: schedule "0 25 * * *": hour 25 is above 23`],
       warnings: [],
       jobs: [
-        { name: "x", line: 2, schedule: "every 1h", warnings: [], next: [3600] },
-        { name: "y", line: 4, schedule: "every 5 ticks", warnings: [lock], next: [] },
+        { name: "x", file: name, line: 2, schedule: "every 1h", warnings: [], next: [3600] },
+        { name: "y", file: name, line: 4, schedule: "every 5 ticks", warnings: [lock], next: [] },
       ],
     });
   });

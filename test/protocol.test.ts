@@ -183,7 +183,8 @@ describe("supertick under supervisord", { concurrency: 2 }, () => {
     const outcomes: Array<[title: string, command: string[], line: RegExp]> = [
       ["that exits 3", job("exit-3"), /run 1 failed: exit 3, \d+\.\ds/],
       ["that dies of a signal", job("die-by-sigkill"), /run 1 failed: SIGKILL, \d+\.\ds/],
-      ["that is not there", job("no-such-file"), /run 1 failed to start: .*(ENOENT|not found)/],
+      ["that is not there", ["--", "./no/such"], /run 1 failed to start: ENOENT: ".\/no\/such" was not found in \//],
+      ["that is nowhere", job("no-such-file"), /run 1 failed to start: .*(ENOENT|not found)/],
       ["that is not executable", job("not-executable"), /run 1 failed to start: .*(EACCES|not executable)/],
       ...scripts.map(([title, text, line]): [string, string[], RegExp] => {
         const file = path.join(directory, title.replaceAll(" ", "-"));

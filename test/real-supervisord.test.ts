@@ -76,7 +76,7 @@ describe("under the real supervisord", { concurrency: 4 }, () => {
     assert.equal(exit, 0, stdout);
     assert.match(stdout, /^web +success /m);
     for (const name of ["old", "sleeper", "trial"])
-      assert.match(stdout, new RegExp(`/${name}: history, of ${name === "trial" ? "true" : name}: its listener `));
+      assert.match(stdout, new RegExp(`/${name}: history of ${name === "trial" ? "true" : name}: its listener `));
     assert.equal(stdout.trim().split("\n").length, 5, stdout);
     assert.deepEqual([status("web").status, status("old").status], [0, 1]);
   });

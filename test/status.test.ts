@@ -230,7 +230,7 @@ describe("a listener", () => {
     assert.equal(table.split("\n").length, 2);
     assert.match(
       describeReports(besideLiving([...left, well]), NOW),
-      /^\/state: history, of backup: its listener \(pid 9\)/m,
+      /^\/state: history of backup: its listener \(pid 9\)/m,
     );
   });
 });

@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import * as fc from "fast-check";
 import { Tail } from "../listener";
-import { isBun, isDeno, LISTENER, postServer, RUNTIME, supertick, temporaryDirectory, until } from "./harness";
+import { isBun, isDeno, LISTENER, postServer, RUNTIME, run, supertick, temporaryDirectory, until } from "./harness";
 import { type Options, Supervisord } from "./supervisord";
 
 const EACH_TICK = ["--ticks", "1", "--tick", "TICK_60", "--name", "job"];
@@ -192,7 +192,14 @@ describe("the end of the output", { concurrency: 4, skip: isBun && "needs a pipe
     );
     assert.doesNotMatch(supertick(["status", supervisord.stateFile]).stdout, /^run/m);
     const unknown = supertick(["status", "other"], env);
-    assert.deepEqual([unknown.status, unknown.stdout], [1, "other: there is no such file, and no job of that name\n"]);
+    const why = "no job of that name, and no such file; a FILE that was given as --state must be named";
+    assert.deepEqual([unknown.status, unknown.stdout], [1, `other: ${why}\n`]);
+    const directory = temporaryDirectory(t);
+    for (const name of ["job", "other"]) fs.mkdirSync(`${directory}/${name}`);
+    const there = (name: string) =>
+      run(["sh", "-c", 'cd "$0" && exec "$@"', directory, ...RUNTIME, LISTENER, "status", name], env);
+    assert.match(there("job").stdout, /^run 4 success/m);
+    assert.match(there("other").stdout, /^other: can't be read: not a regular file/);
   });
 });
 

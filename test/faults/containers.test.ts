@@ -211,7 +211,7 @@ fault(
     assert.match(status().stdout, /there: its listener is in another container, or on another machine$/m);
     assert.equal(status().status, 1, "where none lives");
     await startListener("here");
-    assert.match(status().stdout, /there: history, of there: its listener is in another container/m);
+    assert.match(status().stdout, /there: history of there: its listener is in another container/m);
     assert.deepEqual([status().status, status("there").status], [0, 1]);
   },
 );
