@@ -5709,9 +5709,9 @@ import sys
 sys.path[:] = [folder for folder in sys.path if folder] # no modules from the working directory
 import json, re, shlex
 from supervisor import events, options
-section, programs, refused, unset, headers = 'supervisord', [], [], {}, {}
+section, programs, refused, unset, headers, asked = 'supervisord', [], [], {}, {}, {}
 Server, Parser, expand = options.ServerOptions, options.UnhosedConfigParser, options.expand
-prepare, read, types = Parser.__init__, Parser._read, vars(events.EventTypes).items()
+prepare, read, get, types = Parser.__init__, Parser._read, Parser.saneget, vars(events.EventTypes).items()
 class Names(dict): # what %(...)s may stand for
     def __missing__(self, name):
         if not name.startswith('ENV_'):
@@ -5725,6 +5725,9 @@ def scan(parser, file, name): # for what the parser merges or passes over
             places += [place for place in ['%s:%d' % (name, at + 1)] if place not in places]
     file.seek(0)
     return read(parser, file, name)
+def ask(parser, name, key, *args, **more): # for the keys that nobody asks for
+    asked.setdefault(name, set()).add(key)
+    return get(parser, name, key, *args, **more)
 def prepare_fragment(parser, *args, **more):
     prepare(parser, *args, **more)
     parser.add_section('supervisord') # which a file in conf.d does not have
@@ -5744,6 +5747,7 @@ class Options(Server):
                             environment=dict(self.configroot.supervisord.environment, **process.environment),
                             group=group.name, texts=dict(parser.items(section), environment=None),
                             events=sorted(name for name, kind in types if kind in getattr(group, 'pool_events', [])),
+                            keys=sorted(asked[section]), supervisor=self.configroot.supervisord.user,
                             unset=sorted(set(unset.get('supervisord', []) + unset.get(section, []))), **place))
             except Exception as why:
                 refused.append(dict(place, why=str(why), command=dict(parser.items(section)).get('command')))
@@ -5751,7 +5755,7 @@ class Options(Server):
         section = ''
         return [] if refused else Server.process_groups_from_parser(self, parser) # for what a [group:x] lacks
 options.expand = lambda text, names, key: expand(text, Names(names), key)
-Parser.__init__, Parser._read = prepare_fragment, scan
+Parser.__init__, Parser._read, Parser.saneget = prepare_fragment, scan, ask
 try:
     Options().realize(['-c', sys.argv[1]], doc='')
 except Exception as why:
@@ -5806,6 +5810,10 @@ function checkCaller(caller, before, places, report) {
   report.sections.push(caller.section);
   const merged = `supervisord makes one section of ${listed(places)}, key by key: give each a name of its own`;
   if (places.length > 1) report.add("mistakes", "", merged, caller);
+  for (const key of Object.keys(caller.texts).filter((key2) => !caller.keys.includes(key2))) {
+    const hint = suggestion(key, caller.keys);
+    if (hint !== "") report.add("mistakes", key, `supervisord passes over it${hint}`, { ...caller, texts: {} });
+  }
   for (const [kind, key, find] of isListener(caller) ? RULES : []) {
     const message = find(caller, before);
     if (message) report.add(kind, key, message, caller);
@@ -5868,8 +5876,9 @@ var SHORTENED = [
   [/(\[line +\d+\]|, line: \d+\b).*/, "$1"],
   [
     /^No (closing quotation|escaped character)$/,
-    "can't parse command: $&; a blank and ; begin a comment, in quotes too"
+    "can't parse command or environment: $&; quotes don't nest, and a blank and ; begin a comment in them too"
   ],
+  [/^Unexpected end of key\/value pairs.*/, "can't parse environment: $&; quotes don't nest"],
   [/requires an "events" line/, "$&: events="],
   [/Unknown event type.*/, "$&: ticks are TICK_5, TICK_60 and TICK_3600"],
   [/^(Invalid user name|The directory named) .*/, "$&, on this machine"]
@@ -5990,6 +5999,7 @@ var RULES = [
   ["warnings", "stdout_logfile", ({ stdout_logfile: file }) => file !== null && file !== "/dev/null" && "each RESULT would be logged: stdout_logfile=NONE"],
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => file === "Automatic" && "the log is in a file that supervisord removes when it starts: name one, or /dev/stderr in a container"],
   ["warnings", "stderr_logfile", ({ stderr_logfile: file }) => isSystemd() && TO_DESCRIPTOR.test(file != null ? file : "") && "supervisord's stderr is a socket under systemd, and can't be opened: name a file"],
+  ["warnings", "stderr_logfile", ({ supervisor, stderr_logfile: file }) => Boolean(supervisor) && !/^(root|0)$/.test(supervisor) && TO_DESCRIPTOR.test(file != null ? file : "") && `started as root, supervisord can't open it once it is ${supervisor}: start it as that user, or name a file`],
   ["warnings", "buffer_size", ({ settings, texts }) => (settings == null ? void 0 : settings.on) !== void 0 && texts.buffer_size === void 0 && `of more events at once the oldest are lost: buffer_size=${EVENT_BUFFER}`],
   ["warnings", "directory", ({ texts: { directory } }) => (directory == null ? void 0 : directory.startsWith("/")) && !fs.existsSync(directory) && "there is no such directory on this machine"],
   ["warnings", "user", ({ texts: { user }, environment }) => Boolean(user) && !/^(root|0)$/.test(user) && environment.HOME === void 0 && `HOME stays supervisord's: environment=HOME="\u2026",USER="${user}"`]
@@ -6798,8 +6808,9 @@ function main() {
     else SUBCOMMANDS[name].run(name === "" ? args : args.slice(1), SUBCOMMANDS[name].scopes);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
+    const { SUPERVISOR_PROCESS_NAME: listener = "" } = name === "" ? process.env : {};
     try {
-      writeFully(2, `supertick: ${error.message}
+      writeFully(2, `supertick: ${listener}${listener && ": "}${error.message}
 `);
     } finally {
       process.exit(2);

@@ -75,8 +75,8 @@ numprocs=two > supervisord refuses it: invalid literal for int()
 events= > supervisord refuses it: [eventlistener:
 events=TICK_600 > supervisord refuses it: Unknown event type TICK_600 in
 environment=A="hunter2%" > supervisord refuses it: the value of 'environment' is badly formatted:
-environment=A="1",hunter2 > supervisord refuses it: Unexpected end of key/value pairs
-command=supertick -- sh -c "a ; b" > supervisord refuses it: can't parse command: No closing quotation
+environment=A="1",hunter2 > supervisord refuses it: can't parse environment: Unexpected end of key/value pairs
+command=supertick -- sh -c "a ; b" > supervisord refuses it: can't parse command or environment: No closing quotation
 command=supertick --evry 5m -- true > command=supertick …: unknown option
 command=supertick -- true > command=supertick …: no schedule
 command=supertick check --ticks 5 > command=supertick …: "check" is not an option
@@ -148,6 +148,9 @@ command=supertick --every 5m -- "/bin/echo a b"
 command=supertick --every 5m -- bin/sh | directory=/
 command=supertick --every 5m -- etc/passwd | directory=/
 > note: command=supertick …: "etc/passwd" is not executable
+enviroment=A="hunter2" > enviroment: supervisord passes over it; did you mean environment?
+usr=nobody > usr: supervisord passes over it; did you mean user?
+my_key=1 | ticks=2
 directory=/no/such > note: directory=/no/such: there is no such directory on this machine
 command=supertick --every 5m -- ./sync
 > note: command=supertick …: "./sync" is not here; it runs in the section's directory=
@@ -484,6 +487,19 @@ describe("check supervisord.conf", () => {
       lines.filter((line) => !line.startsWith("no mistake")),
       expected,
     );
+  });
+
+  test("notes a log that the user of [supervisord] can't open", (t) => {
+    const logOf = (user: string, log: string) =>
+      linesFor(t, `[supervisord]\nuser=${user}\n${sectionWith([log])}`).lines.filter((line) =>
+        line.includes("as that user"),
+      );
+    const why = "started as root, supervisord can't open it once it is nobody: start it as that user, or name a file";
+    assert.deepEqual(logOf("nobody", "stderr_logfile=/dev/stderr"), [
+      `note: [eventlistener:sync] stderr_logfile=/dev/stderr: ${why}`,
+    ]);
+    assert.deepEqual(logOf("nobody", "stderr_logfile=/tmp/log"), []);
+    assert.deepEqual(logOf("root", "stderr_logfile=/dev/stderr"), []);
   });
 
   test("reports what supervisord refuses elsewhere: it would not start", (t) => {
