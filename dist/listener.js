@@ -6209,7 +6209,11 @@ function describeReports(states, now) {
     const whose = names.length === 0 ? "" : `history of ${listed(names.slice(0, 9))}: `;
     if (problem !== void 0) lines.push(`${jsonText(file).slice(1, -1)}: ${whose}${problem}`);
   }
-  for (const { jobs, isDetailed } of states) if (isDetailed) lines.push(...jobs.flatMap(describeRuns));
+  const detailed = states.flatMap((state) => state.isDetailed ? state.jobs.map((job) => ({ job, state })) : []);
+  for (const { job, state } of detailed) {
+    const title = `${shown(job.job)} (${jsonText(state.file).slice(1, -1)}):`;
+    lines.push(...detailed.length > 1 ? [title] : [], ...describeRuns(job));
+  }
   return lines.map((line) => line.trimEnd()).join("\n") || "no job recorded yet";
 }
 function tableLines(all) {

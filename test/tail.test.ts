@@ -194,6 +194,8 @@ describe("the end of the output", { concurrency: 4, skip: isBun && "needs a pipe
     const unknown = supertick(["status", "other"], env);
     const why = "no job of that name, and no such file; a FILE that was given as --state must be named";
     assert.deepEqual([unknown.status, unknown.stdout], [1, `other: ${why}\n`]);
+    const twice = supertick(["status", "job", "job"], env).stdout.match(/^job \(\S+\):\nrun 4 success/gm);
+    assert.equal(twice?.length, 2, "with a title each");
     const directory = temporaryDirectory(t);
     for (const name of ["job", "other"]) fs.mkdirSync(`${directory}/${name}`);
     const there = (name: string) =>
