@@ -50,7 +50,7 @@ function linesFor(t: TestContext, sections: string, env: Env = {}) {
 }
 
 /** The examples are of other machines. */
-const NOT_HERE = /: there is no (program "[^"]*" on this machine$|\S+ on this machine, so that)/;
+const NOT_HERE = /: (there is no (program "[^"]*" on this machine$|\S+ on this machine, so that)|on Bun, hooks and)/;
 
 /** The lines about each of these sections, without its name; one start of Python for all. */
 function linesBySection(t: TestContext, sections: string[]): string[][] {
@@ -154,7 +154,7 @@ my_key=1 | ticks=2
 directory=/no/such > note: directory=/no/such: there is no such directory on this machine
 command=supertick --every 5m -- ./sync
 > note: command=supertick …: "./sync" is not here; it runs in the section's directory=
-command=supertick --every 5m --on-failure /etc/passwd -- true
+command=supertick --every 5m --on-skip /etc/passwd -- true
 > note: command=supertick …: "/etc/passwd" is not executable
 command=supertick --every 5m -- /etc/passwd
 > note: command=supertick …: "/etc/passwd" is not executable

@@ -311,7 +311,7 @@ describe("check", { concurrency: 2 }, () => {
     [["--ticks", "5", "--", "./no-such"], /^note: ".\/no-such" is not here; it runs in the section's directory=$/m],
     [["--ticks", "5", "--on-failure", "/no/hook x"], /^note: there is no program "\/no\/hook" on this machine$/m],
     [["--ticks", "5", "--only-if", "/etc/passwd"], /^note: "\/etc\/passwd" is not executable$/m],
-    [["--ticks", "5", "--on-skip", "/bin/true x; y", "--on-success", "x=/no/such"], /^note: /m, "not"],
+    [["--every", "5m", "--on-skip", "/bin/true x; y", "--only-if", "x=/no/such"], /^note: /m, "not"],
     [["--every", "1h", "--jitter", "10m"], /note: each run starts later than listed, by less than 10m/],
     [["--ticks", "5", ...lock], LOCK],
     [["--on", "PROCESS_STATE_FATAL", ...lock], LOCK],

@@ -172,9 +172,10 @@ describe("the counter file of simulate", () => {
     const [given, real] = [`${directory}/given`, `${directory}/real`];
     fs.writeFileSync(given, "3\n");
     fs.writeFileSync(real, "4\n");
-    const args = ["--ticks", "5", "--for", "2m", ...MAX, "--state", given, "--", "/bin/true"];
-    assert.match(await outputOf(t, args, { env: { TICK_STATE: real } }), /runs: 1 success/);
-    assert.match(await outputOf(t, args), /no run/, "the runs of an earlier trial do not count");
+    const args = (hour: number) =>
+      `--ticks 5 --from 2025-11-24T0${hour}:00Z --for 2m ${MAX.join(" ")} --state ${given} -- /bin/true`.split(" ");
+    assert.match(await outputOf(t, args(1), { env: { TICK_STATE: real } }), /runs: 1 success/);
+    assert.match(await outputOf(t, args(2)), /no run/, "the runs of an earlier trial do not count");
     assert.match(fs.readFileSync(given, "latin1"), /^2\n/);
     assert.equal(fs.readFileSync(real, "latin1"), "4\n");
     assert.deepEqual(fs.readdirSync(directory), ["given", "given.runs", "real"]);
@@ -198,7 +199,9 @@ describe("--speed", { concurrency: 4 }, () => {
 
   it("N sends them all the same, and shows what that does", async (t) => {
     const args = ["--ticks", "1", "--for", "6m", "--speed", "6000", "--", "sh", "-c", "sleep 0.5"];
-    assert.match(await outputOf(t, args), /skipped the run due/);
+    const shown = await outputOf(t, args);
+    assert.match(shown, /skipped the run due/);
+    assert.match(shown, /, \d skipped \(a run takes its own time, and ticks came fast: --speed max waits for each\); /);
   });
 
   it("max is suggested where the first run would be more than a minute away", async (t) => {
