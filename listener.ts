@@ -3269,7 +3269,8 @@ const VARIABLE_NOTES: readonly (readonly [line: RegExp, note: string])[] = [
 
 const EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
 const EVERY_MINUTE_NOTE =
-  "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
+  "as of each line for every minute: while its last run goes on, that of the next minute is skipped; " +
+  "cron would start it, as TICK_OVERLAP=allow does";
 
 // A tick waits while a crontab is read, so whatever is in it that takes a second at most.
 const MOST_JOBS = 10_000;
@@ -7639,6 +7640,8 @@ function commandDoubts(
   const word = args.find((word) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word)); // find(1) wants a ";"
   if (word !== undefined)
     return { warnings: `no shell reads it, so ${quote(word.replace(/\/.*/s, ""))} is an argument: /bin/sh -c "…"` };
+  const own = args.find((word) => OWN_FLAG.test(word) && OPTION_KEYS.map(flagOf).includes(word.replace(/=.*/s, "")));
+  if (own !== undefined) return { warnings: `${quote(own.replace(/=.*/s, ""))} is behind --, and so the command's` };
   const isLocal = /^[^/].*\//s.test(program ?? "");
   const file = isLocal && directory ? `${directory}/${program}` : program;
   if (file === undefined) return {};
@@ -7651,6 +7654,8 @@ function commandDoubts(
   return { warnings: fileDoubt(file, shown) };
 }
 
+/** Other programs have --user and --timeout. */
+const OWN_FLAG = /^--(ticks|every|cron|crontab|on|only|run-on|kill|catch|retry|max|user-|job)/;
 const NO_SHELL = ", and no shell reads it: /bin/sh -c '…'";
 
 function fileDoubt(file: string, shown = quote(file), path?: string): string | undefined {

@@ -2275,7 +2275,7 @@ var VARIABLE_NOTES = [
   [/=[^"'].*\s#/, "the value goes on to the end of the line, # included, as in cron"]
 ];
 var EVERY_MINUTE = /^0 \*(?:\/1)? \* \* \* \*$/;
-var EVERY_MINUTE_NOTE = "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
+var EVERY_MINUTE_NOTE = "as of each line for every minute: while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
 var MOST_JOBS = 1e4;
 var MOST_VARIABLES = 1e3;
 var MOST_ZONES = 100;
@@ -5616,6 +5616,8 @@ function commandDoubts([program, ...args], path, directory) {
   const word = args.find((word2) => /^(\|\|?|&&?|\d?>>?(&\d)?|\d?>>?\/.*|<)$/.test(word2));
   if (word !== void 0)
     return { warnings: `no shell reads it, so ${quote(word.replace(new RegExp("\\/.*", "s"), ""))} is an argument: /bin/sh -c "\u2026"` };
+  const own = args.find((word2) => OWN_FLAG.test(word2) && OPTION_KEYS.map(flagOf).includes(word2.replace(new RegExp("=.*", "s"), "")));
+  if (own !== void 0) return { warnings: `${quote(own.replace(new RegExp("=.*", "s"), ""))} is behind --, and so the command's` };
   const isLocal = new RegExp("^[^/].*\\/", "s").test(program != null ? program : "");
   const file = isLocal && directory ? `${directory}/${program}` : program;
   if (file === void 0) return {};
@@ -5627,6 +5629,7 @@ function commandDoubts([program, ...args], path, directory) {
   if (isLocal && !directory) return { warnings: `${shown2} is not here; it runs in the section's directory=` };
   return { warnings: fileDoubt(file, shown2) };
 }
+var OWN_FLAG = /^--(ticks|every|cron|crontab|on|only|run-on|kill|catch|retry|max|user-|job)/;
 var NO_SHELL = ", and no shell reads it: /bin/sh -c '\u2026'";
 function fileDoubt(file, shown2 = quote(file), path) {
   const missing = isProgram(file) ? missingInterpreter(file, path) : "";

@@ -457,7 +457,7 @@ describe("what differs from cron is noted", () => {
   const comment = "the value goes on to the end of the line, # included, as in cron";
   const backslash = "the backslash at its end does not join it and the next line, as in cron";
   const minute =
-    "while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
+    "as of each line for every minute: while its last run goes on, that of the next minute is skipped; cron would start it, as TICK_OVERLAP=allow does";
   // biome-ignore format: a table
   const cases: Array<[text: string, ...notes: string[]]> = [
     ["MAILTO=root", "jobs:1: MAILTO: supertick sends no mail; TICK_ON_FAILURE can"],

@@ -307,6 +307,8 @@ describe("check", { concurrency: 2 }, () => {
     [["--ticks", "5", "--", "/no/such"], /^note: there is no program "\/no\/such" on this machine$/m],
     [["--ticks", "5", "--", "/bin/true"], /^note: /m, "not"],
     [["--ticks", "5", "--", "echo hi > /x"], /^note: "echo…" is one word, and no shell reads it: \/bin\/sh -c '…'$/m],
+    [["--ticks", "5", "--", "true", "--on-failure=x"], /^note: "--on-failure" is behind --, and so the command's$/m],
+    [["--ticks", "5", "--", "true", "--user", "x", "--every-day"], /^note: /m, "not"],
     [["--ticks", "5", "--", "bin/x y"], /^note: "bin\/x…" is one word: leave out the quotes around all of it$/m],
     [["--ticks", "5", "--", "./no-such"], /^note: ".\/no-such" is not here; it runs in the section's directory=$/m],
     [["--ticks", "5", "--on-failure", "/no/hook x"], /^note: there is no program "\/no\/hook" on this machine$/m],
