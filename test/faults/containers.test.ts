@@ -103,7 +103,7 @@ fault(
     let duesBefore = 0;
     const duesOfEra = (): number[] =>
       duesOf("every")
-        .flatMap(({ reason, due }) => (reason === "schedule" ? [due] : []))
+        .flatMap(({ reason, due }) => (/schedule|catch-up/.test(reason) ? [due] : []))
         .slice(duesBefore);
     const endEra = () => {
       eras.push(duesOfEra());

@@ -261,7 +261,8 @@ class History {
     if (!this.ends.has(id)) {
       assert.equal(serial, this.current?.serial, `${type} of another event`);
       this.current!.ids.add(id);
-      if (reason === "schedule") this.named.push(this.kind.goal === undefined ? due : keyOf(this.current!));
+      if (reason === "schedule" || reason === "catch-up")
+        this.named.push(this.kind.goal === undefined ? due : keyOf(this.current!));
     }
     this.ends.set(id, type);
   }
