@@ -83,6 +83,7 @@ class History {
   private serial = 0;
   private clockOffset = 0;
   private slices: Record<string, number> = {};
+  private tickedSeconds = 0;
   private isDown = true;
   private isStopping = false;
   private isOver = false; // nothing is killed any more
@@ -92,6 +93,7 @@ class History {
   private isSetBack = false; // once: what was due may be due again
   private begins: number | undefined; // by the current event: up to where nothing is due
   private begun: number | undefined; // by one that was not counted
+  private tornUpTo = 0; // named for one that was not counted: that holds until the clock is seen to be set back
 
   constructor(readonly chance: Chance) {
     const command = ["--", "/bin/sh", "-c", `command ${chance.pick([0, 0.5, 30, 200])}`];
@@ -133,14 +135,19 @@ class History {
 
   // What supervisord does:
 
-  /** Its clock goes on: a slice that begins is a tick, whose time is its start. */
+  /**
+   * Its clock goes on: a slice that begins is a tick, whose time is its start. Set back again and again, it would keep
+   * the ticks away for so long that the listener rightly ends.
+   */
   private pass(seconds: number): void {
-    if (this.chance.below(40) === 0) this.clockOffset += this.chance.pick([-3600, -130, -60, -1, 1, 130, 3600]);
+    const isSet = this.chance.below(40) === 0 && this.world.seconds < this.tickedSeconds + PERIOD;
+    if (isSet) this.clockOffset += this.chance.pick([-3600, -130, -60, -1, 1, 130, 3600]);
     this.world.passUntil(this.world.seconds + seconds);
     for (const [type, period] of Object.entries(PERIODS)) {
       const slice = Math.floor(this.clock / period);
       if (slice === this.slices[type]) continue;
       this.slices[type] = slice;
+      if (period === PERIOD) this.tickedSeconds = this.world.seconds;
       this.notify(type, `when:${slice * period}`);
     }
   }
@@ -291,8 +298,10 @@ class History {
     if (kind === "ignored" || kind === "late" || kind === "set back") assert.deepEqual(named, [], `due at ${kind}`);
     if (kind === "ignored") return;
     if (kind === "set back") this.isSetBack = true;
+    if (kind === "set back") this.tornUpTo = 0;
     if (count !== expected) {
       this.torn.push(...named);
+      if (this.kind.goal === undefined) this.tornUpTo = Math.max(this.tornUpTo, ...named);
       this.begun = this.begins ?? this.begun;
       return;
     }
@@ -302,7 +311,7 @@ class History {
     if (kind === "late") return;
     this.last = { when, serial: event.serial!, life: event.life };
     const due = this.kind.goal === undefined ? this.dueAt(when, this.begun) : isReached ? keyOf(event) : undefined;
-    if (due !== undefined) this.expected.push(due);
+    if (due !== undefined && due > this.tornUpTo) this.expected.push(due);
     this.begun = undefined;
   }
 
