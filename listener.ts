@@ -1704,13 +1704,13 @@ function withoutRun(state: JobState, number: number): JobState {
  * what the older file says is forgotten, last comes what the facts about open runs must not move: what is decided.
  */
 export function factsOf(state: JobState, at: number): Fact[] {
-  const { name, schedule, delay, decided, runs, waiting, lastRun, yielded } = state;
+  const { name, schedule, delay, decided, runs, waiting, yielded } = state;
   if (yielded !== undefined) return [{ type: "yielded", ...yielded }];
   const waits = waiting.map((due): Fact => ({ type: "waiting", ...dueOf(due), why: "", at }));
   const open = [...runs.flatMap(runFacts), ...waits];
   if (name === undefined || schedule === undefined) return open;
   const job: Fact = { type: "job", name, schedule, delay: delay || undefined, decided, past: pastOf(state), at };
-  return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
+  return [...open, job]; // the job's past is whole, so that what is read twice counts once
 }
 
 /** Nothing but that, whatever else a file holds. */
@@ -6918,7 +6918,8 @@ function takeOver01(
     old.delete(key);
     found.delete(key);
     found.set(job.key, state);
-    moved.push(...factsOf(state, at).map((fact) => [job.key, fact] as const));
+    const facts: Fact[] = [{ type: "removed", at }, ...factsOf(state, at)];
+    moved.push(...facts.map((fact) => [job.key, fact] as const));
     if (key !== job.key) moved.push([key, { type: "removed", at }]);
   }
   return { found, moved };

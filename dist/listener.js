@@ -1070,13 +1070,13 @@ function withoutRun(state, number) {
   return { ...state, runs: runs.length === 0 ? NOTHING : runs };
 }
 function factsOf(state, at) {
-  const { name, schedule, delay, decided, runs, waiting, lastRun, yielded } = state;
+  const { name, schedule, delay, decided, runs, waiting, yielded } = state;
   if (yielded !== void 0) return [{ type: "yielded", ...yielded }];
   const waits = waiting.map((due) => ({ type: "waiting", ...dueOf(due), why: "", at }));
   const open = [...runs.flatMap(runFacts), ...waits];
   if (name === void 0 || schedule === void 0) return open;
   const job = { type: "job", name, schedule, delay: delay || void 0, decided, past: pastOf(state), at };
-  return lastRun === 0 ? [...open, job] : [{ type: "removed", at }, ...open, job];
+  return [...open, job];
 }
 function pastOf(past) {
   const { lastRun, failures, recent, recentSeconds, last, earlier, lastSuccess, counts } = past;
@@ -5047,7 +5047,8 @@ function takeOver01(journal, jobs, counter) {
     old.delete(key);
     found.delete(key);
     found.set(job.key, state);
-    moved.push(...factsOf(state, at).map((fact) => [job.key, fact]));
+    const facts = [{ type: "removed", at }, ...factsOf(state, at)];
+    moved.push(...facts.map((fact) => [job.key, fact]));
     if (key !== job.key) moved.push([key, { type: "removed", at }]);
   }
   return { found, moved };
