@@ -2020,10 +2020,9 @@ export function whatIsDue(
   const decided = isPast ? Math.max(begin, reached) : begin;
   const due = schedule.latestIn(decided, upTo);
   if (due === undefined) return undefined;
-  const { catchUpSeconds } = schedule;
-  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
-  const is = upTo - due <= catchUpSeconds ? "catch-up" : "missed";
-  return { due, is, count: schedule.countIn(decided, upTo) };
+  const count = decided < upTo - periodSeconds ? schedule.countIn(decided, upTo) : 1; // several within a period are one
+  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count };
+  return { due, is: upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed", count };
 }
 
 /**
@@ -5827,7 +5826,9 @@ class JobRunner {
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === undefined) return;
     const { due, is, count } = found;
-    if (is !== "schedule") decision.effects.push({ do: "log", text: describeMissed(found, upTo, this.host.ticks) });
+    const { ticks } = this.host;
+    const isTold = is !== "schedule" || (count > 1 && ticks.pauseSeconds > periodSeconds);
+    if (isTold) decision.effects.push({ do: "log", text: describeMissed(found, upTo, ticks) });
     if (is === "missed") return decision.record({ type: "missed", due, count, at: Date.now() / 1000 });
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
@@ -5993,8 +5994,12 @@ function nextRun(
 }
 
 function describeMissed({ due, is, count }: DueTime, upTo: number, { pauseSeconds, periodSeconds }: TickState): string {
-  const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
+  if (is === "schedule") {
+    const missed = countWords(count < MOST_COUNTED ? count - 1 : count); // but for the last, which is in time
+    return `${why}${missed} missed, made up for by the run due ${formatTime(due)}`;
+  }
+  const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
   return `${why}${countWords(count)} missed, ${last}${end}`;
 }

@@ -1284,10 +1284,9 @@ function whatIsDue(schedule, state, upTo, periodSeconds) {
   const decided = isPast ? Math.max(begin, reached) : begin;
   const due = schedule.latestIn(decided, upTo);
   if (due === void 0) return void 0;
-  const { catchUpSeconds } = schedule;
-  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count: 1 };
-  const is = upTo - due <= catchUpSeconds ? "catch-up" : "missed";
-  return { due, is, count: schedule.countIn(decided, upTo) };
+  const count = decided < upTo - periodSeconds ? schedule.countIn(decided, upTo) : 1;
+  if (due > upTo - 2 * periodSeconds) return { due, is: "schedule", count };
+  return { due, is: upTo - due <= schedule.catchUpSeconds ? "catch-up" : "missed", count };
 }
 function beginsAt(schedule, { decided }, { whenSeconds, periodSeconds }, setBackSeconds, delay) {
   if (!isByClock(schedule)) return void 0;
@@ -4177,7 +4176,9 @@ var JobRunner = class {
     const found = whatIsDue(this.job.schedule, decision.state, upTo, periodSeconds);
     if (found === void 0) return;
     const { due, is, count } = found;
-    if (is !== "schedule") decision.effects.push({ do: "log", text: describeMissed(found, upTo, this.host.ticks) });
+    const { ticks } = this.host;
+    const isTold = is !== "schedule" || count > 1 && ticks.pauseSeconds > periodSeconds;
+    if (isTold) decision.effects.push({ do: "log", text: describeMissed(found, upTo, ticks) });
     if (is === "missed") return decision.record({ type: "missed", due, count, at: Date.now() / 1e3 });
     decision.take({ type: "due", due, reason: is, id: createId(), serial });
   }
@@ -4304,8 +4305,12 @@ function nextRun(schedule, { decided = 0, delay, paused }, { whenSeconds, period
   return delay > 0 ? next : Math.ceil(next / periodSeconds) * periodSeconds;
 }
 function describeMissed({ due, is, count }, upTo, { pauseSeconds, periodSeconds }) {
-  const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const why = pauseSeconds > periodSeconds ? `no tick came for ${formatDuration(pauseSeconds)}: ` : "";
+  if (is === "schedule") {
+    const missed = countWords(count < MOST_COUNTED ? count - 1 : count);
+    return `${why}${missed} missed, made up for by the run due ${formatTime(due)}`;
+  }
+  const last = `the last at ${formatTime(due)}, ${formatDuration(upTo - due)} ago`;
   const end = is === "catch-up" ? "; made up for by one run" : ": longer than --catch-up, not made up for";
   return `${why}${countWords(count)} missed, ${last}${end}`;
 }

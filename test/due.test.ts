@@ -56,6 +56,27 @@ describe("a cron job", { concurrency: 4 }, () => {
     assert.match(supervisord.stderr, /no tick came for 31m: one due time missed.*made up for by one run/);
   });
 
+  for (const schedule of [
+    ["--cron", "* * * * *", "--tz", "UTC"],
+    ["--every", "1m"],
+  ])
+    it(`of ${schedule.join(" ")}, missed while the next one comes in time, is told`, async (t) => {
+      const supervisord = await start(t, [...schedule, ...JOB]);
+      await supervisord.tick({ when: THREE });
+      await supervisord.waitForLog(/run 1 finished/);
+      await supervisord.restartListener();
+      await supervisord.tick({ when: THREE + 180 });
+      await supervisord.waitForLog(new RegExp(`due ${THREE + 180} schedule`));
+      assert.match(
+        supervisord.stderr,
+        /no tick came for 3m: 2 due times missed, made up for by the run due \S+T03:03:00Z/,
+      );
+      await supervisord.waitForLog(/run 2 finished/);
+      await supervisord.tick({ when: THREE + 240 });
+      await supervisord.waitForLog(/run 3 finished/);
+      assert.equal(supervisord.stderr.match(/missed/g)?.length, 1);
+    });
+
   it("of --every, missed however long, is made up for by one run, and the log says so", async (t) => {
     const supervisord = await start(t, ["--every", "1h", ...JOB]);
     for (const when of [THREE - 60, THREE + 86_400 + 1800]) await supervisord.tick({ when });
