@@ -3605,7 +3605,7 @@ function tellsOutput({ onFailure, onSuccess, ping }: Partial<JobOptions>): boole
 
 function outputDoubt(form: LogForm, options: Partial<JobOptions>): string | undefined {
   if (!isBun || form !== "raw" || !tellsOutput(options)) return undefined;
-  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; /dev/stderr can't be opened then";
+  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; commands can't open /dev/stderr then";
 }
 
 /** Can /dev/stderr be opened? Not where it is a socket or, as with user= in the section, another user's pipe. */

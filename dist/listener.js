@@ -2525,7 +2525,7 @@ function tellsOutput({ onFailure, onSuccess, ping }) {
 }
 function outputDoubt(form, options) {
   if (!isBun || form !== "raw" || !tellsOutput(options)) return void 0;
-  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; /dev/stderr can't be opened then";
+  return "on Bun, hooks and pings get the end of the output with --log prefix or json only; commands can't open /dev/stderr then";
 }
 var hasStderrName = once(() => {
   try {
